@@ -1,0 +1,71 @@
+// Who a block is: (namespace, group, part, key), and its one canonical byte form ("framed identity"), which is stored
+// in each record, compared on every hit, and hashed for index and placement. docs/disk_format.md gives the bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/base/bytes.h"
+#include "cache/base/types.h"
+#include "cache/base/xxh3.h"
+#include "cache/format/layout.h"
+
+namespace incipit {
+
+// Tenant, model and layout. Blocks of different namespaces never meet.
+struct NamespaceIdentity {
+  std::string tenant;  // from the session's credentials, never from a message; at most kMaxNameBytes
+  std::string model;   // chosen by the engine, at most kMaxNameBytes
+  LayoutFingerprint layout_fingerprint{};
+  friend bool operator==(const NamespaceIdentity&, const NamespaceIdentity&) = default;
+};
+
+// Opaque key bytes of the engine, 1 to kMaxKeyBytes of them, never truncated. Held inline: no allocation.
+class BlockKey {
+ public:
+  BlockKey() = default;
+  // REQUIRES: 1 <= bytes.size() <= kMaxKeyBytes (checked; aborts). Validate untrusted lengths first.
+  explicit BlockKey(ByteView bytes);
+  ByteView bytes() const { return {bytes_.data(), size_}; }
+  size_t size() const { return size_; }
+  friend bool operator==(const BlockKey& a, const BlockKey& b) {
+    return a.size_ == b.size_ && std::memcmp(a.bytes_.data(), b.bytes_.data(), a.size_) == 0;
+  }
+
+ private:
+  uint8_t size_ = 0;
+  std::array<uint8_t, kMaxKeyBytes> bytes_{};
+};
+
+struct BlockIdentity {
+  NamespaceIdentity name_space;
+  GroupIndex group = 0;
+  uint16_t part = 0;
+  BlockKey key;
+  friend bool operator==(const BlockIdentity&, const BlockIdentity&) = default;
+};
+
+inline constexpr size_t kMaxFramedIdentityBytes = 512;
+
+// The namespace's part of a framed identity: constant for all blocks of a namespace, so it is made once.
+std::vector<uint8_t> FrameNamespace(const NamespaceIdentity& name_space);
+
+// Framed identity of one block = framed namespace, then group, part, key length and key. Writes into `out`, gives
+// the view written. REQUIRES: framed_namespace from FrameNamespace, 1..kMaxKeyBytes of key. No allocation.
+ByteView FrameIdentity(ByteView framed_namespace, GroupIndex group, uint16_t part, ByteView key,
+                       std::array<uint8_t, kMaxFramedIdentityBytes>* out);
+
+// Decodes a framed identity from untrusted bytes; InvalidArgument on anything malformed or with bytes left over.
+absl::StatusOr<BlockIdentity> ParseIdentity(ByteView framed);
+
+// Hash of a framed identity for a node's index (a secret of the process) and for placement (a secret of the cluster,
+// which its clients learn). A collision costs a miss, never a wrong answer.
+inline Hash128 IdentityHash(ByteView framed, const HashSecret& secret) { return Xxh3Of128(framed, secret); }
+
+// Derives XXH3 key material from a short seed: blocks of SHA-256(tag || seed || counter).
+HashSecret ExpandHashSecret(ByteView seed);
+
+}  // namespace incipit

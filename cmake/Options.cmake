@@ -1,0 +1,26 @@
+# Compiler settings shared by every target of the project.
+add_library(incipit_options INTERFACE)
+target_include_directories(incipit_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/client/include)
+target_compile_options(incipit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+  -Wno-missing-field-initializers -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(incipit_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fcoroutines>)
+endif()
+if(INCIPIT_WERROR)
+  target_compile_options(incipit_options INTERFACE -Werror)
+endif()
+if(INCIPIT_SANITIZE)
+  target_compile_options(incipit_options INTERFACE -fsanitize=${INCIPIT_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(incipit_options INTERFACE -fsanitize=${INCIPIT_SANITIZE})
+endif()
+if(INCIPIT_FUZZ)
+  target_compile_options(incipit_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+find_program(INCIPIT_CCACHE ccache)
+if(INCIPIT_CCACHE)
+  # Precompiled headers carry time stamps, which ccache must be told to overlook.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${INCIPIT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+endif()

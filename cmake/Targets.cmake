@@ -1,0 +1,44 @@
+# One library per idea. Arrows of dependency point one way only:
+#   base <- format <- runtime <- transport <- cache <- client <- bench <- the binary; eviction stands on base alone.
+function(incipit_library name)
+  cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
+  set(sources)
+  foreach(folder ${ARG_FOLDERS})
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+    list(APPEND sources ${found})
+  endforeach()
+  if(NOT sources)
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE incipit_options ${ARG_LINK})
+    return()
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC incipit_options ${ARG_LINK})
+  if(NOT name STREQUAL "incipit_base")
+    target_precompile_headers(${name} REUSE_FROM incipit_base)
+  endif()
+endfunction()
+
+incipit_library(incipit_base FOLDERS cache/base LINK absl::status absl::statusor absl::strings absl::flat_hash_map
+  absl::btree absl::function_ref absl::inlined_vector absl::time PkgConfig::XXHASH fmt::fmt Threads::Threads OpenSSL::Crypto)
+target_precompile_headers(incipit_base PRIVATE <absl/container/flat_hash_map.h> <absl/status/statusor.h>
+  <absl/strings/str_cat.h> <absl/types/span.h> <algorithm> <coroutine> <cstdint> <functional> <memory> <string> <vector>)
+# One hash kernel per instruction set; the best one is chosen at run time (cache/base/xxh3.h).
+set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-O3;-Wno-uninitialized;-Wno-maybe-uninitialized" SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-O3" SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_portable.cc PROPERTIES COMPILE_OPTIONS "-O3" SKIP_PRECOMPILE_HEADERS ON)
+
+incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
+incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
+incipit_library(incipit_runtime FOLDERS cache/runtime cache/seams LINK incipit_format PkgConfig::URING)
+incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime)
+incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/shard cache/node LINK incipit_transport incipit_eviction
+  spdlog::spdlog_header_only prometheus-cpp::core ${INCIPIT_HTTPLIB} nlohmann_json::nlohmann_json)
+incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport)
+incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache)
+incipit_library(incipit_cli FOLDERS client/cli LINK incipit_bench tomlplusplus::tomlplusplus CLI11::CLI11)
+
+if(EXISTS ${CMAKE_SOURCE_DIR}/client/main.cc)
+  add_executable(incipit client/main.cc)
+  target_link_libraries(incipit PRIVATE incipit_cli)
+endif()

@@ -1,0 +1,50 @@
+// Which block goes next. Pure: no I/O, no clock, no knowledge of tiers; the shard tells it what happened and asks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "cache/base/types.h"
+
+namespace incipit {
+
+// What a policy may know of one touch of a block.
+struct Access {
+  uint64_t stamp_ns = 0;      // request stamp: the same for every block that one request touches
+  uint32_t depth_tokens = 0;  // position of the block's first token in its prompt
+  uint32_t bytes = 0;         // space the block takes
+};
+
+// Owned by one tier of one shard; that shard's thread only. BlockIds are dense and reused after OnRemove, so
+// implementations keep arrays indexed by them. No call fails; none allocates except to grow with the highest id.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+  virtual std::string_view name() const = 0;
+
+  // REQUIRES: `id` is not held. Stamps may arrive out of order.
+  virtual void OnInsert(BlockId id, const Access& access) = 0;
+  // REQUIRES: `id` is held. A touch with an older stamp than the last one changes nothing.
+  virtual void OnAccess(BlockId id, const Access& access) = 0;
+  // Evicted, removed or moved to another tier. REQUIRES: `id` is held.
+  virtual void OnRemove(BlockId id) = 0;
+
+  // The block to evict first among those that `evictable` accepts; kNoBlock if none was found among the
+  // `max_candidates` lowest valued. Does not remove it. `evictable` is cheap and has no side effects.
+  virtual BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) = 0;
+
+  // True if `a` should be kept rather than `b`. Both held.
+  virtual bool Outranks(BlockId a, BlockId b) const = 0;
+  // Stamp of the last touch. REQUIRES: `id` is held.
+  virtual uint64_t StampOf(BlockId id) const = 0;
+  virtual size_t size() const = 0;
+};
+
+// Leaf-first LRU: oldest request stamp first, and within one request the deepest block first, so that the cached set
+// stays closed under prefixes without anybody knowing the tree.
+std::unique_ptr<Policy> MakeLeafFirstLru();
+
+}  // namespace incipit
