@@ -1,7 +1,7 @@
 # Compiler settings shared by every target of the project.
 add_library(incipit_options INTERFACE)
 target_include_directories(incipit_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/client/include)
-target_compile_options(incipit_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+target_compile_options(incipit_options INTERFACE -Wall -Wextra -Wshadow
   -Wno-missing-field-initializers -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(incipit_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fcoroutines>)
@@ -21,6 +21,6 @@ find_program(INCIPIT_CCACHE ccache)
 if(INCIPIT_CCACHE)
   # Precompiled headers carry time stamps, which ccache must be told to overlook.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${INCIPIT_CCACHE})
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${INCIPIT_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
