@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Counts a JUnit report of ctest. The last line printed is "PASSED FAILED SKIPPED".
+
+usage: ctest_summary.py REPORT.xml ALLOWED_SKIPS.txt
+Exit status 1 if a test failed, if the report is missing, or if a test was skipped that the list does not name: a test
+that does not run guards nothing. Such a skip counts as failed.
+"""
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def allowed_skips(path):
+    with open(path, encoding="utf-8") as file:
+        lines = (line.split("#", 1)[0].strip() for line in file)
+        return {line for line in lines if line}
+
+
+def main():
+    report, allowed_path = sys.argv[1:3]
+    allowed = allowed_skips(allowed_path)
+    try:
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError) as error:
+        print(f"ctest_summary: no usable report at {report}: {error}")
+        print("0 1 0")
+        return 1
+    passed = failed = skipped = 0
+    for case in cases:
+        name, status = case.get("name"), case.get("status")
+        if status == "run":
+            passed += 1
+        elif status in ("notrun", "disabled") and name in allowed:
+            skipped += 1
+        elif status in ("notrun", "disabled"):
+            failed += 1
+            print(f"ctest_summary: {name} was skipped and is not in {allowed_path}")
+        else:
+            failed += 1
+            print(f"ctest_summary: {name} failed")
+    print(f"tests: {len(cases)} run, {failed} failed")
+    print(passed, failed, skipped)
+    return 1 if failed or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
