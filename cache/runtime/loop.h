@@ -4,6 +4,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
@@ -20,7 +21,13 @@ class Loop : public Clock {
   void StartTimer(Timer* timer, int64_t deadline_ns);
   void CancelTimer(Timer* timer);
 
+  // Makes the round in progress (or the next one) return without sleeping: for whoever drives the loop and has just
+  // got what it waited for.
+  void Interrupt() { interrupted_ = true; }
+
  protected:
+  bool TakeInterrupt() { return std::exchange(interrupted_, false); }
+  bool interrupted() const { return interrupted_; }
   // Resumes everything posted so far, not what that posts in turn. Gives the number resumed.
   size_t RunReady();
   // Fires what is due at `now_ns`.
@@ -41,6 +48,7 @@ class Loop : public Clock {
   std::vector<std::coroutine_handle<>> running_;
   absl::btree_set<Entry> timers_;
   uint64_t next_tie_break_ = 0;
+  bool interrupted_ = false;
 };
 
 }  // namespace incipit

@@ -2,11 +2,11 @@
 // With it, tests run hours of protocol in milliseconds and the same seed gives the same run.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/runtime/loop.h"
-#include "cache/runtime/sync.h"
-#include "cache/runtime/task.h"
+#include "cache/runtime/run_task.h"
 
 namespace incipit {
 
@@ -42,41 +42,13 @@ class SimLoop : public Loop {
   }
   // Runs until `task` ends and gives its value. Aborts if the loop has nothing to do before that (a deadlock).
   template <typename T>
-  T Run(Task<T> task);
+  T Run(Task<T> task) {
+    return DriveTask(this, std::move(task), [this] { return RunOnce(); });
+  }
 
  private:
   int64_t now_ns_;
   int64_t wall_offset_ns_ = 1'700'000'000'000'000'000;
 };
-
-namespace sim_internal {
-template <typename T>
-Task<void> Capture(Task<T> task, std::optional<T>* out) {
-  out->emplace(co_await task);
-}
-inline Task<void> Capture(Task<void> task, bool* done) {
-  co_await task;
-  *done = true;
-}
-}  // namespace sim_internal
-
-template <typename T>
-T SimLoop::Run(Task<T> task) {
-  TaskScope scope(this);
-  if constexpr (std::is_void_v<T>) {
-    bool done = false;
-    scope.Spawn(sim_internal::Capture(std::move(task), &done));
-    while (!done) {
-      if (!RunOnce()) std::abort();
-    }
-  } else {
-    std::optional<T> out;
-    scope.Spawn(sim_internal::Capture(std::move(task), &out));
-    while (!out.has_value()) {
-      if (!RunOnce()) std::abort();
-    }
-    return std::move(*out);
-  }
-}
 
 }  // namespace incipit
