@@ -2,6 +2,7 @@
 // docs/disk_format.md is the specification; change a field there first, bump kRecordVersion, add a golden file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,9 +15,9 @@ namespace incipit {
 
 inline constexpr uint32_t kRecordMagic = 0x52434e49;  // "INCR" in file order
 inline constexpr uint16_t kRecordVersion = 1;
-inline constexpr uint32_t kRecordFixedBytes = 88;      // fields before the identity
-inline constexpr uint32_t kRecordHeaderAlign = 64;     // header_bytes is a multiple of it
-inline constexpr uint32_t kMaxRecordHeaderBytes = 20 * 1024;
+inline constexpr uint32_t kRecordFixedBytes = 88;             // fields before the identity
+inline constexpr uint32_t kRecordHeaderAlign = 64;            // header_bytes is a multiple of it
+inline constexpr uint32_t kMaxRecordHeaderBytes = 20 * 1024;  // in every version
 
 enum class Codec : uint8_t { kRaw = 0 };
 
@@ -33,6 +34,8 @@ struct Segment {
   friend bool operator==(const Segment&, const Segment&) = default;
 };
 inline constexpr size_t kSegmentEntryBytes = 16;
+static_assert(sizeof(Segment) == kSegmentEntryBytes && offsetof(Segment, raw_bytes) == 4 &&
+              offsetof(Segment, checksum) == 8);  // tables are copied as they lie
 
 struct RecordHeader {
   RecordKind kind = RecordKind::kBlock;
@@ -49,24 +52,31 @@ struct RecordHeader {
   uint64_t RawBytes() const;
   // Bytes of the encoded header with identity and segment table, a multiple of kRecordHeaderAlign.
   uint32_t HeaderBytes() const { return HeaderBytesFor(identity.size(), segments.size()); }
-  static uint32_t HeaderBytesFor(size_t identity_bytes, size_t segment_count);
+  static constexpr uint32_t HeaderBytesFor(size_t identity_bytes, size_t segment_count) {
+    return static_cast<uint32_t>(AlignUp(
+        kRecordFixedBytes + AlignUp(identity_bytes, 8) + segment_count * kSegmentEntryBytes, kRecordHeaderAlign));
+  }
 
-  // Appends the encoded header, checksummed. REQUIRES: sizes within the named limits.
+  // Appends the encoded header, checksummed. REQUIRES: sizes within the named limits (checked; aborts).
   void Encode(std::vector<uint8_t>* out) const;
 
   friend bool operator==(const RecordHeader&, const RecordHeader&) = default;
 };
 
+static_assert(RecordHeader::HeaderBytesFor(kMaxFramedIdentityBytes, kMaxSegments) <= kMaxRecordHeaderBytes);
+
 // What a reader needs before it can fetch the whole header; from the first kRecordFixedBytes only.
-// DataLoss: wrong magic or impossible lengths. FailedPrecondition: a version this build does not know.
+// DataLoss: wrong magic or impossible lengths. FailedPrecondition: a version this build does not know; nothing is
+// checksummed yet, so a flipped bit can look like that too, and only DecodeRecordHeader tells the two apart.
 absl::StatusOr<uint32_t> PeekRecordHeaderBytes(ByteView fixed);
 
-// Decodes and checks a whole header from untrusted bytes (bytes.size() may exceed the header). Same errors; DataLoss
-// too for a wrong header checksum, a malformed identity, or a payload over kMaxPayloadBytes.
+// Decodes and checks a whole header from untrusted bytes (bytes.size() may exceed the header). DataLoss: wrong magic,
+// cut short, wrong checksum, malformed identity, impossible lengths, payload over kMaxPayloadBytes.
+// FailedPrecondition: an intact header of another version. Costs one XXH3 over the header and two allocations.
 absl::StatusOr<RecordHeader> DecodeRecordHeader(ByteView bytes);
 
-// Rewrites sequence, generation and stamp in an encoded header in place and renews its checksum.
-// REQUIRES: `header` is one whole encoded header.
+// Rewrites sequence, generation and stamp in an encoded header in place and renews its checksum. No allocation; one
+// XXH3 over the header. REQUIRES: `header` is one whole encoded header, exactly.
 void RestampRecordHeader(MutableBytes header, uint64_t sequence, uint64_t region_generation, uint64_t stamp_ns);
 
 }  // namespace incipit
