@@ -1,7 +1,9 @@
 // The meta of each message: plain structs with Encode (append to bytes) and Decode (from untrusted bytes).
 // Decode answers InvalidArgument for anything truncated, over a limit, with unknown enum values or bytes left over,
 // naming message, field, found and allowed. Decoded keys are views into the meta, which must outlive them.
-// docs/wire_format.md is the specification.
+// Encode writes what it is given and checks no limit: the peer's decoder refuses what is over one (texts over 65,535
+// bytes are cut there, so that lengths stay true). Any thread; no state. docs/wire_format.md is the specification:
+// change a field there first, raise kProtocolVersion, add golden files.
 #pragma once
 
 #include <array>
@@ -22,6 +24,8 @@ namespace incipit::wire {
 inline constexpr uint16_t kAnyShard = 0xffff;
 inline constexpr uint16_t kAllSegments = 0xffff;
 inline constexpr uint16_t kProtocolVersion = 1;
+inline constexpr uint32_t kMaxStatsValues = 4096;
+inline constexpr uint32_t kMaxErrorMessageBytes = 1024;
 
 struct Hello {
   uint16_t min_version = kProtocolVersion;
@@ -42,7 +46,7 @@ struct HelloReply {
   uint64_t features = 0;
   uint64_t node_id = 0;
   uint64_t incarnation = 0;                    // differs after each start of the node
-  std::array<uint8_t, 16> placement_seed{};    // see docs/placement in disk/wire format: shard of a key
+  std::array<uint8_t, 16> placement_seed{};    // shard of a key: placement.h
   uint32_t max_batch_keys = kMaxBatchKeys;
   uint32_t max_inflight_requests = 0;          // per connection; more are answered busy
   uint64_t max_frame_payload_bytes = kMaxFramePayloadBytes;
@@ -103,6 +107,7 @@ enum class BlockStatus : uint8_t {
   kExpired = 8,    // the deadline passed first: a miss
   kRejected = 9,   // does not fit the namespace's layout, or too large for this node
 };
+inline constexpr BlockStatus kLastBlockStatus = BlockStatus::kRejected;
 
 struct Load {
   uint32_t namespace_id = 0;

@@ -1,0 +1,83 @@
+// Field by field comparison of messages, so that a field that an encoder forgets is noticed.
+#pragma once
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "transport/wire/messages.h"
+
+namespace incipit::wire {
+
+inline bool Same(const KeyRef& a, const KeyRef& b) {
+  return std::tie(a.group, a.part, a.depth_tokens) == std::tie(b.group, b.part, b.depth_tokens) &&
+         std::ranges::equal(a.key, b.key);
+}
+inline bool Same(const KeyBatch& a, const KeyBatch& b) {
+  return std::ranges::equal(a, b, [](const KeyRef& x, const KeyRef& y) { return Same(x, y); });
+}
+inline bool Same(const Hello& a, const Hello& b) {
+  const auto fields = [](const Hello& m) {
+    return std::tie(m.min_version, m.max_version, m.shard, m.features, m.client_id, m.tenant, m.client_name);
+  };
+  return fields(a) == fields(b);
+}
+inline bool Same(const HelloReply& a, const HelloReply& b) {
+  const auto fields = [](const HelloReply& m) {
+    return std::tie(m.version, m.shard, m.shard_count, m.features, m.node_id, m.incarnation, m.placement_seed,
+                    m.max_batch_keys, m.max_inflight_requests, m.max_frame_payload_bytes, m.node_name);
+  };
+  return fields(a) == fields(b);
+}
+inline bool Same(const OpenNamespace& a, const OpenNamespace& b) { return a.model == b.model && a.layout == b.layout; }
+inline bool Same(const OpenNamespaceReply& a, const OpenNamespaceReply& b) { return a.namespace_id == b.namespace_id; }
+inline bool Same(const Match& a, const Match& b) {
+  return std::tie(a.namespace_id, a.stamp_ns, a.lease_ms) == std::tie(b.namespace_id, b.stamp_ns, b.lease_ms) &&
+         Same(a.keys, b.keys);
+}
+inline bool Same(const MatchReply& a, const MatchReply& b) {
+  return std::tie(a.lease_id, a.lease_ms, a.presence) == std::tie(b.lease_id, b.lease_ms, b.presence);
+}
+inline bool Same(const Load& a, const Load& b) {
+  const auto fields = [](const Load& m) {
+    return std::tie(m.namespace_id, m.stamp_ns, m.deadline_ms, m.first_segment, m.segment_count);
+  };
+  return fields(a) == fields(b) && Same(a.keys, b.keys);
+}
+inline bool Same(const LoadedBlock& a, const LoadedBlock& b) {
+  const auto fields = [](const LoadedBlock& m) { return std::tie(m.index, m.status, m.tier, m.codec, m.segments); };
+  return fields(a) == fields(b);
+}
+inline bool Same(const LoadReply& a, const LoadReply& b) {
+  return std::ranges::equal(a.blocks, b.blocks, [](const LoadedBlock& x, const LoadedBlock& y) { return Same(x, y); });
+}
+inline bool Same(const Offer& a, const Offer& b) {
+  return std::tie(a.namespace_id, a.stamp_ns) == std::tie(b.namespace_id, b.stamp_ns) && Same(a.keys, b.keys);
+}
+inline bool Same(const StoredBlock& a, const StoredBlock& b) {
+  return Same(a.key, b.key) && a.codec == b.codec && a.segments == b.segments;
+}
+inline bool Same(const Store& a, const Store& b) {
+  return std::tie(a.namespace_id, a.stamp_ns) == std::tie(b.namespace_id, b.stamp_ns) &&
+         std::ranges::equal(a.blocks, b.blocks, [](const StoredBlock& x, const StoredBlock& y) { return Same(x, y); });
+}
+inline bool Same(const Touch& a, const Touch& b) {
+  const auto fields = [](const Touch& m) { return std::tie(m.namespace_id, m.stamp_ns, m.ttl_ms, m.next_use_ms); };
+  return fields(a) == fields(b) && Same(a.keys, b.keys);
+}
+inline bool Same(const Remove& a, const Remove& b) { return a.namespace_id == b.namespace_id && Same(a.keys, b.keys); }
+inline bool Same(const StatusReply& a, const StatusReply& b) { return a.statuses == b.statuses; }
+inline bool Same(const Release& a, const Release& b) { return a.lease_id == b.lease_id; }
+inline bool Same(const StatsReply& a, const StatsReply& b) { return a.values == b.values; }
+inline bool Same(const Error& a, const Error& b) {
+  return std::tie(a.code, a.retry_after_us, a.message) == std::tie(b.code, b.retry_after_us, b.message);
+}
+
+template <typename Message>
+std::vector<uint8_t> Encoded(const Message& message) {
+  std::vector<uint8_t> out;
+  message.Encode(&out);
+  return out;
+}
+
+}  // namespace incipit::wire

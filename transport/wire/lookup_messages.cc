@@ -1,0 +1,134 @@
+// Messages that speak of keys but carry no blocks: Match, MatchReply, Offer, Touch, Remove, StatusReply.
+#include "cache/base/byte_writer.h"
+#include "transport/wire/key_batch.h"
+#include "transport/wire/messages.h"
+#include "transport/wire/meta_reader.h"
+
+namespace incipit::wire {
+namespace {
+
+static_assert(sizeof(Presence) == 1 && sizeof(BlockStatus) == 1);
+
+// A count of 1 to kMaxBatchKeys, then one byte each: the answers to a batch.
+template <typename Enum>
+void EncodeAnswers(const std::vector<Enum>& answers, std::vector<uint8_t>* out) {
+  ByteWriter writer(out);
+  writer.Write(static_cast<uint32_t>(answers.size()));
+  writer.WriteBytes({reinterpret_cast<const uint8_t*>(answers.data()), answers.size()});
+}
+
+template <typename Enum>
+void DecodeAnswers(MetaReader* reader, const char* field, Enum last, std::vector<Enum>* answers) {
+  const auto count = reader->ReadCount<uint32_t>(field, {.min = 1, .max = kMaxBatchKeys, .what = "answers"});
+  const ByteView bytes = reader->ReadBytes(field, count);
+  if (!reader->ok()) return;
+  answers->resize(count);
+  std::memcpy(answers->data(), bytes.data(), bytes.size());
+  for (const Enum answer : *answers) {
+    if (answer <= last) continue;
+    return reader->Fail(field,
+                        absl::StrCat("is ", static_cast<int>(answer), ", allowed are 0 to ", static_cast<int>(last)));
+  }
+}
+
+}  // namespace
+
+void Match::Encode(std::vector<uint8_t>* out) const {
+  ByteWriter writer(out);
+  writer.Write(namespace_id);
+  writer.Write(stamp_ns);
+  writer.Write(lease_ms);
+  EncodeKeyBatch(keys, out);
+}
+
+absl::StatusOr<Match> Match::Decode(ByteView meta) {
+  MetaReader reader("Match", meta);
+  Match match;
+  match.namespace_id = reader.Read<uint32_t>("namespace_id");
+  match.stamp_ns = reader.Read<uint64_t>("stamp_ns");
+  match.lease_ms = reader.Read<uint32_t>("lease_ms");
+  DecodeKeyBatch(&reader, &match.keys);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return match;
+}
+
+void MatchReply::Encode(std::vector<uint8_t>* out) const {
+  ByteWriter writer(out);
+  writer.Write(lease_id);
+  writer.Write(lease_ms);
+  EncodeAnswers(presence, out);
+}
+
+absl::StatusOr<MatchReply> MatchReply::Decode(ByteView meta) {
+  MetaReader reader("MatchReply", meta);
+  MatchReply reply;
+  reply.lease_id = reader.Read<uint64_t>("lease_id");
+  reply.lease_ms = reader.Read<uint32_t>("lease_ms");
+  DecodeAnswers(&reader, "presence", Presence::kNvme, &reply.presence);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return reply;
+}
+
+void Offer::Encode(std::vector<uint8_t>* out) const {
+  ByteWriter writer(out);
+  writer.Write(namespace_id);
+  writer.Write(stamp_ns);
+  EncodeKeyBatch(keys, out);
+}
+
+absl::StatusOr<Offer> Offer::Decode(ByteView meta) {
+  MetaReader reader("Offer", meta);
+  Offer offer;
+  offer.namespace_id = reader.Read<uint32_t>("namespace_id");
+  offer.stamp_ns = reader.Read<uint64_t>("stamp_ns");
+  DecodeKeyBatch(&reader, &offer.keys);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return offer;
+}
+
+void Touch::Encode(std::vector<uint8_t>* out) const {
+  ByteWriter writer(out);
+  writer.Write(namespace_id);
+  writer.Write(stamp_ns);
+  writer.Write(ttl_ms);
+  writer.Write(next_use_ms);
+  EncodeKeyBatch(keys, out);
+}
+
+absl::StatusOr<Touch> Touch::Decode(ByteView meta) {
+  MetaReader reader("Touch", meta);
+  Touch touch;
+  touch.namespace_id = reader.Read<uint32_t>("namespace_id");
+  touch.stamp_ns = reader.Read<uint64_t>("stamp_ns");
+  touch.ttl_ms = reader.Read<uint32_t>("ttl_ms");
+  touch.next_use_ms = reader.Read<uint32_t>("next_use_ms");
+  DecodeKeyBatch(&reader, &touch.keys);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return touch;
+}
+
+void Remove::Encode(std::vector<uint8_t>* out) const {
+  ByteWriter(out).Write(namespace_id);
+  EncodeKeyBatch(keys, out);
+}
+
+absl::StatusOr<Remove> Remove::Decode(ByteView meta) {
+  MetaReader reader("Remove", meta);
+  Remove remove;
+  remove.namespace_id = reader.Read<uint32_t>("namespace_id");
+  DecodeKeyBatch(&reader, &remove.keys);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return remove;
+}
+
+void StatusReply::Encode(std::vector<uint8_t>* out) const { EncodeAnswers(statuses, out); }
+
+absl::StatusOr<StatusReply> StatusReply::Decode(ByteView meta) {
+  MetaReader reader("StatusReply", meta);
+  StatusReply reply;
+  DecodeAnswers(&reader, "statuses", kLastBlockStatus, &reply.statuses);
+  if (absl::Status status = reader.Finish(); !status.ok()) return status;
+  return reply;
+}
+
+}  // namespace incipit::wire
