@@ -1,0 +1,70 @@
+// Messages over a Stream: one frame at a time in each direction, payload straight from and into the caller's memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <sys/uio.h>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/base/bytes.h"
+#include "cache/runtime/task.h"
+#include "transport/stream.h"
+#include "transport/wire/frame.h"
+
+namespace incipit {
+
+// A frame whose header and meta have arrived and are verified; its payload is still to be taken.
+struct IncomingFrame {
+  wire::FrameHeader header;
+  ByteView meta;  // valid until the next Receive
+};
+
+// One thread. One Receive/ReceivePayload and one Send outstanding at a time; receiving and sending are independent.
+// After any error but Cancelled from ReceivePayload the channel is of no further use: Close it.
+class FrameChannel {
+ public:
+  explicit FrameChannel(std::unique_ptr<Stream> stream);
+  ~FrameChannel();
+
+  // Waits for the next frame. Any payload of the last one must have been received or discarded before.
+  // Unavailable: the peer closed or the connection broke. InvalidArgument, DataLoss: what came is not a frame.
+  Task<absl::StatusOr<IncomingFrame>> Receive();
+
+  // Takes exactly the bytes that `into` holds, at most payload_remaining(). If CancelReceive() is called meanwhile, it
+  // soon ends with Cancelled, `into` is no longer written to, and the rest of the payload can be discarded.
+  Task<absl::Status> ReceivePayload(std::span<const iovec> into);
+  Task<absl::Status> DiscardPayload();
+  uint64_t payload_remaining() const { return payload_remaining_; }
+  void CancelReceive();
+
+  // Sends one frame; `payload` must add up to header.payload_bytes. The memory must not change until it ends.
+  Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload);
+
+  void Close() { stream_->Close(); }
+  Stream* stream() { return stream_.get(); }
+  std::string PeerName() const { return stream_->PeerName(); }
+  uint64_t bytes_received() const { return bytes_received_; }
+  uint64_t bytes_sent() const { return bytes_sent_; }
+  // Gives the stream away with nothing of it read ahead. REQUIRES: nothing outstanding, buffered_bytes() == 0.
+  std::unique_ptr<Stream> ReleaseStream() { return std::move(stream_); }
+  size_t buffered_bytes() const { return buffer_end_ - buffer_begin_; }
+
+ private:
+  Task<absl::Status> ReadExactly(MutableBytes into);
+  size_t TakeBuffered(MutableBytes into);
+
+  std::unique_ptr<Stream> stream_;
+  std::vector<uint8_t> buffer_;  // read ahead: small frames then cost one system call
+  size_t buffer_begin_ = 0, buffer_end_ = 0;
+  std::vector<uint8_t> meta_;
+  std::vector<iovec> receive_pieces_, send_pieces_;
+  std::array<uint8_t, wire::kFrameHeaderBytes> receive_header_{}, send_header_{};
+  uint64_t payload_remaining_ = 0;
+  bool cancel_receive_ = false;
+  uint64_t bytes_received_ = 0, bytes_sent_ = 0;
+};
+
+}  // namespace incipit
