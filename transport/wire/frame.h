@@ -17,18 +17,29 @@ inline constexpr uint64_t kMaxFramePayloadBytes = 128ull << 20;
 inline constexpr uint32_t kMaxBatchKeys = 65536;  // keys or blocks in one message
 
 enum class FrameType : uint8_t {
-  kHello = 1, kHelloReply = 2,
-  kOpenNamespace = 3, kOpenNamespaceReply = 4,
-  kMatch = 5, kMatchReply = 6,
-  kLoad = 7, kLoadReply = 8,        // one or more replies a request, the last one flagged
-  kOffer = 9, kOfferReply = 10,
-  kStore = 11, kStoreReply = 12,
-  kTouch = 13, kTouchReply = 14,
-  kRelease = 15, kReleaseReply = 16,
-  kRemove = 17, kRemoveReply = 18,
-  kStats = 19, kStatsReply = 20,
-  kPing = 21, kPong = 22,
-  kError = 23,                      // answers any request that failed as a whole
+  kHello = 1,
+  kHelloReply = 2,
+  kOpenNamespace = 3,
+  kOpenNamespaceReply = 4,
+  kMatch = 5,
+  kMatchReply = 6,
+  kLoad = 7,
+  kLoadReply = 8,  // one or more replies a request, the last one flagged
+  kOffer = 9,
+  kOfferReply = 10,
+  kStore = 11,
+  kStoreReply = 12,
+  kTouch = 13,
+  kTouchReply = 14,
+  kRelease = 15,
+  kReleaseReply = 16,
+  kRemove = 17,
+  kRemoveReply = 18,
+  kStats = 19,
+  kStatsReply = 20,
+  kPing = 21,
+  kPong = 22,
+  kError = 23,  // answers any request that failed as a whole
 };
 bool IsKnownFrameType(uint8_t type);
 const char* FrameTypeName(FrameType type);

@@ -45,10 +45,10 @@ struct HelloReply {
   uint16_t shard_count = 1;
   uint64_t features = 0;
   uint64_t node_id = 0;
-  uint64_t incarnation = 0;                    // differs after each start of the node
-  std::array<uint8_t, 16> placement_seed{};    // shard of a key: placement.h
+  uint64_t incarnation = 0;                  // differs after each start of the node
+  std::array<uint8_t, 16> placement_seed{};  // shard of a key: placement.h
   uint32_t max_batch_keys = kMaxBatchKeys;
-  uint32_t max_inflight_requests = 0;          // per connection; more are answered busy
+  uint32_t max_inflight_requests = 0;  // per connection; more are answered busy
   uint64_t max_frame_payload_bytes = kMaxFramePayloadBytes;
   std::string node_name;
   void Encode(std::vector<uint8_t>* out) const;
@@ -80,8 +80,8 @@ using KeyBatch = std::vector<KeyRef>;
 
 struct Match {
   uint32_t namespace_id = 0;
-  uint64_t stamp_ns = 0;   // request stamp: one value for all blocks of one request; 0 = let the server choose
-  uint32_t lease_ms = 0;   // 0 = do not pin
+  uint64_t stamp_ns = 0;  // request stamp: one value for all blocks of one request; 0 = let the server choose
+  uint32_t lease_ms = 0;  // 0 = do not pin
   KeyBatch keys;
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<Match> Decode(ByteView meta);
@@ -96,23 +96,23 @@ struct MatchReply {
 };
 
 enum class BlockStatus : uint8_t {
-  kOk = 0,         // load: hit, bytes follow. store: stored. remove: removed
-  kMiss = 1,       // not here
-  kPresent = 2,    // store, offer: same identity is already here
-  kConflict = 3,   // store: here with different bytes; the first were kept
-  kWanted = 4,     // offer: send it
-  kBusy = 5,       // over a limit now; try later or elsewhere
-  kDamaged = 6,    // failed verification and was dropped: a miss
-  kIoError = 7,    // the device failed: a miss
-  kExpired = 8,    // the deadline passed first: a miss
-  kRejected = 9,   // does not fit the namespace's layout, or too large for this node
+  kOk = 0,        // load: hit, bytes follow. store: stored. remove: removed
+  kMiss = 1,      // not here
+  kPresent = 2,   // store, offer: same identity is already here
+  kConflict = 3,  // store: here with different bytes; the first were kept
+  kWanted = 4,    // offer: send it
+  kBusy = 5,      // over a limit now; try later or elsewhere
+  kDamaged = 6,   // failed verification and was dropped: a miss
+  kIoError = 7,   // the device failed: a miss
+  kExpired = 8,   // the deadline passed first: a miss
+  kRejected = 9,  // does not fit the namespace's layout, or too large for this node
 };
 inline constexpr BlockStatus kLastBlockStatus = BlockStatus::kRejected;
 
 struct Load {
   uint32_t namespace_id = 0;
   uint64_t stamp_ns = 0;
-  uint32_t deadline_ms = 0;              // from receipt; 0 = the server's default limit
+  uint32_t deadline_ms = 0;  // from receipt; 0 = the server's default limit
   uint16_t first_segment = 0;
   uint16_t segment_count = kAllSegments;  // from first_segment; clipped to what the block has
   KeyBatch keys;
