@@ -1,0 +1,134 @@
+// One well-formed value of each message, with every field set to something telling. Shared by golden files and fuzz
+// seeds: change a value here and the golden files no longer match.
+#pragma once
+
+#include <array>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "transport/wire/messages.h"
+
+namespace incipit::wire::samples {
+
+inline ByteView KeyBytes(std::string_view key) { return AsBytes(key); }
+
+// Three runs: two keys of group 0, one of group 1, one with another length and part.
+inline KeyBatch Keys() {
+  return {{0, 0, 0, KeyBytes("aaaa")},
+          {0, 0, 64, KeyBytes("bbbb")},
+          {1, 0, 64, KeyBytes("cccc")},
+          {1, 3, 128, KeyBytes("0123456789abcdef")}};
+}
+inline std::vector<Segment> Segments() { return {{1000, 1000, 0x0102030405060708}, {2000, 4000, 0x1112131415161718}}; }
+
+inline Hello SampleHello() {
+  return {.min_version = 1,
+          .max_version = 3,
+          .shard = 2,
+          .features = 0x8000000000000001,
+          .client_id = 0x1122334455667788,
+          .tenant = "acme",
+          .client_name = "worker-7"};
+}
+inline HelloReply SampleHelloReply() {
+  HelloReply reply{
+      .version = 1, .shard = 2, .shard_count = 4, .features = 1, .node_id = 0xa1a2a3a4a5a6a7a8, .incarnation = 99};
+  std::iota(reply.placement_seed.begin(), reply.placement_seed.end(), uint8_t{0xc0});
+  reply.max_batch_keys = 16384;
+  reply.max_inflight_requests = 64;
+  reply.max_frame_payload_bytes = 64 << 20;
+  reply.node_name = "node-1";
+  return reply;
+}
+inline OpenNamespace SampleOpenNamespace() { return {"deepseek-v3", {1, 2, 3, 4, 5}}; }
+inline OpenNamespaceReply SampleOpenNamespaceReply() { return {7}; }
+inline Match SampleMatch() { return {7, 1000, 5000, Keys()}; }
+// The worked example of docs/wire_format.md.
+inline Match ExampleMatch() { return {7, 1000, 5000, {Keys()[0], Keys()[1]}}; }
+inline MatchReply SampleMatchReply() {
+  return {0x77, 4000, {Presence::kMiss, Presence::kRam, Presence::kNvme, Presence::kRam}};
+}
+inline Load SampleLoad() { return {7, 1000, 250, 1, 2, Keys()}; }
+inline LoadReply SampleLoadReply() {
+  return {{{.index = 2, .status = BlockStatus::kOk, .tier = Presence::kNvme, .segments = Segments()},
+           {.index = 0, .status = BlockStatus::kMiss},
+           {.index = 1, .status = BlockStatus::kOk, .tier = Presence::kRam, .segments = {{50, 50, 5}}},
+           {.index = 3, .status = BlockStatus::kExpired}}};
+}
+inline Offer SampleOffer() { return {7, 1000, Keys()}; }
+inline Store SampleStore() {
+  return {7, 1000, {{Keys()[1], Codec::kRaw, Segments()}, {Keys()[3], Codec::kRaw, {{50, 50, 5}}}}};
+}
+inline Touch SampleTouch() { return {7, 1000, 60'000, 5'000, Keys()}; }
+inline Remove SampleRemove() { return {7, Keys()}; }
+inline StatusReply SampleStatusReply() {
+  StatusReply reply;
+  for (int status = 0; status <= static_cast<int>(kLastBlockStatus); ++status) {
+    reply.statuses.push_back(static_cast<BlockStatus>(status));
+  }
+  return reply;
+}
+inline Release SampleRelease() { return {0x77}; }
+inline StatsReply SampleStatsReply() { return {{{"blocks", 12}, {"ram_bytes", 1ull << 40}}}; }
+inline Error SampleError() { return {absl::StatusCode::kResourceExhausted, 1500, "too many requests in flight"}; }
+
+// A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
+inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
+  const bool reply = type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0;
+  const FrameHeader header{.type = type,
+                           .flags = reply ? kFrameFlagLast : uint16_t{0},
+                           .request_id = 2,
+                           .epoch = 0x0e,
+                           .meta_bytes = static_cast<uint32_t>(meta.size()),
+                           .payload_bytes = payload_bytes};
+  const auto encoded = header.Encode(meta);
+  std::vector<uint8_t> frame(encoded.begin(), encoded.end());
+  frame.insert(frame.end(), meta.begin(), meta.end());
+  return frame;
+}
+
+struct NamedFrame {
+  std::string name;
+  FrameType type;
+  std::vector<uint8_t> bytes;
+};
+
+// Every message as a frame.
+inline std::vector<NamedFrame> AllFrames() {
+  std::vector<NamedFrame> frames;
+  const auto add = [&](std::string name, FrameType type, const auto& message, uint64_t payload_bytes = 0) {
+    std::vector<uint8_t> meta;
+    message.Encode(&meta);
+    frames.push_back({std::move(name), type, Frame(type, meta, payload_bytes)});
+  };
+  add("hello", FrameType::kHello, SampleHello());
+  add("hello_reply", FrameType::kHelloReply, SampleHelloReply());
+  add("open_namespace", FrameType::kOpenNamespace, SampleOpenNamespace());
+  add("open_namespace_reply", FrameType::kOpenNamespaceReply, SampleOpenNamespaceReply());
+  add("match", FrameType::kMatch, SampleMatch());
+  add("match_reply", FrameType::kMatchReply, SampleMatchReply());
+  add("load", FrameType::kLoad, SampleLoad());
+  add("load_reply", FrameType::kLoadReply, SampleLoadReply(), SampleLoadReply().PayloadBytes());
+  add("offer", FrameType::kOffer, SampleOffer());
+  add("offer_reply", FrameType::kOfferReply, SampleStatusReply());
+  add("store", FrameType::kStore, SampleStore(), SampleStore().PayloadBytes());
+  add("store_reply", FrameType::kStoreReply, SampleStatusReply());
+  add("touch", FrameType::kTouch, SampleTouch());
+  add("touch_reply", FrameType::kTouchReply, SampleStatusReply());
+  add("release", FrameType::kRelease, SampleRelease());
+  add("remove", FrameType::kRemove, SampleRemove());
+  add("remove_reply", FrameType::kRemoveReply, SampleStatusReply());
+  add("stats_reply", FrameType::kStatsReply, SampleStatsReply());
+  add("error", FrameType::kError, SampleError());
+  for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
+                                   {"stats", FrameType::kStats},
+                                   {"ping", FrameType::kPing},
+                                   {"pong", FrameType::kPong}}) {
+    frames.push_back({name, type, Frame(type, {})});
+  }
+  return frames;
+}
+
+}  // namespace incipit::wire::samples
