@@ -23,12 +23,6 @@ absl::Status Malformed(absl::string_view what) { return absl::InvalidArgumentErr
 
 }  // namespace
 
-BlockKey::BlockKey(ByteView bytes) {
-  INCIPIT_CHECK(!bytes.empty() && bytes.size() <= kMaxKeyBytes, "a key has 1 to 64 bytes");
-  size_ = static_cast<uint8_t>(bytes.size());
-  std::memcpy(bytes_.data(), bytes.data(), bytes.size());
-}
-
 std::vector<uint8_t> FrameNamespace(const NamespaceIdentity& name_space) {
   INCIPIT_CHECK(name_space.tenant.size() <= kMaxNameBytes && name_space.model.size() <= kMaxNameBytes,
                 "tenant and model have at most 128 bytes");

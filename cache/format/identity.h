@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "cache/base/bytes.h"
+#include "cache/base/check.h"
 #include "cache/base/types.h"
 #include "cache/base/xxh3.h"
 #include "cache/format/layout.h"
@@ -29,7 +30,11 @@ class BlockKey {
  public:
   BlockKey() = default;
   // REQUIRES: 1 <= bytes.size() <= kMaxKeyBytes (checked; aborts). Validate untrusted lengths first.
-  explicit BlockKey(ByteView bytes);
+  explicit BlockKey(ByteView bytes) {
+    INCIPIT_CHECK(!bytes.empty() && bytes.size() <= kMaxKeyBytes, "a key has 1 to 64 bytes");
+    size_ = static_cast<uint8_t>(bytes.size());
+    std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+  }
   ByteView bytes() const { return {bytes_.data(), size_}; }
   size_t size() const { return size_; }
   friend bool operator==(const BlockKey& a, const BlockKey& b) {
