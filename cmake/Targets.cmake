@@ -24,7 +24,7 @@ incipit_library(incipit_base FOLDERS cache/base LINK absl::status absl::statusor
 target_precompile_headers(incipit_base PRIVATE <absl/container/flat_hash_map.h> <absl/status/statusor.h>
   <absl/strings/str_cat.h> <absl/types/span.h> <algorithm> <coroutine> <cstdint> <functional> <memory> <string> <vector>)
 # One hash kernel per instruction set; the best one is chosen at run time (cache/base/xxh3.h).
-set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-O3;-Wno-uninitialized;-Wno-maybe-uninitialized" SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-O3;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>" SKIP_PRECOMPILE_HEADERS ON)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-O3" SKIP_PRECOMPILE_HEADERS ON)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_portable.cc PROPERTIES COMPILE_OPTIONS "-O3" SKIP_PRECOMPILE_HEADERS ON)
 

@@ -36,7 +36,7 @@ std::string RefusalAdvice(int error) {
 }  // namespace
 
 // Completes when another thread wrote to the eventfd; re-armed by the loop.
-struct UringLoop::WakeupOp : UringOp {
+struct UringLoop::WakeupOp final : UringOp {
   explicit WakeupOp(UringLoop* owner) : loop(owner) {}
   void OnComplete(int32_t) override {
     if (!loop->stopped()) loop->ArmWakeup();
