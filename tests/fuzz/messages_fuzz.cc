@@ -1,0 +1,81 @@
+// Input: a byte that selects the frame type, then the meta of a message of that type.
+#include <algorithm>
+#include <vector>
+
+#include "tests/fuzz/check.h"
+#include "transport/wire/messages.h"
+
+namespace {
+
+using namespace incipit::wire;  // NOLINT: every message of the format is named below
+using incipit::ByteView;
+
+template <typename Message>
+void CheckMessage(ByteView meta) {
+  const auto decoded = Message::Decode(meta);
+  if (!decoded.ok()) {
+    FUZZ_CHECK(decoded.status().code() == absl::StatusCode::kInvalidArgument, "refusals are InvalidArgument");
+    FUZZ_CHECK(!decoded.status().message().empty(), "a refusal says why");
+    return;
+  }
+  if constexpr (requires { decoded->PayloadBytes(); }) {
+    FUZZ_CHECK(decoded->PayloadBytes() <= kMaxFramePayloadBytes, "payload sum within its limit");
+  }
+  std::vector<uint8_t> again;
+  decoded->Encode(&again);
+  FUZZ_CHECK(std::ranges::equal(again, meta), "a message has one encoding");
+}
+
+void CheckType(FrameType type, ByteView meta) {
+  switch (type) {
+    case FrameType::kHello:
+      return CheckMessage<Hello>(meta);
+    case FrameType::kHelloReply:
+      return CheckMessage<HelloReply>(meta);
+    case FrameType::kOpenNamespace:
+      return CheckMessage<OpenNamespace>(meta);
+    case FrameType::kOpenNamespaceReply:
+      return CheckMessage<OpenNamespaceReply>(meta);
+    case FrameType::kMatch:
+      return CheckMessage<Match>(meta);
+    case FrameType::kMatchReply:
+      return CheckMessage<MatchReply>(meta);
+    case FrameType::kLoad:
+      return CheckMessage<Load>(meta);
+    case FrameType::kLoadReply:
+      return CheckMessage<LoadReply>(meta);
+    case FrameType::kOffer:
+      return CheckMessage<Offer>(meta);
+    case FrameType::kStore:
+      return CheckMessage<Store>(meta);
+    case FrameType::kTouch:
+      return CheckMessage<Touch>(meta);
+    case FrameType::kRelease:
+      return CheckMessage<Release>(meta);
+    case FrameType::kRemove:
+      return CheckMessage<Remove>(meta);
+    case FrameType::kStatsReply:
+      return CheckMessage<StatsReply>(meta);
+    case FrameType::kError:
+      return CheckMessage<Error>(meta);
+    case FrameType::kOfferReply:
+    case FrameType::kStoreReply:
+    case FrameType::kTouchReply:
+    case FrameType::kRemoveReply:
+      return CheckMessage<StatusReply>(meta);
+    case FrameType::kReleaseReply:
+    case FrameType::kStats:
+    case FrameType::kPing:
+    case FrameType::kPong:
+      return;  // no meta
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const auto types = static_cast<uint8_t>(FrameType::kError);
+  CheckType(static_cast<FrameType>((data[0] - 1u) % types + 1), {data + 1, size - 1});
+  return 0;
+}
