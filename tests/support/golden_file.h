@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "cache/base/bytes.h"
@@ -40,9 +41,32 @@ inline std::string Hex(ByteView bytes) {
   return text;
 }
 
+inline std::string PathOf(const std::string& name) { return std::string(INCIPIT_SOURCE_DIR) + "/tests/golden/" + name; }
+
+// Text of a file of the source tree, for examples in documents; empty if there is none.
+inline std::string SourceText(const std::string& path) {
+  std::ifstream file(std::string(INCIPIT_SOURCE_DIR) + "/" + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// The bytes of a HexDump in tests/golden/`name`; empty if there is none.
+inline std::vector<uint8_t> BytesOfDump(const std::string& name) {
+  std::ifstream file(PathOf(name));
+  std::vector<uint8_t> bytes;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string offset;
+    fields >> offset >> std::hex;
+    for (unsigned byte; fields >> byte;) bytes.push_back(static_cast<uint8_t>(byte));
+  }
+  return bytes;
+}
+
 // Compares `text` with tests/golden/`name`.
 inline void ExpectFile(const std::string& name, const std::string& text) {
-  const std::string path = std::string(INCIPIT_SOURCE_DIR) + "/tests/golden/" + name;
+  const std::string path = PathOf(name);
   if (Writing()) {
     std::ofstream(path) << text;
     return;
