@@ -8,7 +8,6 @@
 namespace incipit {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 

@@ -11,7 +11,6 @@ namespace incipit {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr RingProbe kGoodRing{.error = 0, .single_issuer = true, .fixed_buffers = true};
 
