@@ -15,6 +15,10 @@
 #include "absl/strings/str_format.h"
 #include "cache/base/bytes.h"
 
+#ifndef INCIPIT_SOURCE_DIR  // the build sets it; this lets the header compile alone
+#define INCIPIT_SOURCE_DIR "."
+#endif
+
 namespace incipit::golden {
 
 inline bool Writing() {

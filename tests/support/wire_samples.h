@@ -33,8 +33,13 @@ inline Hello SampleHello() {
           .client_name = "worker-7"};
 }
 inline HelloReply SampleHelloReply() {
-  HelloReply reply{
-      .version = 1, .shard = 2, .shard_count = 4, .features = 1, .node_id = 0xa1a2a3a4a5a6a7a8, .incarnation = 99};
+  HelloReply reply;
+  reply.version = 1;
+  reply.shard = 2;
+  reply.shard_count = 4;
+  reply.features = 1;
+  reply.node_id = 0xa1a2a3a4a5a6a7a8;
+  reply.incarnation = 99;
   std::iota(reply.placement_seed.begin(), reply.placement_seed.end(), uint8_t{0xc0});
   reply.max_batch_keys = 16384;
   reply.max_inflight_requests = 64;
@@ -52,10 +57,12 @@ inline MatchReply SampleMatchReply() {
 }
 inline Load SampleLoad() { return {7, 1000, 250, 1, 2, Keys()}; }
 inline LoadReply SampleLoadReply() {
-  return {{{.index = 2, .status = BlockStatus::kOk, .tier = Presence::kNvme, .segments = Segments()},
-           {.index = 0, .status = BlockStatus::kMiss},
-           {.index = 1, .status = BlockStatus::kOk, .tier = Presence::kRam, .segments = {{50, 50, 5}}},
-           {.index = 3, .status = BlockStatus::kExpired}}};
+  LoadReply reply;
+  reply.blocks.push_back({2, BlockStatus::kOk, Presence::kNvme, Codec::kRaw, Segments()});
+  reply.blocks.push_back({0, BlockStatus::kMiss, Presence::kMiss, Codec::kRaw, {}});
+  reply.blocks.push_back({1, BlockStatus::kOk, Presence::kRam, Codec::kRaw, {{50, 50, 5}}});
+  reply.blocks.push_back({3, BlockStatus::kExpired, Presence::kMiss, Codec::kRaw, {}});
+  return reply;
 }
 inline Offer SampleOffer() { return {7, 1000, Keys()}; }
 inline Store SampleStore() {
