@@ -29,6 +29,8 @@ class Policy {
   virtual void OnInsert(BlockId id, const Access& access) = 0;
   // REQUIRES: `id` is held. A touch with an older stamp than the last one changes nothing.
   virtual void OnAccess(BlockId id, const Access& access) = 0;
+  // A hint that OnAccess of `id` comes within some tens of calls: hides the cache miss. Any id.
+  virtual void Prefetch(BlockId /*id*/) const {}
   // Evicted, removed or moved to another tier. REQUIRES: `id` is held.
   virtual void OnRemove(BlockId id) = 0;
 
