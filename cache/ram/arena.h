@@ -1,38 +1,31 @@
 // The memory of one shard's RAM tier: hands out records of any size as short lists of power-of-two extents.
 #pragma once
 
+#include <sys/uio.h>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <sys/uio.h>
 #include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "cache/base/bytes.h"
+#include "cache/ram/extent.h"
 
 namespace incipit {
 
-// One power-of-two piece: `unit` counts kArenaUnitBytes from the start of the arena, bytes = unit size << order.
-struct Extent {
-  uint32_t unit = 0;
-  uint8_t order = 0;
-  friend bool operator==(const Extent&, const Extent&) = default;
-};
-inline constexpr uint64_t kArenaUnitBytes = 128;
-inline constexpr int kMaxExtentOrder = 15;  // 4 MiB
-using ExtentList = absl::InlinedVector<Extent, 4>;
+// Room for the largest record, header included.
+inline constexpr uint64_t kMaxAllocationBytes = 65 * kMiB;
 
 struct ArenaOptions {
-  uint64_t bytes = 0;         // rounded down to whole 4 MiB
-  bool huge_pages = true;     // try MAP_HUGETLB, then transparent huge pages, then plain pages
-  bool touch = true;          // fault all pages in now rather than under load
+  uint64_t bytes = 0;      // rounded down to whole 4 MiB
+  bool huge_pages = true;  // try MAP_HUGETLB, then transparent huge pages, then plain pages
+  bool touch = true;       // fault all pages in now rather than under load
 };
 
 struct ArenaStats {
   uint64_t capacity_bytes = 0;
-  uint64_t requested_bytes = 0;   // sum of the sizes asked for by live allocations
-  uint64_t allocated_bytes = 0;   // sum of their extents; waste = allocated - requested
+  uint64_t requested_bytes = 0;  // sum of the sizes asked for by live allocations
+  uint64_t allocated_bytes = 0;  // sum of their extents; waste = allocated - requested
   uint64_t allocations = 0;
   const char* page_kind = "plain";  // "huge", "transparent-huge", "plain"
 };
@@ -40,17 +33,20 @@ struct ArenaStats {
 // One thread only (its shard's). Memory stays mapped, at the same address, until destruction.
 class Arena {
  public:
-  // ResourceExhausted if the memory cannot be mapped; the message names the size and what to change.
+  // ResourceExhausted if the memory cannot be mapped, InvalidArgument if it is under 4 MiB or over 512 GiB; the message
+  // names the size and what to change.
   static absl::StatusOr<std::unique_ptr<Arena>> Create(const ArenaOptions& options);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Memory for `bytes` (1 .. kMaxRecordBytes) as extents in order, holding at most 1/32 more than asked plus one
-  // unit. ResourceExhausted if less than that is free: evict and retry; freeing that much always suffices, however
-  // scattered the free memory is. Cost: a few list operations per extent.
+  // Memory for `bytes` (1 .. kMaxAllocationBytes) as extents in order. Of what it takes, less than 1/32 is waste, or
+  // less than one unit for allocations under 4 KiB. ResourceExhausted if FreeBytes() < AllocatedBytesFor(bytes), and
+  // then nothing is taken: evict and retry; freeing that much always suffices, however scattered the free memory is.
+  // Cost: a few list operations per extent; a failure formats a message, so ask FreeBytes() first where it is likely.
   absl::StatusOr<ExtentList> Allocate(uint64_t bytes);
   // `bytes` as given to Allocate. The caller guarantees that nothing reads or writes the memory any more.
+  // A double free, or a list that Allocate did not give, ends the process.
   void Free(const ExtentList& extents, uint64_t bytes);
 
   // Bytes that an allocation of `bytes` takes. Pure.
@@ -58,7 +54,8 @@ class Arena {
 
   uint8_t* At(Extent extent) const { return base_ + extent.unit * kArenaUnitBytes; }
   static uint64_t BytesOf(Extent extent) { return kArenaUnitBytes << extent.order; }
-  // Appends the pieces of `extents` that hold bytes [offset, offset + length) of the record.
+  // Appends the pieces of `extents` that hold bytes [offset, offset + length) of the record; neighbours in memory
+  // become one piece. REQUIRES: the range lies within the extents.
   void Slice(const ExtentList& extents, uint64_t offset, uint64_t length, std::vector<iovec>* out) const;
 
   MutableBytes memory() const { return {base_, capacity_}; }
