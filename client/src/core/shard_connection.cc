@@ -1,0 +1,338 @@
+#include "client/src/core/shard_connection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "cache/base/status_macros.h"
+
+namespace incipit {
+namespace {
+
+constexpr int kMaxBusyRetries = 4;
+constexpr uint64_t kDefaultSlots = 64;  // requests outstanding where the node states no limit
+constexpr size_t kMaxAbandoned = 4096;  // a node that still owes so many replies is not heard any more
+// A request that expires counts as a failure of the shard only if nothing was heard for at least this long: a call
+// with a deadline of a millisecond says nothing about the shard's health.
+constexpr int64_t kSilenceNs = 100'000'000;
+
+absl::Status ConnectionError(const absl::Status& cause) {
+  return absl::UnavailableError(fmt::format("{}", std::string(cause.message())));
+}
+
+// The node's answer that it has no such shard: it was started anew with another number of them.
+bool IsRefusalOfShard(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) || absl::IsOutOfRange(status);
+}
+
+}  // namespace
+
+ShardConnection::ShardConnection(Loop* loop, Connector* connector, Random* random, ShardConnectionOptions options,
+                                 ClientCounters* counters)
+    : loop_(loop),
+      connector_(connector),
+      random_(random),
+      options_(std::move(options)),
+      counters_(counters),
+      breaker_(options_.breaker),
+      changed_(loop),
+      stop_(loop),
+      slots_(loop, kDefaultSlots),
+      load_budget_(loop, options_.max_inflight_bytes),
+      store_budget_(loop, options_.max_inflight_bytes),
+      sends_(loop),
+      scope_(loop) {}
+
+ShardConnection::~ShardConnection() = default;
+
+void ShardConnection::Start() { scope_.Spawn(Run()); }
+
+Task<void> ShardConnection::Stop() {
+  stopping_ = true;
+  stop_.Set();
+  changed_.Set();
+  if (channel_ != nullptr) channel_->Close();
+  co_await scope_.Join();
+}
+
+Task<void> ShardConnection::Run() {
+  while (!stopping_) {
+    absl::Status status = co_await Establish();
+    const bool made = status.ok();
+    if (made) {
+      ++session_number_;
+      ready_ = true;
+      session_answered_ = false;
+      changed_.Set();
+      status = co_await Serve();
+      ready_ = false;
+    }
+    last_error_ = status;
+    // A connection that answered something and was lost is made again at once; its loss is no failure of the shard.
+    if (!stopping_ && (!made || !session_answered_)) NoteFailure();
+    if (made) FailAll(ConnectionError(status));
+    channel_.reset();
+    changed_.Set();
+    const int64_t pause_ns = breaker_.PauseNs(random_);
+    if (pause_ns > 0) co_await stop_.WaitUntil(loop_->NowNs() + pause_ns);
+  }
+  changed_.Set();
+}
+
+Task<absl::Status> ShardConnection::Establish() {
+  absl::StatusOr<std::unique_ptr<Stream>> stream =
+      co_await connector_->Connect(options_.address, loop_->NowNs() + options_.step_timeout_ns);
+  if (!stream.ok()) {
+    ++counters_->connection_failures;
+    co_return stream.status();
+  }
+  if (stopping_) co_return absl::CancelledError("the client is stopping");
+  channel_ = std::make_unique<FrameChannel>(*std::move(stream));
+  absl::StatusOr<Session> session = co_await Handshake(loop_, channel_.get(), &options_.handshake, options_.shard,
+                                                       options_.step_timeout_ns, &options_.on_hello);
+  if (!session.ok()) {
+    ++counters_->connection_failures;
+    channel_->Close();
+    if (IsRefusalOfShard(session.status()) && options_.on_refused) options_.on_refused(session.status());
+    co_return session.status();
+  }
+  ++counters_->connections;
+  breaker_.OnConnected();
+  session_ = *std::move(session);
+  options_.shard = session_.hello.shard;
+  const uint32_t slots = session_.hello.max_inflight_requests;
+  slots_.set_limit(slots == 0 ? kDefaultSlots : slots);
+  silent_since_ns_ = 0;
+  heard_bytes_ = channel_->bytes_received();
+  co_return absl::OkStatus();
+}
+
+// Receives until the connection ends. Both directions have ended when it does.
+Task<absl::Status> ShardConnection::Serve() {
+  TaskScope sender(loop_);
+  sender.Spawn(SendAll(channel_.get()));
+  absl::Status status;
+  while (status.ok()) {
+    absl::StatusOr<IncomingFrame> frame = co_await channel_->Receive();
+    if (!frame.ok()) {
+      status = frame.status();
+      break;
+    }
+    NoteHeard();
+    status = co_await Dispatch(*frame);
+  }
+  if (!absl::IsUnavailable(status) && !absl::IsCancelled(status)) ++counters_->protocol_errors;
+  channel_->Close();
+  sends_.Stop();
+  co_await sender.Join();
+  co_return status;
+}
+
+Task<void> ShardConnection::SendAll(FrameChannel* channel) {
+  absl::Status status = co_await sends_.Run(channel);
+  channel->Close();  // The reader then ends too.
+}
+
+Task<absl::Status> ShardConnection::Dispatch(IncomingFrame frame) {
+  const uint64_t id = frame.header.request_id;
+  const bool last = (frame.header.flags & wire::kFrameFlagLast) != 0;
+  if (frame.header.epoch != session_.epoch) {
+    co_return absl::UnavailableError(
+        fmt::format("{} moved from epoch {} to {}", channel_->PeerName(), session_.epoch, frame.header.epoch));
+  }
+  const auto found = pending_.find(id);
+  if (found == pending_.end()) {
+    if (!abandoned_.contains(id)) {
+      co_return absl::DataLossError(fmt::format("{} sent {} to request {}, which is not outstanding",
+                                                channel_->PeerName(), wire::FrameTypeName(frame.header.type), id));
+    }
+    if (last) {
+      abandoned_.erase(id);
+      slots_.Release(1);
+    }
+    co_return co_await channel_->DiscardPayload();
+  }
+  PendingReply* reply = found->second;
+  if (frame.header.type == wire::FrameType::kError) {
+    pending_.erase(found);
+    co_return TakeError(reply, frame);
+  }
+  if (frame.header.type != reply->expected_) {
+    co_return absl::DataLossError(fmt::format("{} answered request {} with {}, expected {}", channel_->PeerName(), id,
+                                              wire::FrameTypeName(frame.header.type),
+                                              wire::FrameTypeName(reply->expected_)));
+  }
+  if (last) pending_.erase(found);
+  co_return co_await Deliver(reply, frame);
+}
+
+Task<absl::Status> ShardConnection::Deliver(PendingReply* reply, IncomingFrame frame) {
+  const bool last = (frame.header.flags & wire::kFrameFlagLast) != 0;
+  breaker_.OnReply();
+  session_answered_ = true;
+  reply->answered_ = true;
+  reply->delivering_ = true;
+  absl::Status status = co_await reply->OnReply(channel_.get(), frame);
+  reply->delivering_ = false;
+  NoteHeard();
+  if (!status.ok()) {
+    pending_.erase(frame.header.request_id);
+    reply->Finish(ConnectionError(status));
+  } else if (last) {
+    reply->Finish(absl::OkStatus());
+  }
+  reply->settled_.Set();
+  // From here on the reply may be gone.
+  if (!status.ok() || channel_->payload_remaining() == 0) co_return status;
+  co_return co_await channel_->DiscardPayload();
+}
+
+absl::Status ShardConnection::TakeError(PendingReply* reply, const IncomingFrame& frame) {
+  absl::StatusOr<wire::Error> error = wire::Error::Decode(frame.meta);
+  if (!error.ok()) {
+    reply->Finish(ConnectionError(error.status()));
+    return error.status();
+  }
+  breaker_.OnReply();
+  session_answered_ = true;
+  reply->retry_after_us_ = error->retry_after_us;
+  if (error->code == absl::StatusCode::kResourceExhausted) ++counters_->busy_replies;
+  reply->Finish(absl::Status(error->code, fmt::format("{} says: {}", channel_->PeerName(), error->message)));
+  return absl::OkStatus();
+}
+
+Task<absl::Status> ShardConnection::WaitReady(int64_t deadline_ns) {
+  while (!ready_) {
+    if (stopping_) co_return absl::UnavailableError("the client is stopping");
+    if (breaker_.open()) co_return ConnectionError(last_error_);
+    changed_.Clear();
+    const bool changed = co_await changed_.WaitUntil(deadline_ns);
+    if (!changed && !ready_) {
+      co_return absl::DeadlineExceededError(fmt::format("no connection to {} in time", options_.address));
+    }
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> ShardConnection::Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns) {
+  bool was_lost = false;
+  for (int busy = 0;;) {
+    absl::Status status = co_await TryExchange(request, reply, deadline_ns);
+    if (reply->answered_) co_return status;  // Part of the answer was delivered: once more would give it twice.
+    if (absl::IsUnavailable(status) && !was_lost && !breaker_.open()) {
+      was_lost = true;
+    } else if (absl::IsResourceExhausted(status) && busy < kMaxBusyRetries && reply->retry_after_us_ > 0) {
+      ++busy;
+      const uint64_t wait_us = reply->retry_after_us_ + random_->Below(reply->retry_after_us_);
+      const int64_t again_ns = loop_->NowNs() + static_cast<int64_t>(wait_us) * 1000;
+      if (again_ns >= deadline_ns) co_return status;
+      const bool stopped = co_await stop_.WaitUntil(again_ns);
+      if (stopped) co_return status;
+    } else {
+      co_return status;
+    }
+  }
+}
+
+Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns) {
+  reply->Reset();
+  while (true) {
+    absl::Status ready = co_await WaitReady(deadline_ns);
+    if (!ready.ok()) co_return ready;
+    if (slots_.TryAcquire(1)) break;
+    const bool acquired = co_await slots_.Acquire(1, deadline_ns);
+    if (!acquired) co_return absl::DeadlineExceededError("no request slot in time");
+    if (ready_) break;
+    slots_.Release(1);
+  }
+  const uint64_t id = next_id_++;
+  if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
+  OutgoingFrame frame;
+  frame.header.type = request->type;
+  frame.header.request_id = id;
+  frame.header.epoch = session_.epoch;
+  frame.meta = request->meta;
+  frame.payload = request->payload;
+  frame.bulk = request->bulk;
+  pending_[id] = reply;
+  if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
+  sends_.Push(std::move(frame));
+  const bool done = co_await reply->done_.WaitUntil(deadline_ns);
+  if (done) {
+    co_await FinishSending(id, request, deadline_ns);
+    slots_.Release(1);
+  } else {
+    co_await Abandon(id, request, reply);
+    reply->status_ = absl::DeadlineExceededError(
+        fmt::format("{}: no {} in time", options_.address, wire::FrameTypeName(reply->expected_)));
+  }
+  co_return reply->status_;
+}
+
+// The node may answer before it has taken the whole request (busy, for instance).
+Task<void> ShardConnection::FinishSending(uint64_t id, const ShardRequest* request, int64_t deadline_ns) {
+  if (sends_.Remove(id) || request->payload.empty()) co_return;
+  const bool sent = co_await sends_.WaitSent(id, deadline_ns);
+  if (sent) co_return;
+  if (channel_ != nullptr) channel_->Close();
+  co_await sends_.WaitSent(id, kForeverNs);
+}
+
+// The deadline has passed. The caller's memory must be out of use before this ends.
+Task<void> ShardConnection::Abandon(uint64_t id, const ShardRequest* request, PendingReply* reply) {
+  ++counters_->expired_calls;
+  NoteSilence();
+  if (sends_.Remove(id)) {
+    pending_.erase(id);
+    slots_.Release(1);
+    co_return;
+  }
+  reply->abandoned_ = true;
+  // What was begun cannot be taken back: a frame cut short ends the connection. A small one is left to end by itself.
+  const bool payload_in_use = sends_.sending(id) && !request->payload.empty();
+  if (payload_in_use && channel_ != nullptr) channel_->Close();
+  if (reply->delivering_) {
+    reply->settled_.Clear();
+    channel_->CancelReceive();
+    co_await reply->settled_.Wait();
+  }
+  if (payload_in_use) co_await sends_.WaitSent(id, kForeverNs);
+  if (pending_.erase(id) == 0 || !ready_) {
+    slots_.Release(1);
+  } else {
+    abandoned_.insert(id);
+    if (abandoned_.size() > kMaxAbandoned) channel_->Close();
+  }
+}
+
+void ShardConnection::FailAll(const absl::Status& status) {
+  for (auto& [id, reply] : pending_) reply->Finish(status);
+  pending_.clear();
+  if (!abandoned_.empty()) slots_.Release(abandoned_.size());
+  abandoned_.clear();
+}
+
+void ShardConnection::NoteFailure() {
+  if (breaker_.OnFailure()) ++counters_->breaker_opened;
+}
+
+void ShardConnection::NoteHeard() {
+  silent_since_ns_ = pending_.empty() ? 0 : loop_->NowNs();
+  heard_bytes_ = channel_->bytes_received();
+}
+
+// A request expired. If the shard has been silent all the while, it is as good as dead.
+void ShardConnection::NoteSilence() {
+  if (!ready_ || silent_since_ns_ == 0) return;
+  if (channel_->bytes_received() != heard_bytes_) return NoteHeard();
+  if (loop_->NowNs() - silent_since_ns_ < kSilenceNs) return;
+  NoteFailure();
+  if (breaker_.open()) {
+    session_answered_ = true;  // Counted already.
+    channel_->Close();
+  }
+}
+
+}  // namespace incipit

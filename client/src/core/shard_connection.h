@@ -1,0 +1,121 @@
+// The client's connection to one shard: made, kept, and made again after failures; requests go out and replies come in
+// on it, matched by request id.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "client/include/incipit/client.h"
+#include "client/src/core/budget.h"
+#include "client/src/core/circuit_breaker.h"
+#include "client/src/core/handshake.h"
+#include "client/src/core/pending_reply.h"
+#include "client/src/core/send_queue.h"
+#include "transport/stream.h"
+
+namespace incipit {
+
+struct ShardConnectionOptions {
+  std::string address;
+  uint16_t shard = wire::kAnyShard;  // kAnyShard: whichever answers first, the same from then on
+  HandshakeRequest handshake;
+  int64_t step_timeout_ns = 2'000'000'000;  // for connecting, and for each step of the handshake
+  CircuitBreaker::Options breaker;
+  uint64_t max_inflight_bytes = 64 * kMiB;
+  // Judges what the node said of itself, before the connection is used. An error refuses the connection.
+  std::function<absl::Status(const wire::HelloReply&)> on_hello;
+  // The node refused to serve this shard at all.
+  std::function<void(const absl::Status&)> on_refused;
+};
+
+// A request, without the namespace id that its meta starts with if `in_namespace`: that is filled in when it is sent.
+struct ShardRequest {
+  wire::FrameType type;
+  std::shared_ptr<std::vector<uint8_t>> meta;
+  std::span<const iovec> payload{};
+  bool in_namespace = true;
+  bool bulk = false;  // goes after everything that is not
+};
+
+// One thread: the loop's. Start() it, and Stop() it before destroying it. Costs no allocation per request beyond the
+// coroutine frames and what the meta needs.
+class ShardConnection {
+ public:
+  ShardConnection(Loop* loop, Connector* connector, Random* random, ShardConnectionOptions options,
+                  ClientCounters* counters);
+  ~ShardConnection();
+
+  void Start();
+  // Ends all exchanges as Unavailable and the connection. Ends when nothing runs any more.
+  Task<void> Stop();
+
+  // OK once requests can be sent. Unavailable at once while the breaker is open; DeadlineExceeded.
+  Task<absl::Status> WaitReady(int64_t deadline_ns);
+  // Sends a request and waits until `reply` has taken all its frames. Ends at the deadline or very soon after, and then
+  // neither `reply` nor the request's payload is touched any more. A busy answer, and once a connection lost before
+  // any answer, are followed by another try as long as the deadline permits.
+  //   DeadlineExceeded; Unavailable: no connection; ResourceExhausted: busy; otherwise what the node's Error says.
+  Task<absl::Status> Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
+
+  bool ready() const { return ready_; }
+  uint16_t shard() const { return options_.shard; }
+  // Of the connection in use or the last one. REQUIRES: was ready once.
+  const wire::HelloReply& hello() const { return session_.hello; }
+  // Differs for each connection made; leases do not outlive the one they were granted on.
+  uint64_t session_number() const { return session_number_; }
+  // Payload bytes asked for and not yet received; bytes of stores not yet answered.
+  Budget* load_budget() { return &load_budget_; }
+  Budget* store_budget() { return &store_budget_; }
+  const absl::Status& last_error() const { return last_error_; }
+
+ private:
+  Task<void> Run();
+  Task<absl::Status> Establish();
+  Task<absl::Status> Serve();
+  Task<void> SendAll(FrameChannel* channel);
+  Task<absl::Status> Dispatch(IncomingFrame frame);
+  Task<absl::Status> Deliver(PendingReply* reply, IncomingFrame frame);
+  absl::Status TakeError(PendingReply* reply, const IncomingFrame& frame);
+  Task<absl::Status> TryExchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
+  Task<void> Abandon(uint64_t id, const ShardRequest* request, PendingReply* reply);
+  Task<void> FinishSending(uint64_t id, const ShardRequest* request, int64_t deadline_ns);
+  void FailAll(const absl::Status& status);
+  void NoteFailure();
+  void NoteSilence();
+  void NoteHeard();
+
+  Loop* loop_;
+  Connector* connector_;
+  Random* random_;
+  ShardConnectionOptions options_;
+  ClientCounters* counters_;
+  CircuitBreaker breaker_;
+  bool stopping_ = false;
+  bool ready_ = false;
+  Event changed_;  // any of the three above
+  Event stop_;
+  std::unique_ptr<FrameChannel> channel_;
+  Session session_;
+  uint64_t session_number_ = 0;
+  bool session_answered_ = false;
+  absl::Status last_error_;
+  absl::flat_hash_map<uint64_t, PendingReply*> pending_;
+  absl::flat_hash_set<uint64_t> abandoned_;  // given up, but their last reply is still to come
+  uint64_t next_id_ = 1;
+  int64_t silent_since_ns_ = 0;  // of the oldest request sent since something was last heard; 0 = none
+  uint64_t heard_bytes_ = 0;     // received when that time was set
+  Budget slots_;                 // requests the node accepts on one connection
+  Budget load_budget_;
+  Budget store_budget_;
+  SendQueue sends_;
+  TaskScope scope_;
+};
+
+}  // namespace incipit
