@@ -1,0 +1,46 @@
+// What every call of a client needs: the seams, the namespace, the links to the node.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "client/include/incipit/client.h"
+#include "client/src/core/node_links.h"
+#include "client/src/recompute_guard.h"
+
+namespace incipit {
+
+// One pin, known to one connection of one shard.
+struct LeaseGrant {
+  std::weak_ptr<ShardConnection> connection;
+  uint64_t session_number = 0;
+  uint64_t lease_id = 0;
+};
+
+// Owned by ClientCore; outlives every call. One thread: the loop's.
+struct CallContext {
+  Loop* loop = nullptr;
+  const ClientOptions* options = nullptr;
+  std::vector<uint8_t> framed_namespace;
+  NodeLinks* links = nullptr;
+  RecomputeGuard* guard = nullptr;
+  ClientCounters* counters = nullptr;
+  std::function<uint64_t()> new_stamp;
+  std::function<Lease(std::vector<LeaseGrant>)> make_lease;
+
+  const Layout& layout() const { return options->layout; }
+  int64_t DeadlineNs(uint32_t deadline_ms) const {
+    return loop->NowNs() + int64_t{deadline_ms == 0 ? options->default_deadline_ms : deadline_ms} * 1'000'000;
+  }
+  uint64_t Stamp(uint64_t stamp_ns) const { return stamp_ns != 0 ? stamp_ns : new_stamp(); }
+};
+
+// What is left until `deadline_ns`, for the node: at least 1.
+inline uint32_t RemainingMs(const Loop* loop, int64_t deadline_ns) {
+  return static_cast<uint32_t>(std::clamp<int64_t>((deadline_ns - loop->NowNs()) / 1'000'000, 1, UINT32_MAX));
+}
+
+}  // namespace incipit

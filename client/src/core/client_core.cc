@@ -1,0 +1,174 @@
+#include "client/src/core/client_core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/base/status_macros.h"
+#include "client/src/core/load_call.h"
+#include "client/src/core/match_call.h"
+#include "client/src/core/status_call.h"
+#include "client/src/core/store_call.h"
+
+namespace incipit {
+namespace {
+
+constexpr int64_t kReleaseDeadlineNs = 1'000'000'000;
+
+absl::Status CheckName(const char* option, const std::string& value, size_t min_bytes) {
+  if (value.size() >= min_bytes && value.size() <= kMaxNameBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("ClientOptions.{}: {} bytes, allowed are {} to {}", option, value.size(), min_bytes, kMaxNameBytes));
+}
+
+ShardConnectionOptions ConnectionOptions(const ClientOptions& options, Random* random) {
+  ShardConnectionOptions connection;
+  connection.address = options.address;
+  connection.handshake.client_id = random->Next();
+  connection.handshake.tenant = options.tenant;
+  connection.handshake.client_name = options.client_name;
+  connection.handshake.open.model = options.model;
+  connection.handshake.open.layout = options.layout.Encode();
+  connection.step_timeout_ns = int64_t{options.connect_timeout_ms} * 1'000'000;
+  connection.breaker.failures_to_open = options.breaker_failures;
+  connection.breaker.cooldown_ns = int64_t{options.breaker_cooldown_ms} * 1'000'000;
+  connection.breaker.pause_min_ns = int64_t{options.reconnect_min_ms} * 1'000'000;
+  connection.breaker.pause_max_ns = int64_t{options.reconnect_max_ms} * 1'000'000;
+  connection.max_inflight_bytes = options.max_inflight_bytes;
+  return connection;
+}
+
+}  // namespace
+
+uint64_t StatusResult::Count(BlockStatus wanted) const {
+  return static_cast<uint64_t>(std::count(status.begin(), status.end(), wanted));
+}
+
+absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
+  RETURN_IF_ERROR(CheckName("tenant", options.tenant, 1));
+  RETURN_IF_ERROR(CheckName("model", options.model, 1));
+  RETURN_IF_ERROR(CheckName("client_name", options.client_name, 0));
+  RETURN_IF_ERROR(options.layout.Validate());
+  const size_t layout_bytes = options.layout.Encode().size();
+  if (layout_bytes > wire::OpenNamespace::kMaxLayoutBytes) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.layout: {} bytes encoded, at most {}", layout_bytes,
+                                                  wire::OpenNamespace::kMaxLayoutBytes));
+  }
+  const std::pair<const char*, uint64_t> positive[] = {{"connect_timeout_ms", options.connect_timeout_ms},
+                                                       {"default_deadline_ms", options.default_deadline_ms},
+                                                       {"reconnect_min_ms", options.reconnect_min_ms},
+                                                       {"breaker_failures", options.breaker_failures},
+                                                       {"max_inflight_bytes", options.max_inflight_bytes}};
+  for (const auto& [name, value] : positive) {
+    if (value == 0) return absl::InvalidArgumentError(fmt::format("ClientOptions.{}: 0, at least 1 is needed", name));
+  }
+  if (options.reconnect_max_ms < options.reconnect_min_ms) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.reconnect_max_ms: {}, less than reconnect_min_ms {}",
+                                                  options.reconnect_max_ms, options.reconnect_min_ms));
+  }
+  if (!(options.prefill_tokens_per_s >= 0)) {
+    return absl::InvalidArgumentError(
+        fmt::format("ClientOptions.prefill_tokens_per_s: {}, 0 or more is needed", options.prefill_tokens_per_s));
+  }
+  return absl::OkStatus();
+}
+
+ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      guard_(options_.prefill_tokens_per_s),
+      links_(loop, connector, random, ConnectionOptions(options_, random), &counters_),
+      releases_(loop),
+      alive_(std::make_shared<ClientCore*>(this)) {
+  context_.loop = loop;
+  context_.options = &options_;
+  context_.framed_namespace = FrameNamespace({options_.tenant, options_.model, options_.layout.Fingerprint()});
+  context_.links = &links_;
+  context_.guard = &guard_;
+  context_.counters = &counters_;
+  context_.new_stamp = [this] {
+    return last_stamp_ns_ = std::max(last_stamp_ns_ + 1, static_cast<uint64_t>(loop_->WallNs()));
+  };
+  context_.make_lease = [weak = std::weak_ptr<ClientCore*>(alive_)](std::vector<LeaseGrant> grants) {
+    return Lease([weak, grants = std::move(grants)] {
+      if (const auto core = weak.lock()) (*core)->Release(grants);
+    });
+  };
+}
+
+ClientCore::~ClientCore() = default;
+
+void ClientCore::Start() { links_.Start(); }
+
+Task<void> ClientCore::Stop() {
+  stopping_ = true;
+  alive_.reset();
+  co_await links_.Stop();
+  co_await releases_.Join();
+}
+
+Task<absl::Status> ClientCore::WaitConnected() {
+  co_return co_await links_.WaitAllReady(loop_->NowNs() + int64_t{options_.connect_timeout_ms} * 1'000'000);
+}
+
+Task<absl::StatusOr<MatchResult>> ClientCore::Match(MatchRequest request) {
+  return RunMatch(&context_, std::move(request));
+}
+Task<absl::StatusOr<LoadResult>> ClientCore::Load(LoadRequest request) {
+  return RunLoad(&context_, std::move(request));
+}
+Task<absl::StatusOr<StatusResult>> ClientCore::Offer(OfferRequest request) {
+  return RunOffer(&context_, std::move(request));
+}
+Task<absl::StatusOr<StatusResult>> ClientCore::Store(StoreRequest request) {
+  return RunStore(&context_, std::move(request));
+}
+Task<absl::StatusOr<StatusResult>> ClientCore::Touch(TouchRequest request) {
+  return RunTouch(&context_, std::move(request));
+}
+Task<absl::StatusOr<StatusResult>> ClientCore::Remove(RemoveRequest request) {
+  return RunRemove(&context_, std::move(request));
+}
+
+void ClientCore::Release(std::vector<LeaseGrant> grants) {
+  if (stopping_) return;
+  for (LeaseGrant& grant : grants) releases_.Spawn(ReleaseOne(std::move(grant)));
+}
+
+Task<void> ClientCore::ReleaseOne(LeaseGrant grant) {
+  const std::shared_ptr<ShardConnection> connection = grant.connection.lock();
+  // A lease ends with the connection it was granted on.
+  if (connection == nullptr || !connection->ready() || connection->session_number() != grant.session_number) co_return;
+  ShardRequest request{.type = wire::FrameType::kRelease, .meta = std::make_shared<std::vector<uint8_t>>()};
+  request.in_namespace = false;
+  wire::Release{.lease_id = grant.lease_id}.Encode(request.meta.get());
+  EmptyReply reply(loop_, wire::FrameType::kReleaseReply);
+  // If it fails the lease ends by itself.
+  (void)co_await connection->Exchange(&request, &reply, loop_->NowNs() + kReleaseDeadlineNs);
+}
+
+Task<void> ClientCore::StatsOfShard(ShardConnection* connection, int64_t deadline_ns, std::vector<ShardStats>* out) {
+  ShardRequest request{.type = wire::FrameType::kStats, .meta = std::make_shared<std::vector<uint8_t>>()};
+  request.in_namespace = false;
+  SingleReply<wire::StatsReply> reply(loop_, wire::FrameType::kStatsReply);
+  absl::Status status = co_await connection->Exchange(&request, &reply, deadline_ns);
+  if (status.ok()) out->push_back({connection->shard(), std::move(reply.value().values)});
+}
+
+Task<absl::StatusOr<std::vector<ShardStats>>> ClientCore::Stats() {
+  const int64_t deadline_ns = context_.DeadlineNs(0);
+  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await links_.Shards(deadline_ns);
+  if (!shards.ok()) co_return shards.status();
+  std::vector<ShardStats> stats;
+  TaskScope scope(loop_);
+  for (const auto& connection : (*shards)->connections) {
+    scope.Spawn(StatsOfShard(connection.get(), deadline_ns, &stats));
+  }
+  co_await scope.Join();
+  if (stats.empty()) co_return absl::UnavailableError(fmt::format("stats: no shard of {} answered", options_.address));
+  std::sort(stats.begin(), stats.end(), [](const auto& a, const auto& b) { return a.shard < b.shard; });
+  co_return stats;
+}
+
+}  // namespace incipit

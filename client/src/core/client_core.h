@@ -1,0 +1,66 @@
+// The client without threads or sockets of its own: it stands on the seams only, so that a whole cluster of clients and
+// nodes can run in one thread of a test, in virtual time. Client puts a thread and TCP around it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "client/src/core/call_context.h"
+
+namespace incipit {
+
+// One thread: the loop's. Start() it, and Stop() before destroying it; the seams must outlive it. Every call ends by
+// its deadline (or very soon after) and then refers to no memory of the caller. See Client for what each call does.
+class ClientCore {
+ public:
+  // InvalidArgument naming the option, what was found and what is allowed.
+  static absl::Status CheckOptions(const ClientOptions& options);
+
+  // REQUIRES: CheckOptions(options) is ok.
+  ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options);
+  ~ClientCore();
+
+  void Start();
+  Task<void> Stop();
+  // OK once every shard is connected and the namespace is open.
+  Task<absl::Status> WaitConnected();
+
+  Task<absl::StatusOr<MatchResult>> Match(MatchRequest request);
+  Task<absl::StatusOr<LoadResult>> Load(LoadRequest request);
+  Task<absl::StatusOr<StatusResult>> Offer(OfferRequest request);
+  Task<absl::StatusOr<StatusResult>> Store(StoreRequest request);
+  Task<absl::StatusOr<StatusResult>> Touch(TouchRequest request);
+  Task<absl::StatusOr<StatusResult>> Remove(RemoveRequest request);
+  Task<absl::StatusOr<std::vector<ShardStats>>> Stats();
+
+  // Lets go of pins without waiting for the answers.
+  void Release(std::vector<LeaseGrant> grants);
+  // How a lease comes back here; by default directly, which suits one thread.
+  void set_make_lease(std::function<Lease(std::vector<LeaseGrant>)> make_lease) {
+    context_.make_lease = std::move(make_lease);
+  }
+  void set_new_stamp(std::function<uint64_t()> new_stamp) { context_.new_stamp = std::move(new_stamp); }
+
+  const ClientOptions& options() const { return options_; }
+  const ClientCounters& counters() const { return counters_; }
+  NodeInfo node() const { return links_.info(); }
+
+ private:
+  Task<void> ReleaseOne(LeaseGrant grant);
+  Task<void> StatsOfShard(ShardConnection* connection, int64_t deadline_ns, std::vector<ShardStats>* out);
+
+  Loop* loop_;
+  ClientOptions options_;
+  ClientCounters counters_;
+  RecomputeGuard guard_;
+  NodeLinks links_;
+  CallContext context_;
+  uint64_t last_stamp_ns_ = 0;
+  bool stopping_ = false;
+  TaskScope releases_;
+  std::shared_ptr<ClientCore*> alive_;  // leases hold it weakly
+};
+
+}  // namespace incipit

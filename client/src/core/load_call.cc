@@ -1,0 +1,127 @@
+#include "client/src/core/load_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/base/status_macros.h"
+#include "client/src/core/block_status.h"
+#include "client/src/core/load_receiver.h"
+
+namespace incipit {
+namespace {
+
+struct LoadWork {
+  CallContext* context;
+  std::shared_ptr<ShardSet> shards;
+  uint64_t stamp_ns = 0;
+  int64_t deadline_ns = 0;
+};
+
+// Blocks that were never answered share the fate of their request.
+void SpreadFailure(const absl::Status& failure, LoadBatch* batch) {
+  const BlockStatus status = StatusOfFailure(failure);
+  for (BlockStatus& of_block : batch->status) {
+    if (of_block == BlockStatus::kExpired) of_block = status;
+  }
+}
+
+Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadBatch* batch) {
+  CallContext* context = work->context;
+  wire::Load message;
+  message.stamp_ns = work->stamp_ns;
+  message.deadline_ms = RemainingMs(context->loop, work->deadline_ns);
+  message.first_segment = batch->first_segment;
+  message.segment_count = batch->segment_count;
+  message.keys = std::move(batch->keys);
+  ShardRequest request{.type = wire::FrameType::kLoad, .meta = std::make_shared<std::vector<uint8_t>>()};
+  message.Encode(request.meta.get());
+  batch->keys = std::move(message.keys);
+  LoadReceiver receiver(context->loop, batch, context->counters);
+  absl::Status status = co_await connection->Exchange(&request, &receiver, work->deadline_ns);
+  if (!status.ok()) SpreadFailure(status, batch);
+  connection->load_budget()->Release(batch->bytes);
+}
+
+Task<void> LoadFromShard(const LoadWork* work, ShardConnection* connection, std::vector<LoadBatch>* batches) {
+  TaskScope scope(work->context->loop);
+  for (LoadBatch& batch : *batches) {
+    if (!connection->load_budget()->TryAcquire(batch.bytes)) {
+      const bool acquired = co_await connection->load_budget()->Acquire(batch.bytes, work->deadline_ns);
+      if (!acquired) break;
+    }
+    scope.Spawn(LoadOneBatch(work, connection, &batch));
+  }
+  co_await scope.Join();
+}
+
+LoadResult Collect(CallContext* context, const std::vector<std::vector<LoadBatch>>& plan, size_t items,
+                   int64_t start_ns) {
+  LoadResult result;
+  result.status.assign(items, BlockStatus::kPresent);
+  result.tier.assign(items, Presence::kMiss);
+  std::vector<uint64_t> bytes(items, 0);
+  for (const std::vector<LoadBatch>& batches : plan) {
+    for (const LoadBatch& batch : batches) {
+      for (size_t i = 0; i < batch.parts.size(); ++i) {
+        const uint32_t item = batch.parts[i].item;
+        MergeStatus(&result.status[item], batch.status[i]);
+        result.tier[item] = std::max(result.tier[item], batch.tier[i]);
+        bytes[item] += batch.parts[i].bytes();
+      }
+    }
+  }
+  uint64_t nvme_bytes = 0;
+  for (size_t item = 0; item < items; ++item) {
+    if (result.status[item] != BlockStatus::kOk) {
+      result.tier[item] = Presence::kMiss;
+      continue;
+    }
+    ++result.hits;
+    result.bytes += bytes[item];
+    if (result.tier[item] == Presence::kNvme) nvme_bytes += bytes[item];
+  }
+  context->counters->blocks_loaded += result.hits;
+  context->counters->bytes_loaded += result.bytes;
+  const int64_t now_ns = context->loop->NowNs();
+  context->guard->OnLoad(result.bytes - nvme_bytes, nvme_bytes, now_ns - start_ns, now_ns);
+  return result;
+}
+
+int64_t LoadDeadlineNs(const CallContext* context, const LoadRequest& request) {
+  const int64_t deadline_ns = context->DeadlineNs(request.deadline_ms);
+  if (!context->guard->enabled()) return deadline_ns;
+  const uint64_t tokens =
+      request.recompute_tokens != 0 ? request.recompute_tokens : SpanTokens(context->layout(), request);
+  const int64_t now_ns = context->loop->NowNs();
+  return now_ns + std::min(deadline_ns - now_ns, context->guard->RecomputeNs(tokens));
+}
+
+}  // namespace
+
+Task<absl::StatusOr<LoadResult>> RunLoad(CallContext* context, LoadRequest request) {
+  CO_RETURN_IF_ERROR(CheckLoad(context->layout(), request));
+  ++context->counters->loads;
+  LoadWork work{.context = context};
+  if (request.items.empty()) co_return LoadResult();
+  const int64_t start_ns = context->loop->NowNs();
+  work.deadline_ns = LoadDeadlineNs(context, request);
+  work.stamp_ns = context->Stamp(request.stamp_ns);
+  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await context->links->Shards(work.deadline_ns);
+  if (!shards.ok()) {
+    LoadResult result;
+    result.status.assign(request.items.size(), BlockStatus::kExpired);
+    result.tier.assign(request.items.size(), Presence::kMiss);
+    co_return result;
+  }
+  work.shards = *std::move(shards);
+  std::vector<std::vector<LoadBatch>> plan = PlanLoad(context, work.shards.get(), request);
+  TaskScope scope(context->loop);
+  for (size_t shard = 0; shard < plan.size(); ++shard) {
+    if (plan[shard].empty()) continue;
+    scope.Spawn(LoadFromShard(&work, work.shards->connections[shard].get(), &plan[shard]));
+  }
+  co_await scope.Join();
+  co_return Collect(context, plan, request.items.size(), start_ns);
+}
+
+}  // namespace incipit

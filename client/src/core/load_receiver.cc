@@ -1,0 +1,144 @@
+#include "client/src/core/load_receiver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/base/status_macros.h"
+#include "client/src/core/segment_codec.h"
+
+namespace incipit {
+namespace {
+
+// Received at once and then verified: small enough that the bytes are still in the processor's cache.
+constexpr uint64_t kStretchBytes = 1 * kMiB;
+constexpr uint64_t kSkipBytes = 64 * kKiB;
+
+}  // namespace
+
+LoadReceiver::LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters)
+    : PendingReply(loop, wire::FrameType::kLoadReply),
+      batch_(batch),
+      counters_(counters),
+      seen_(batch->keys.size(), false),
+      damaged_(batch->keys.size(), false) {}
+
+// Everything that can be checked is, before the first byte goes to the caller's memory.
+absl::Status LoadReceiver::CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame,
+                                      const std::string& peer) {
+  if (reply.PayloadBytes() != frame.header.payload_bytes) {
+    return absl::DataLossError(fmt::format("{}: LoadReply lists {} bytes and carries {}", peer, reply.PayloadBytes(),
+                                           frame.header.payload_bytes));
+  }
+  for (const wire::LoadedBlock& block : reply.blocks) {
+    if (block.index >= seen_.size()) {
+      return absl::DataLossError(
+          fmt::format("{}: LoadReply for block {}, {} were asked for", peer, block.index, seen_.size()));
+    }
+    if (seen_[block.index]) {
+      return absl::DataLossError(fmt::format("{}: a second LoadReply for block {}", peer, block.index));
+    }
+    seen_[block.index] = true;
+    ++answers_;
+  }
+  const bool last = (frame.header.flags & wire::kFrameFlagLast) != 0;
+  if (last && answers_ != seen_.size()) {
+    return absl::DataLossError(
+        fmt::format("{}: the last LoadReply came after {} of {} blocks", peer, answers_, seen_.size()));
+  }
+  return absl::OkStatus();
+}
+
+Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFrame& frame) {
+  absl::StatusOr<wire::LoadReply> reply = wire::LoadReply::Decode(frame.meta);
+  if (!reply.ok()) co_return reply.status();
+  CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
+  for (const wire::LoadedBlock& block : reply->blocks) {
+    if (abandoned()) co_return absl::OkStatus();
+    absl::Status status;
+    if (block.status != BlockStatus::kOk) {
+      batch_->status[block.index] = block.status;
+    } else if (FitsPart(block)) {
+      status = co_await TakeBlock(channel, &block);
+    } else {
+      batch_->status[block.index] = BlockStatus::kRejected;
+      status = co_await SkipBlock(channel, &block);
+    }
+    if (!status.ok()) co_return status;
+  }
+  if (abandoned()) co_return absl::OkStatus();
+  co_return co_await ReceiveStretches(channel);
+}
+
+// A block that its writer cut differently from this layout is of no use here, and must not move later bytes.
+bool LoadReceiver::FitsPart(const wire::LoadedBlock& block) const {
+  const LoadPart& part = batch_->parts[block.index];
+  return block.segments.size() == part.segment_count &&
+         std::all_of(block.segments.begin(), block.segments.end(), [&](const Segment& segment) {
+           return IsPossibleSegment(block.codec, segment, part.segment_bytes);
+         });
+}
+
+Task<absl::Status> LoadReceiver::TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block) {
+  const LoadPart& part = batch_->parts[block->index];
+  batch_->tier[block->index] = block->tier;
+  std::span<const Segment> left = block->segments;
+  PieceCursor cursor(part.pieces, part.offset);
+  while (!left.empty()) {
+    size_t count = 0;
+    const PieceCursor start = cursor;
+    while (count < left.size() && (count == 0 || stretch_bytes_ < kStretchBytes)) {
+      cursor.Take(left[count].stored_bytes, &pieces_);
+      stretch_bytes_ += left[count].stored_bytes;
+      ++count;
+    }
+    stretches_.push_back({block->index, start, left.first(count), count == left.size()});
+    left = left.subspan(count);
+    if (stretch_bytes_ < kStretchBytes) continue;
+    absl::Status status = co_await ReceiveStretches(channel);
+    if (!status.ok() || abandoned()) co_return status;
+  }
+  co_return absl::OkStatus();
+}
+
+Task<absl::Status> LoadReceiver::SkipBlock(FrameChannel* channel, const wire::LoadedBlock* block) {
+  absl::Status status = co_await ReceiveStretches(channel);
+  uint64_t left = 0;
+  for (const Segment& segment : block->segments) left += segment.stored_bytes;
+  std::vector<uint8_t> scratch(std::min(left, kSkipBytes));
+  while (left > 0 && status.ok() && !abandoned()) {
+    const iovec piece{scratch.data(), std::min<uint64_t>(left, scratch.size())};
+    status = co_await channel->ReceivePayload({&piece, 1});
+    left -= piece.iov_len;
+  }
+  if (abandoned() && absl::IsCancelled(status)) co_return absl::OkStatus();
+  co_return status;
+}
+
+Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
+  if (stretches_.empty()) co_return absl::OkStatus();
+  absl::Status status = co_await channel->ReceivePayload(pieces_);
+  if (status.ok()) VerifyStretches();
+  pieces_.clear();
+  stretches_.clear();
+  stretch_bytes_ = 0;
+  if (abandoned() && absl::IsCancelled(status)) co_return absl::OkStatus();
+  co_return status;
+}
+
+void LoadReceiver::VerifyStretches() {
+  for (Stretch& stretch : stretches_) {
+    for (const Segment& segment : stretch.segments) {
+      segment_pieces_.clear();
+      stretch.at.Take(segment.stored_bytes, &segment_pieces_);
+      if (VerifySegment(segment_pieces_, segment)) continue;
+      damaged_[stretch.index] = true;
+      ++counters_->damaged_segments;
+    }
+    if (!stretch.ends_block) continue;
+    batch_->status[stretch.index] = damaged_[stretch.index] ? BlockStatus::kDamaged : BlockStatus::kOk;
+  }
+}
+
+}  // namespace incipit

@@ -1,0 +1,11 @@
+// Match: one round trip to all shards in parallel, then the lengths that can be restored.
+#pragma once
+
+#include "client/src/core/call_context.h"
+
+namespace incipit {
+
+// The context must outlive the task. See Client::Match.
+Task<absl::StatusOr<MatchResult>> RunMatch(CallContext* context, MatchRequest request);
+
+}  // namespace incipit
