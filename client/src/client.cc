@@ -1,0 +1,73 @@
+#include "incipit/client.h"
+
+#include <utility>
+
+#include "cache/base/check.h"
+#include "client/src/client_impl.h"
+
+namespace incipit {
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
+  absl::Status valid = ClientCore::CheckOptions(options);
+  if (!valid.ok()) return valid;
+  const bool lazily = options.connect_lazily;
+  absl::StatusOr<std::shared_ptr<Impl>> impl = Impl::Create(std::move(options));
+  if (!impl.ok()) return impl.status();
+  std::unique_ptr<Client> client(new Client(*std::move(impl)));
+  if (lazily) return client;
+  absl::Status connected = client->impl_->Block<absl::Status>([&](ClientCore* core) { return core->WaitConnected(); });
+  if (!connected.ok()) return connected;
+  return client;
+}
+
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() { impl_->Shutdown(); }
+
+absl::StatusOr<MatchResult> Client::Match(MatchRequest request) { return impl_->Call(&ClientCore::Match, &request); }
+absl::StatusOr<LoadResult> Client::Load(LoadRequest request) { return impl_->Call(&ClientCore::Load, &request); }
+absl::StatusOr<StatusResult> Client::Offer(OfferRequest request) { return impl_->Call(&ClientCore::Offer, &request); }
+absl::StatusOr<StatusResult> Client::Store(StoreRequest request) { return impl_->Call(&ClientCore::Store, &request); }
+absl::StatusOr<StatusResult> Client::Touch(TouchRequest request) { return impl_->Call(&ClientCore::Touch, &request); }
+absl::StatusOr<StatusResult> Client::Remove(RemoveRequest request) {
+  return impl_->Call(&ClientCore::Remove, &request);
+}
+absl::StatusOr<std::vector<ShardStats>> Client::Stats() {
+  return impl_->Block<absl::StatusOr<std::vector<ShardStats>>>([](ClientCore* core) { return core->Stats(); });
+}
+
+void Client::MatchAsync(MatchRequest request, Callback<MatchResult> done) {
+  impl_->CallAsync(&ClientCore::Match, std::move(request), std::move(done));
+}
+void Client::LoadAsync(LoadRequest request, Callback<LoadResult> done) {
+  impl_->CallAsync(&ClientCore::Load, std::move(request), std::move(done));
+}
+void Client::OfferAsync(OfferRequest request, Callback<StatusResult> done) {
+  impl_->CallAsync(&ClientCore::Offer, std::move(request), std::move(done));
+}
+void Client::StoreAsync(StoreRequest request, Callback<StatusResult> done) {
+  impl_->CallAsync(&ClientCore::Store, std::move(request), std::move(done));
+}
+void Client::TouchAsync(TouchRequest request, Callback<StatusResult> done) {
+  impl_->CallAsync(&ClientCore::Touch, std::move(request), std::move(done));
+}
+void Client::RemoveAsync(RemoveRequest request, Callback<StatusResult> done) {
+  impl_->CallAsync(&ClientCore::Remove, std::move(request), std::move(done));
+}
+
+void Client::Poll(uint32_t wait_us) { impl_->Poll(wait_us); }
+uint64_t Client::NewStamp() { return impl_->NewStamp(); }
+const ClientOptions& Client::options() const { return impl_->options(); }
+
+ClientCounters Client::counters() {
+  ClientCounters counters;
+  impl_->OnLoop([&](ClientCore* core) { counters = core->counters(); });
+  return counters;
+}
+
+NodeInfo Client::node() {
+  NodeInfo info;
+  impl_->OnLoop([&](ClientCore* core) { info = core->node(); });
+  return info;
+}
+
+}  // namespace incipit
