@@ -19,7 +19,8 @@ struct MemNetwork::Pipe {
 
 // One connection: two pipes. Shared by its two streams.
 struct MemNetwork::Wire {
-  Wire(Loop* loop, size_t limit, std::string to) : pipes{Pipe(loop, limit), Pipe(loop, limit)}, address(std::move(to)) {}
+  Wire(Loop* loop, size_t limit, std::string to)
+      : pipes{Pipe(loop, limit), Pipe(loop, limit)}, address(std::move(to)) {}
   Pipe pipes[2];
   std::string address;
   bool broken = false;
@@ -194,7 +195,8 @@ class MemNetwork::MemConnector : public Connector {
 };
 
 absl::StatusOr<std::unique_ptr<Listener>> MemNetwork::Listen(std::string address) {
-  if (listeners_.contains(address)) return absl::AlreadyExistsError(absl::StrCat("mem listen on ", address, ": in use"));
+  if (listeners_.contains(address))
+    return absl::AlreadyExistsError(absl::StrCat("mem listen on ", address, ": in use"));
   auto listener = std::make_unique<MemListener>(this, address);
   listeners_[address] = listener.get();
   return listener;

@@ -16,11 +16,11 @@ namespace incipit {
 
 // Probabilities are per mille of transfers (reads and writes).
 struct MemNetworkFaults {
-  uint32_t cut_per_mille = 0;          // the connection breaks, in both directions
-  uint32_t flip_per_mille = 0;         // one bit of the transferred bytes is flipped
-  uint32_t partial_per_mille = 0;      // the transfer moves fewer bytes than it could
-  uint32_t delay_per_mille = 0;        // the transfer waits up to max_delay_ns first
-  uint32_t refuse_per_mille = 0;       // a connection attempt is refused
+  uint32_t cut_per_mille = 0;      // the connection breaks, in both directions
+  uint32_t flip_per_mille = 0;     // one bit of the transferred bytes is flipped
+  uint32_t partial_per_mille = 0;  // the transfer moves fewer bytes than it could
+  uint32_t delay_per_mille = 0;    // the transfer waits up to max_delay_ns first
+  uint32_t refuse_per_mille = 0;   // a connection attempt is refused
   int64_t max_delay_ns = 0;
 };
 

@@ -89,7 +89,8 @@ Task<absl::StatusOr<std::unique_ptr<Stream>>> TcpConnector::Connect(std::string 
   }
   if (result < 0) {
     close(fd);
-    if (result == -ECANCELED) co_return absl::DeadlineExceededError(absl::StrCat("connect to ", address, ": no answer in time"));
+    if (result == -ECANCELED)
+      co_return absl::DeadlineExceededError(absl::StrCat("connect to ", address, ": no answer in time"));
     co_return absl::UnavailableError(absl::StrCat("connect to ", address, ": ", std::strerror(-result)));
   }
   std::unique_ptr<Stream> stream = std::make_unique<TcpStream>(loop_, fd, target->ToString());

@@ -46,7 +46,7 @@ Task<bool> CancelledRead(UringLoop* loop, int read_fd) {
   const int32_t result =
       co_await loop->Submit([&](io_uring_sqe* sqe) { io_uring_prep_read(sqe, read_fd, &byte, 1, 0); }, &handle);
   co_await scope.Join();
-  co_return result == -ECANCELED && handle == nullptr;
+  co_return result == -ECANCELED&& handle == nullptr;
 }
 
 TEST(UringLoop, CancelEndsAReadThatWouldNeverEnd) {
