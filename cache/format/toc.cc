@@ -106,7 +106,8 @@ absl::StatusOr<TocEntry> DecodeEntry(size_t index, ByteView bytes) {
 std::vector<uint8_t> EncodeToc(const std::vector<TocEntry>& entries) {
   size_t total_bytes = 0;
   for (const TocEntry& entry : entries) {
-    INCIPIT_CHECK(entry.identity.size() <= kMaxFramedIdentityBytes, "identity is not a framed one");
+    INCIPIT_CHECK(!entry.identity.empty() && entry.identity.size() <= kMaxFramedIdentityBytes,
+                  "identity is not a framed one");
     total_bytes += entry.EncodedBytes();
   }
   std::vector<uint8_t> out(total_bytes, 0);

@@ -162,8 +162,8 @@ TEST(RecordTest, RestampEqualsEncodingAnew) {
 
 TEST(RecordDeathTest, RestampOfHalfAHeaderAborts) {
   auto bytes = EncodedSample();
-  bytes.resize(bytes.size() - 64);
-  EXPECT_DEATH(RestampRecordHeader(bytes, 1, 1, 1), "not one whole record header");
+  const MutableBytes cut = MutableBytes(bytes).first(bytes.size() - 64);
+  EXPECT_DEATH(RestampRecordHeader(cut, 1, 1, 1), "not one whole record header");
 }
 
 }  // namespace
