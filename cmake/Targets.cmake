@@ -20,19 +20,28 @@ function(incipit_library name)
 endfunction()
 
 incipit_library(incipit_base FOLDERS cache/base LINK absl::status absl::statusor absl::strings absl::flat_hash_map
-  absl::btree absl::function_ref absl::inlined_vector absl::time PkgConfig::XXHASH fmt::fmt Threads::Threads OpenSSL::Crypto)
+  absl::btree absl::function_ref absl::inlined_vector absl::time PkgConfig::XXHASH fmt::fmt
+  Threads::Threads OpenSSL::Crypto)
 target_precompile_headers(incipit_base PRIVATE <absl/container/flat_hash_map.h> <absl/status/statusor.h>
-  <absl/strings/str_cat.h> <absl/types/span.h> <algorithm> <coroutine> <cstdint> <functional> <memory> <string> <vector>)
+  <absl/strings/str_cat.h> <absl/types/span.h> <algorithm> <coroutine> <cstdint> <functional> <memory>
+  <string> <vector>)
 # One hash kernel per instruction set; the best one is chosen at run time (cache/base/xxh3.h).
-set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-O3;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>" SKIP_PRECOMPILE_HEADERS ON)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-O3" SKIP_PRECOMPILE_HEADERS ON)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/xxh3_portable.cc PROPERTIES COMPILE_OPTIONS "-O3" SKIP_PRECOMPILE_HEADERS ON)
+function(incipit_hash_kernel name)
+  set(options ${ARGN} -O3)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/${name}.cc
+    PROPERTIES COMPILE_OPTIONS "${options}" SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+incipit_hash_kernel(xxh3_avx512 -mavx512f -mavx512bw -Wno-uninitialized
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+incipit_hash_kernel(xxh3_avx2 -mavx2)
+incipit_hash_kernel(xxh3_portable)
 
 incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
 incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
 incipit_library(incipit_runtime FOLDERS cache/runtime cache/seams LINK incipit_format PkgConfig::URING)
 incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime)
-incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/shard cache/node LINK incipit_transport incipit_eviction
+incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/shard cache/node
+  LINK incipit_transport incipit_eviction
   spdlog::spdlog_header_only prometheus-cpp::core ${INCIPIT_HTTPLIB} nlohmann_json::nlohmann_json)
 incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport)
 incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache)

@@ -9,7 +9,8 @@ function(incipit_tests folder)
   endif()
   add_executable(test_${folder} ${sources})
   target_link_libraries(test_${folder} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
-  target_compile_definitions(test_${folder} PRIVATE INCIPIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" INCIPIT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_definitions(test_${folder} PRIVATE
+    INCIPIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" INCIPIT_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_precompile_headers(test_${folder} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <absl/status/statusor.h>
     <absl/container/flat_hash_map.h> <algorithm> <memory> <string> <vector>)
   gtest_discover_tests(test_${folder} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)

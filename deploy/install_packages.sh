@@ -14,7 +14,10 @@ done
 echo "install_packages: installing ${#missing[@]} missing package(s): ${missing[*]}"
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || { echo "install_packages: not root and no sudo; run as root: apt-get install ${missing[*]}" >&2; exit 1; }
+  if ! command -v sudo >/dev/null; then
+    echo "install_packages: not root and no sudo; run as root: apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
   as_root=(sudo)
 fi
 export DEBIAN_FRONTEND=noninteractive

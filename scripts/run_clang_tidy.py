@@ -25,7 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="files at a time (default 2)")
     parser.add_argument("--no-cache", action="store_true", help="analyse files that passed before as well")
-    parser.add_argument("--tests", action="store_true", help="analyse tests as well: most of the time, few of the findings")
+    parser.add_argument("--tests", action="store_true", help="analyse tests as well: twice the time")
     parser.add_argument("files", nargs="*", help="default: every .cc file outside tests/")
     args = parser.parse_args()
     cache = PassedCache("clang-tidy", tool_version(TOOL) + read(".clang-tidy") + str((FLAGS, EXTRA_FLAGS)))

@@ -85,9 +85,12 @@ stage_tsan() {
 stage_fuzz() {
   build_preset fuzz || return 1
   export FUZZ_SECONDS=${FUZZ_SECONDS:-60} FUZZ_JOBS=$jobs
-  local targets
-  targets=$(find tests/fuzz -name '*_fuzz.cc' | wc -l)
-  if scripts/run_fuzzers.sh; then passed=$targets; else failed=1; return 1; fi
+  local status=0
+  scripts/run_fuzzers.sh | tee "$logs/fuzzers.txt"
+  [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+  passed=$(grep -c '^fuzz .* ok$' "$logs/fuzzers.txt")
+  failed=$(grep -vc '^fuzz .* ok$' "$logs/fuzzers.txt")
+  return "$status"
 }
 stage_campaigns() {
   cmake --build build/release -j "$jobs" --target incipit || return 1
