@@ -34,12 +34,16 @@ Hash128 Xxh3Of128(ByteView bytes, const HashSecret& secret) {
 }
 
 Xxh3Stream::Xxh3Stream() {
-  if (Best().state_bytes > state_.size()) std::abort();  // A newer xxHash with a larger state: enlarge state_.
+  if (Best().state_bytes > kStateBytes) std::abort();  // A newer xxHash with a larger state: enlarge kStateBytes.
   Reset();
 }
-void Xxh3Stream::Reset() { Best().reset(state_.data()); }
-void Xxh3Stream::Update(ByteView bytes) { Best().update(state_.data(), bytes.data(), bytes.size()); }
-uint64_t Xxh3Stream::Digest() const { return Best().digest(state_.data()); }
+void* Xxh3Stream::state() const {
+  const auto address = reinterpret_cast<uintptr_t>(storage_.data());
+  return reinterpret_cast<void*>(AlignUp(address, kStateAlign));
+}
+void Xxh3Stream::Reset() { Best().reset(state()); }
+void Xxh3Stream::Update(ByteView bytes) { Best().update(state(), bytes.data(), bytes.size()); }
+uint64_t Xxh3Stream::Digest() const { return Best().digest(state()); }
 
 uint64_t Xxh3OfPieces(std::span<const iovec> pieces, uint64_t offset, uint64_t bytes) {
   size_t index = 0;

@@ -30,12 +30,19 @@ Hash128 Xxh3Of128(ByteView bytes, const HashSecret& secret);
 class Xxh3Stream {
  public:
   Xxh3Stream();
+  Xxh3Stream(const Xxh3Stream&) = delete;
+  Xxh3Stream& operator=(const Xxh3Stream&) = delete;
   void Reset();
   void Update(ByteView bytes);
   uint64_t Digest() const;
 
  private:
-  alignas(64) std::array<uint8_t, 640> state_;
+  // Aligned by hand: the frame of a coroutine, where one may live, is aligned to 16 bytes whatever alignas asks for.
+  static constexpr size_t kStateAlign = 64;
+  static constexpr size_t kStateBytes = 640;
+  void* state() const;
+
+  std::array<uint8_t, kStateBytes + kStateAlign> storage_;
 };
 
 // XXH3-64 of `bytes` bytes that start `offset` bytes into the concatenation of `pieces`.
