@@ -119,6 +119,8 @@ class TaskScope {
   void Spawn(Task<void> task);
   size_t running() const { return running_; }
   Event::Awaiter Join() { return idle_.Wait(); }
+  // False if tasks still ran at `deadline_ns`.
+  Event::Awaiter JoinUntil(int64_t deadline_ns) { return idle_.WaitUntil(deadline_ns); }
 
  private:
   struct Detached;
