@@ -1,0 +1,146 @@
+#include "cache/node/node.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+#include "spdlog/spdlog.h"
+
+namespace incipit {
+namespace {
+
+constexpr uint64_t kMinRamBytesPerShard = 4 << 20;
+
+absl::Status CheckListen(const NodeOptions& options) {
+  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options.listen));
+  if (address.IsLoopback() || options.insecure) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("listen ", options.listen, ": beyond this host, anybody who reaches the port could read and store; "
+                                              "listen on 127.0.0.1, or say --insecure on a trusted network"));
+}
+
+// Finds out what nvme_path is and makes the directory if need be.
+absl::StatusOr<bool> PrepareNvmePath(NodeOptions* options) {
+  if (options->nvme_path.empty()) return false;
+  struct stat info {};
+  if (stat(options->nvme_path.c_str(), &info) == 0 && S_ISBLK(info.st_mode)) {
+    if (options->state_dir.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("nvme ", options->nvme_path,
+                                                     " is a device: also give --state-dir, a directory for node.json"));
+    }
+    return true;
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options->nvme_path, error);
+  if (error) return absl::UnavailableError(absl::StrCat("create ", options->nvme_path, ": ", error.message()));
+  if (options->state_dir.empty()) options->state_dir = options->nvme_path;
+  if (options->nvme_bytes == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("nvme directory ", options->nvme_path, ": also give --nvme-bytes"));
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
+  ShardThreadOptions result;
+  result.shard_count = options_.shards;
+  result.shard.identity.node_id = identity_.node_id;
+  result.shard.identity.placement_seed = identity_.placement_seed;
+  result.shard.identity.incarnation = incarnation_;
+  result.shard.identity.shard = shard;
+  result.shard.identity.shard_count = options_.shards;
+  result.shard.identity.node_name = options_.node_name;
+  result.shard.limits = options_.limits;
+  result.shard.store = options_.store;
+  result.shard.store.ram_bytes = options_.ram_bytes / options_.shards;
+  result.shard.store.huge_pages = options_.huge_pages;
+  result.shard.nvme = options_.nvme;
+  result.shard.nvme.shard = shard;
+  result.shard.nvme.shard_count = options_.shards;
+  if (result.shard.store.ram_bytes < kMinRamBytesPerShard) {
+    return absl::InvalidArgumentError(absl::StrCat("ram of ", options_.ram_bytes, " bytes over ", options_.shards,
+                                                   " shards: at least ", kMinRamBytesPerShard, " each; fewer shards or more RAM"));
+  }
+  if (shard == 0) result.listen = options_.listen;
+  if (options_.nvme_path.empty()) return result;
+  result.has_disk = true;
+  result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
+  result.disk.preallocate = !options_.sparse_files;
+  result.disk.path = nvme_is_device_ ? options_.nvme_path : absl::StrCat(options_.nvme_path, "/shard-", shard, ".incipit");
+  if (nvme_is_device_) result.disk.start_bytes = shard * result.disk.bytes;
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
+  std::unique_ptr<Node> node(new Node());
+  if (options.shards == 0) {
+    options.shards = static_cast<uint16_t>(std::clamp<unsigned>(std::thread::hardware_concurrency(), 1, kMaxShardsPerNode));
+  }
+  if (options.shards > kMaxShardsPerNode) {
+    return absl::InvalidArgumentError(absl::StrCat("shards ", options.shards, ": at most ", kMaxShardsPerNode));
+  }
+  if (options.node_name.empty()) {
+    char host[64] = {};
+    gethostname(host, sizeof(host) - 1);
+    options.node_name = host;
+  }
+  RETURN_IF_ERROR(CheckListen(options));
+  ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
+  const std::unique_ptr<Random> random = MakeSystemRandom();
+  if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
+  ASSIGN_OR_RETURN(node->identity_, NodeIdentity::LoadOrCreate(options.state_dir, options.shards, random.get()));
+  node->incarnation_ = random->Next();
+  node->options_ = options;
+  for (uint16_t shard = 0; shard < options.shards; ++shard) {
+    ASSIGN_OR_RETURN(ShardThreadOptions thread_options, node->OptionsOf(shard));
+    Node* raw = node.get();
+    node->shards_.push_back(std::make_unique<ShardThread>(
+        std::move(thread_options), [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+          raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id);
+        }));
+  }
+  // The one that accepts comes last, so that no connection meets a shard that is not there yet.
+  for (size_t i = options.shards; i > 0; --i) {
+    const absl::Status status = node->shards_[i - 1]->Start();
+    if (status.ok()) continue;
+    for (size_t j = i; j < options.shards; ++j) node->shards_[j]->RequestStop(1000);
+    for (size_t j = i; j < options.shards; ++j) {
+      const absl::Status stopped = node->shards_[j]->Join();
+      if (!stopped.ok()) spdlog::warn("event=shard_stop_failed shard={} cause=\"{}\"", j, stopped.ToString());
+    }
+    return status;
+  }
+  spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={}",
+               node->identity_.node_id, node->address(), options.shards, options.ram_bytes,
+               options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes);
+  return node;
+}
+
+Node::~Node() {
+  const absl::Status status = Stop(5000);
+  if (!status.ok()) spdlog::warn("event=node_stop_failed cause=\"{}\"", status.ToString());
+}
+
+absl::Status Node::Stop(int64_t timeout_ms) {
+  absl::Status result;
+  if (!shards_.empty()) shards_[0]->RequestStop(timeout_ms);  // The acceptor first.
+  for (const auto& shard : shards_) shard->RequestStop(timeout_ms);
+  for (const auto& shard : shards_) result.Update(shard->Join());
+  return result;
+}
+
+std::string Node::address() const { return shards_[0]->address().ToString(); }
+
+std::vector<ShardReport> Node::Reports() {
+  std::vector<ShardReport> reports;
+  for (const auto& shard : shards_) reports.push_back(shard->Report());
+  return reports;
+}
+
+}  // namespace incipit

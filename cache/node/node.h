@@ -1,0 +1,43 @@
+// One node: its shards, each on its own thread, and the address they share.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/node/node_identity.h"
+#include "cache/node/node_options.h"
+#include "cache/node/shard_thread.h"
+
+namespace incipit {
+
+// Any thread may call any method but Start and Stop, which belong to the thread that made it.
+class Node {
+ public:
+  // Starts all shards and returns when they serve; indexing of NVMe goes on behind. Errors name what to change.
+  static absl::StatusOr<std::unique_ptr<Node>> Start(NodeOptions options);
+  ~Node();
+
+  // Stops taking requests, writes what is dirty, seals. DeadlineExceeded: a hung device; the process should exit.
+  absl::Status Stop(int64_t timeout_ms);
+
+  // "127.0.0.1:9400", with the port really taken.
+  std::string address() const;
+  const NodeOptions& options() const { return options_; }
+  const NodeIdentity& identity() const { return identity_; }
+  std::vector<ShardReport> Reports();
+
+ private:
+  Node() = default;
+  absl::StatusOr<ShardThreadOptions> OptionsOf(uint16_t shard) const;
+
+  NodeOptions options_;
+  NodeIdentity identity_;
+  uint64_t incarnation_ = 0;
+  bool nvme_is_device_ = false;
+  std::vector<std::unique_ptr<ShardThread>> shards_;
+};
+
+}  // namespace incipit

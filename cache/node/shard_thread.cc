@@ -1,0 +1,158 @@
+#include "cache/node/shard_thread.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+#include "spdlog/spdlog.h"
+#include "transport/tcp/tcp_stream.h"
+
+namespace incipit {
+
+ShardThread::ShardThread(ShardThreadOptions options, HandOver hand_over)
+    : options_(std::move(options)), hand_over_(std::move(hand_over)) {}
+
+ShardThread::~ShardThread() = default;
+
+absl::Status ShardThread::Start() {
+  std::promise<absl::Status> started;
+  std::future<absl::Status> result = started.get_future();
+  thread_ = std::thread([this, &started] { ThreadMain(&started); });
+  absl::Status status = result.get();
+  if (!status.ok()) thread_.join();
+  return status;
+}
+
+Task<absl::Status> ShardThread::Open() {
+  if (options_.has_disk) {
+    absl::StatusOr<std::unique_ptr<UringDisk>> disk = UringDisk::Open(loop_.get(), options_.disk);
+    if (!disk.ok()) co_return disk.status();
+    disk_ = *std::move(disk);
+  }
+  Task<absl::StatusOr<std::unique_ptr<Shard>>> opening =
+      Shard::Open(loop_.get(), random_.get(), disk_.get(), options_.shard);
+  absl::StatusOr<std::unique_ptr<Shard>> shard = co_await opening;
+  if (!shard.ok()) co_return shard.status();
+  shard_ = *std::move(shard);
+  co_return absl::OkStatus();
+}
+
+// Fixed buffers save the kernel from mapping pages at each transfer; without them everything works, with more CPU.
+absl::Status ShardThread::RegisterMemory() {
+  if (shard_->store()->nvme() == nullptr) return absl::OkStatus();
+  return loop_->RegisterBuffers(shard_->store()->nvme()->IoMemory());
+}
+
+void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
+  pthread_setname_np(pthread_self(), absl::StrCat("shard-", options_.shard.identity.shard).substr(0, 15).c_str());
+  absl::StatusOr<std::unique_ptr<UringLoop>> loop = UringLoop::Create({});
+  if (!loop.ok()) return started->set_value(loop.status());
+  loop_ = *std::move(loop);
+  random_ = MakeSystemRandom();
+  const absl::Status opened = loop_->RunTask(Open());
+  if (!opened.ok()) return started->set_value(opened);
+  if (const absl::Status status = RegisterMemory(); !status.ok()) {
+    spdlog::warn("event=buffers_not_registered shard={} cause=\"{}\"", options_.shard.identity.shard, status.ToString());
+  }
+  acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
+  if (!options_.listen.empty()) {
+    const auto listen = [&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
+      ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
+      return absl::OkStatus();
+    };
+    if (const absl::Status status = listen(); !status.ok()) {
+      result_ = loop_->RunTask(ShutDown());
+      return started->set_value(status);
+    }
+    address_ = listener_->address();
+    AcceptorOptions acceptor_options;
+    acceptor_options.shard_count = options_.shard_count;
+    acceptor_ = std::make_unique<Acceptor>(
+        loop_.get(), listener_.get(), acceptor_options,
+        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
+          Route(shard, std::move(channel), hello, request_id);
+        });
+    acceptor_scope_->Spawn(acceptor_->Run());
+  }
+  shard_->StartRecovery();
+  {
+    std::lock_guard<std::mutex> lock(running_mutex_);
+    running_ = true;
+  }
+  started->set_value(absl::OkStatus());
+  loop_->Run();
+  {
+    std::lock_guard<std::mutex> lock(running_mutex_);
+    running_ = false;
+  }
+  loop_->RunOnce(0);  // What was handed over before running_ fell.
+  result_ = loop_->RunTask(ShutDown());
+  if (absl::IsDeadlineExceeded(result_)) {
+    // The device hangs with operations outstanding on our memory: nothing may be freed before the process ends.
+    [[maybe_unused]] Shard* leaked = shard_.release();
+    [[maybe_unused]] UringDisk* leaked_disk = disk_.release();
+    [[maybe_unused]] UringLoop* leaked_loop = loop_.release();
+    return;
+  }
+  acceptor_.reset();
+  listener_.reset();
+  acceptor_scope_.reset();
+  shard_.reset();
+  disk_.reset();
+  loop_.reset();
+}
+
+Task<absl::Status> ShardThread::ShutDown() {
+  if (acceptor_ != nullptr) acceptor_->Stop();
+  if (acceptor_scope_ != nullptr) co_await acceptor_scope_->Join();
+  Task<absl::Status> stopping = shard_->Shutdown(stop_deadline_ns_);
+  co_return co_await stopping;
+}
+
+void ShardThread::RequestStop(int64_t timeout_ms) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_ || stop_requested_) return;
+  stop_requested_ = true;
+  stop_deadline_ns_ = loop_->NowNs() + timeout_ms * 1'000'000;
+  loop_->Stop();
+}
+
+absl::Status ShardThread::Join() {
+  if (thread_.joinable()) thread_.join();
+  return result_;
+}
+
+void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello,
+                        uint64_t request_id) {
+  if (shard == options_.shard.identity.shard) return shard_->Adopt(std::move(channel), hello, request_id);
+  const std::string peer = channel->PeerName();
+  const std::unique_ptr<Stream> stream = channel->ReleaseStream();
+  hand_over_(shard, static_cast<TcpStream*>(stream.get())->ReleaseFd(), peer, hello, request_id);
+}
+
+void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) {
+    close(fd);
+    return;
+  }
+  loop_->PostFromAnyThread([this, fd, peer, hello, request_id] {
+    auto stream = std::make_unique<TcpStream>(loop_.get(), fd, peer);
+    shard_->Adopt(std::make_unique<FrameChannel>(std::move(stream)), hello, request_id);
+  });
+}
+
+ShardReport ShardThread::Report() {
+  std::promise<ShardReport> promise;
+  std::future<ShardReport> report = promise.get_future();
+  {
+    std::lock_guard<std::mutex> lock(running_mutex_);
+    if (!running_) return {};
+    loop_->PostFromAnyThread([this, &promise] { promise.set_value(shard_->Report()); });
+  }
+  return report.get();
+}
+
+}  // namespace incipit

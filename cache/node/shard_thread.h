@@ -1,0 +1,71 @@
+// One shard's thread: makes the loop, disk and shard on it, runs them, and takes them down in order.
+#pragma once
+
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "cache/node/acceptor.h"
+#include "cache/runtime/uring_disk.h"
+#include "cache/runtime/uring_loop.h"
+#include "cache/seams/random.h"
+#include "cache/shard/shard.h"
+#include "transport/tcp/tcp_endpoint.h"
+
+namespace incipit {
+
+struct ShardThreadOptions {
+  ShardOptions shard;
+  bool has_disk = false;
+  UringDiskOptions disk;
+  std::string listen;         // this thread accepts for the whole node; empty = it does not
+  uint16_t shard_count = 1;
+};
+
+class ShardThread {
+ public:
+  // Hands a connection (its descriptor) to the thread of another shard.
+  using HandOver = std::function<void(uint16_t shard, int fd, std::string peer, wire::Hello, uint64_t request_id)>;
+
+  ShardThread(ShardThreadOptions options, HandOver hand_over);
+  ~ShardThread();  // REQUIRES: never started, or joined
+
+  // Starts the thread and waits until it serves, or gives the reason why it cannot.
+  absl::Status Start();
+  // Any thread: asks it to shut down within `timeout_ms`; Join waits for it.
+  void RequestStop(int64_t timeout_ms);
+  absl::Status Join();
+
+  // Any thread.
+  void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id);
+  ShardReport Report();                   // blocks until the thread answers; empty after it stopped
+  const TcpAddress& address() const { return address_; }
+
+ private:
+  void ThreadMain(std::promise<absl::Status>* started);
+  Task<absl::Status> Open();
+  Task<absl::Status> ShutDown();
+  absl::Status RegisterMemory();
+  void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id);
+
+  ShardThreadOptions options_;
+  HandOver hand_over_;
+  std::thread thread_;
+  std::unique_ptr<UringLoop> loop_;
+  std::unique_ptr<Random> random_;
+  std::unique_ptr<UringDisk> disk_;
+  std::unique_ptr<Shard> shard_;
+  std::unique_ptr<TcpListener> listener_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<TaskScope> acceptor_scope_;
+  TcpAddress address_;
+  std::mutex running_mutex_;  // guards the hand-over of work to a loop that may be ending
+  bool running_ = false;
+  bool stop_requested_ = false;
+  int64_t stop_deadline_ns_ = 0;
+  absl::Status result_;
+};
+
+}  // namespace incipit

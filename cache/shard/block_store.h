@@ -1,0 +1,201 @@
+// The blocks of one shard, in both tiers: finding, admitting, reading, demoting, promoting, evicting, removing.
+// It knows nothing of sessions or frames. One thread: the shard's.
+//
+// Where a block's bytes are:
+//   RAM only            new; NVMe full or absent
+//   RAM and NVMe        "spare" copy on NVMe: written behind while there is room, or left there by a promotion.
+//                       Reclaim drops spare copies first, so a block held twice never costs another one its place
+//   NVMe only           demoted
+// RAM gives way in policy order: a victim with a spare copy is dropped at once, another is demoted (the one waiting
+// for its memory waits for the write), and where NVMe cannot take it, it is evicted.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cache/format/record.h"
+#include "cache/nvme/nvme_tier.h"
+#include "cache/ram/arena.h"
+#include "cache/runtime/sync.h"
+#include "cache/shard/block_index.h"
+#include "cache/shard/entry.h"
+#include "cache/shard/namespace_table.h"
+#include "cache/shard/store_counters.h"
+#include "eviction/policy.h"
+#include "transport/wire/messages.h"
+
+namespace incipit {
+
+struct BlockStoreOptions {
+  uint64_t ram_bytes = 256 << 20;
+  bool huge_pages = true;
+  int index_hash_bits = 128;                     // fewer only in tests that force collisions
+  uint64_t demotion_backlog_bytes = 64 << 20;    // records being written to NVMe at once, at most
+  double free_ram_target = 0.02;                 // share of RAM kept free ahead of need by demoting early
+};
+
+class BlockStore;
+
+// Memory for one block that is being received. Ends in BlockStore::Commit or, when dropped, in nothing stored.
+class StoreTicket {
+ public:
+  StoreTicket(StoreTicket&& other) noexcept
+      : store_(std::exchange(other.store_, nullptr)), id_(other.id_), stamp_ns_(other.stamp_ns_) {}
+  StoreTicket& operator=(StoreTicket&&) = delete;
+  ~StoreTicket();
+  BlockId id() const { return id_; }
+
+ private:
+  friend class BlockStore;
+  StoreTicket(BlockStore* store, BlockId id, uint64_t stamp_ns) : store_(store), id_(id), stamp_ns_(stamp_ns) {}
+  BlockStore* store_;
+  BlockId id_;
+  uint64_t stamp_ns_;
+};
+
+// A RAM copy held still while its bytes are sent. Move-only.
+class RamReadGuard {
+ public:
+  RamReadGuard(BlockStore* store, BlockId id);
+  RamReadGuard(RamReadGuard&& other) noexcept : store_(std::exchange(other.store_, nullptr)), id_(other.id_) {}
+  RamReadGuard& operator=(RamReadGuard&&) = delete;
+  ~RamReadGuard();
+
+ private:
+  BlockStore* store_;
+  BlockId id_;
+};
+
+class BlockStore : private NvmeTier::Host {
+ public:
+  // `disk` may be null: no NVMe tier. All pointers must outlive the store.
+  static Task<absl::StatusOr<std::unique_ptr<BlockStore>>> Open(Loop* loop, Random* random, Disk* disk,
+                                                                BlockStoreOptions options, NvmeOptions nvme);
+  ~BlockStore() override;  // REQUIRES: Shutdown() ended
+
+  // Scans NVMe; blocks found become hits as it goes. Ends when all are indexed.
+  Task<absl::Status> Recover();
+  // Writes what is dirty, seals, waits for everything outstanding.
+  Task<absl::Status> Shutdown(int64_t deadline_ns);
+
+  NamespaceTable& namespaces() { return namespaces_; }
+
+  // Lookup. Compares the whole identity. kNoBlock: a miss.
+  Hash128 HashOf(NamespaceId name_space, const wire::KeyRef& key) const;
+  void Prefetch(const Hash128& hash) const { index_.Prefetch(hash); }
+  BlockId Find(const Hash128& hash, NamespaceId name_space, const wire::KeyRef& key);
+  BlockId Find(NamespaceId name_space, const wire::KeyRef& key) { return Find(HashOf(name_space, key), name_space, key); }
+  wire::Presence PresenceOf(BlockId id) const;
+  const Entry& At(BlockId id) const { return entries_.At(id); }
+  // A request with `stamp_ns` used the block.
+  void Touch(BlockId id, uint64_t stamp_ns);
+  void Pin(BlockId id);
+  void Unpin(BlockId id);
+
+  // Storing: reserve memory (waiting for demotions until `deadline_ns` at most), receive into Pieces, commit.
+  // ResourceExhausted: no memory in time.
+  struct NewBlock {
+    NamespaceId name_space = 0;
+    wire::KeyRef key;
+    uint64_t stamp_ns = 0;
+    uint64_t writer_id = 0;
+    Codec codec = Codec::kRaw;
+    std::span<const Segment> segments;
+  };
+  Task<absl::StatusOr<StoreTicket>> Reserve(const NewBlock* block, int64_t deadline_ns);
+  void PayloadPieces(BlockId id, uint64_t offset, uint64_t length, std::vector<iovec>* out) const;
+  // kOk, or kPresent / kConflict if another writer was first, or kBusy on an index collision.
+  wire::BlockStatus Commit(StoreTicket ticket);
+  // kPresent if the segments equal the stored ones, kConflict if not (counted); for a block that is already here.
+  Task<wire::BlockStatus> CompareWithStored(BlockId id, std::vector<Segment> segments);
+
+  // Loading from RAM: the decoded header of a block in RAM. DataLoss if memory was damaged.
+  absl::StatusOr<RecordHeader> RamHeader(BlockId id) const;
+  // Loading from NVMe: reads, verifies the payload range, promotes a wholly read block where there is room. The
+  // block may be gone or moved afterwards. Errors as NvmeTier::Read; a damaged copy is dropped.
+  struct NvmeRead {
+    RecordHeader header;
+    StagedRead staged;
+  };
+  Task<absl::StatusOr<NvmeRead>> ReadNvme(BlockId id, uint32_t first_segment, uint32_t segment_count,
+                                          int64_t deadline_ns);
+
+  // True if it was there. With NVMe, ends when the removal will survive a restart.
+  Task<wire::BlockStatus> Remove(NamespaceId name_space, wire::KeyRef key);
+
+  const StoreCounters& counters() const { return counters_; }
+  StoreCounters& mutable_counters() { return counters_; }
+  StoreGauges gauges() const;
+  Arena* arena() { return arena_.get(); }
+  NvmeTier* nvme() { return nvme_.get(); }
+  Loop* loop() { return loop_; }
+
+ private:
+  friend class StoreTicket;
+  friend class RamReadGuard;
+  BlockStore(Loop* loop, Random* random, const BlockStoreOptions& options);
+
+  // block_store.cc: entries and their ends.
+  bool Matches(const Entry& entry, NamespaceId name_space, const wire::KeyRef& key) const;
+  std::vector<uint8_t> FramedIdentity(const Entry& entry) const;
+  void Doom(BlockId id);
+  void FreeIfUnused(BlockId id);
+  void ReleaseRam(BlockId id);
+  void DropNvmeCopy(BlockId id);
+  void MarkSpare(BlockId id, bool spare);
+  void NoteSpaceFreed() { space_freed_.Set(); }
+
+  // block_store_ram.cc: room in RAM.
+  bool MakeRoomNow(uint64_t bytes);
+  Task<bool> MakeRoom(uint64_t bytes, int64_t deadline_ns);
+  BlockId NextRamVictim();
+  bool EvictOrStartDemotion(BlockId victim, bool may_demote);
+  void KeepHeadroom();
+
+  // block_store_nvme.cc: room on NVMe, demotion, write-behind, promotion, reclaim's questions.
+  bool NvmeServes() const { return nvme_ != nullptr && nvme_->stats().state != NvmeState::kSuspended; }
+  bool CanDemote(BlockId id);
+  bool MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns);
+  Task<void> WriteToNvme(BlockId id, bool demote);
+  void FinishDemotion(BlockId id);
+  void QueueBackup(BlockId id);
+  void PumpBackups();
+  void Promote(BlockId id, const NvmeRead& read);
+  bool StillValued(ByteView identity, DiskLocation at) override;
+  bool OnMoved(ByteView identity, DiskLocation from, DiskLocation to) override;
+  void OnDropped(ByteView identity, DiskLocation at) override;
+  void OnRegionDropped(uint32_t region) override;
+  void LoseNvmeCopy(BlockId id);
+  BlockId FindFramed(ByteView identity, DiskLocation at);
+
+  // block_store_recovery.cc
+  void OnRecovered(const TocEntry& entry, DiskLocation at) override;
+  void OnRecoveryDone() override;
+  void AdoptRecovered(const TocEntry& entry, DiskLocation at, const BlockIdentity& identity, const Hash128& hash);
+
+  Loop* loop_;
+  BlockStoreOptions options_;
+  HashSecret secret_{};
+  EntryTable entries_;
+  BlockIndex index_;
+  NamespaceTable namespaces_;
+  std::unique_ptr<Arena> arena_;
+  std::unique_ptr<NvmeTier> nvme_;
+  std::unique_ptr<Policy> ram_policy_, nvme_policy_;
+  StoreCounters counters_;
+  Event space_freed_;
+  uint64_t writing_bytes_ = 0;    // records being appended
+  uint64_t demoting_bytes_ = 0;   // of those, arena bytes that will be free afterwards
+  int64_t last_demotion_ns_ = 0;  // when one last ended well
+  std::deque<std::pair<BlockId, Hash128>> backups_;
+  bool shutting_down_ = false;
+  TaskScope tasks_;
+  struct Recovery;
+  std::unique_ptr<Recovery> recovery_;
+};
+
+}  // namespace incipit

@@ -1,0 +1,255 @@
+// Room on NVMe, demotion, write-behind and promotion; answers to what reclaim asks.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+#include "cache/shard/block_store.h"
+
+namespace incipit {
+namespace {
+
+constexpr size_t kVictimCandidates = 256;
+constexpr size_t kMaxQueuedBackups = 1 << 20;
+
+// Copies between two lists of pieces of equal total length.
+void CopyPieces(std::span<const iovec> from, std::span<const iovec> to) {
+  size_t to_index = 0, to_offset = 0;
+  for (const iovec& piece : from) {
+    size_t done = 0;
+    while (done < piece.iov_len) {
+      const size_t take = std::min(piece.iov_len - done, to[to_index].iov_len - to_offset);
+      std::memcpy(static_cast<uint8_t*>(to[to_index].iov_base) + to_offset, static_cast<uint8_t*>(piece.iov_base) + done, take);
+      done += take;
+      to_offset += take;
+      if (to_offset == to[to_index].iov_len) {
+        ++to_index;
+        to_offset = 0;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool BlockStore::CanDemote(BlockId id) {
+  const Entry& entry = entries_.At(id);
+  return !shutting_down_ && NvmeServes() && nvme_->Fits(entry.RecordBytes()) &&
+         MakeNvmeRoom(entry.RecordBytes(), entry.pins > 0 ? UINT64_MAX : ram_policy_->StampOf(id));
+}
+
+// Evicts from NVMe until `bytes` more may be valued there; not for a block that is worth less than what must go.
+bool BlockStore::MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns) {
+  const auto evictable = [&](BlockId id) { return entries_.At(id).pins == 0; };
+  while (nvme_->stats().valued_bytes + writing_bytes_ + bytes > nvme_->UsableBytes()) {
+    const BlockId coldest = nvme_policy_->Victim(evictable, kVictimCandidates);
+    if (coldest == kNoBlock || nvme_policy_->StampOf(coldest) > worth_stamp_ns) return false;
+    ++counters_.evicted_from_nvme;
+    Doom(coldest);
+  }
+  return true;
+}
+
+// Appends the RAM copy of `id`. For a demotion its memory is then freed; otherwise the copy stays as a spare.
+Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
+  Entry& entry = entries_.At(id);
+  const uint64_t record_bytes = entry.RecordBytes();
+  entry.writing = true;
+  writing_bytes_ += record_bytes;
+  TocEntry toc;
+  toc.header_bytes = entry.header_bytes;
+  toc.stored_bytes = entry.stored_bytes;
+  toc.raw_bytes = entry.raw_bytes;
+  toc.segment_count = entry.segment_count;
+  toc.codec = entry.codec;
+  toc.depth_tokens = entry.depth_tokens;
+  toc.stamp_ns = ram_policy_->StampOf(id);
+  toc.identity = FramedIdentity(entry);
+  std::vector<iovec> pieces;
+  arena_->Slice(entry.ram, 0, record_bytes, &pieces);
+  Task<absl::StatusOr<DiskLocation>> appending = nvme_->Append(std::move(toc), pieces);
+  const absl::StatusOr<DiskLocation> at = co_await appending;
+  writing_bytes_ -= record_bytes;
+  entry.writing = false;
+  if (demote) demoting_bytes_ -= Arena::AllocatedBytesFor(record_bytes);
+  if (!entry.indexed) {  // Removed while it was being written.
+    if (at.ok()) nvme_->Release(*at, record_bytes);
+    FreeIfUnused(id);
+  } else if (at.ok()) {
+    entry.nvme = *at;
+    entry.nvme_spare = false;
+    MarkSpare(id, true);
+    ++(demote ? counters_.demoted : counters_.backed_up);
+    last_demotion_ns_ = loop_->NowNs();
+    if (demote) FinishDemotion(id);
+  } else {
+    ++counters_.demotions_failed;
+    if (demote && entry.readers == 0 && entry.pins == 0) {
+      ++counters_.evicted_from_ram;
+      Doom(id);
+    }
+  }
+  NoteSpaceFreed();
+  PumpBackups();
+}
+
+// The block has a copy on NVMe: its RAM copy goes as soon as no reader holds it.
+void BlockStore::FinishDemotion(BlockId id) {
+  Entry& entry = entries_.At(id);
+  const uint64_t stamp_ns = ram_policy_->StampOf(id);
+  ram_policy_->OnRemove(id);
+  entry.in_ram = false;
+  entry.in_nvme_policy = true;
+  MarkSpare(id, false);
+  nvme_policy_->OnInsert(id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  FreeIfUnused(id);
+}
+
+void BlockStore::QueueBackup(BlockId id) {
+  if (nvme_ == nullptr || backups_.size() >= kMaxQueuedBackups) return;
+  backups_.push_back({id, entries_.At(id).hash});
+  PumpBackups();
+}
+
+// Writes new blocks behind while NVMe has regions that nobody needs; the copies are spare from the start.
+void BlockStore::PumpBackups() {
+  while (!backups_.empty() && !shutting_down_) {
+    if (!NvmeServes() || !nvme_->HasSpareRegions()) {
+      if (nvme_->stats().state == NvmeState::kServing) backups_.clear();  // Full: demotion takes over.
+      return;
+    }
+    if (writing_bytes_ >= options_.demotion_backlog_bytes) return;
+    const auto [id, hash] = backups_.front();
+    backups_.pop_front();
+    const Entry& entry = entries_.At(id);
+    const bool same = entry.indexed && entry.hash == hash;
+    if (!same || !entry.in_ram || entry.writing || entry.nvme.valid() || !nvme_->Fits(entry.RecordBytes())) continue;
+    tasks_.Spawn(WriteToNvme(id, /*demote=*/false));
+  }
+}
+
+Task<absl::StatusOr<BlockStore::NvmeRead>> BlockStore::ReadNvme(BlockId id, uint32_t first_segment,
+                                                                uint32_t segment_count, int64_t deadline_ns) {
+  // The entry may end while the read is in flight, so all that is needed of it is taken now.
+  const Entry& entry = entries_.At(id);
+  const DiskLocation at = entry.nvme;
+  const Hash128 hash = entry.hash;
+  const uint32_t header_bytes = entry.header_bytes;
+  const uint64_t stored_bytes = entry.stored_bytes;
+  const uint32_t all_segments = entry.segment_count;
+  const std::vector<uint8_t> identity = FramedIdentity(entry);
+  const NamespaceTable::Info& info = namespaces_.At(entry.namespace_id);
+  uint64_t offset = 0, length = stored_bytes;
+  const bool whole = first_segment == 0 && segment_count >= all_segments;
+  if (!whole && entry.codec == Codec::kRaw && info.layout.has_value()) {  // Raw segments of a group have one size.
+    const uint64_t segment_bytes = info.layout->groups[entry.group].SegmentBytes();
+    offset = first_segment * segment_bytes;
+    length = std::min<uint64_t>(segment_count * segment_bytes, stored_bytes - offset);
+  }
+  Task<absl::StatusOr<StagedRead>> reading = nvme_->Read(at, header_bytes, identity, offset, length, deadline_ns);
+  absl::StatusOr<StagedRead> staged = co_await reading;
+  const BlockId now_there = index_.Probe(hash);
+  const bool still = now_there != kNoBlock && entries_.At(now_there).nvme == at;
+  absl::Status status = staged.status();
+  NvmeRead read;
+  if (status.ok()) {
+    absl::StatusOr<RecordHeader> header = DecodeRecordHeader(staged->header());
+    status = header.status();
+    if (header.ok()) read.header = *std::move(header);
+    uint64_t position = 0;
+    for (uint32_t i = 0; status.ok() && i < segment_count && first_segment + i < read.header.segments.size(); ++i) {
+      const Segment& segment = read.header.segments[first_segment + i];
+      if (Xxh3OfPieces(staged->payload(), position, segment.stored_bytes) != segment.checksum) {
+        status = absl::DataLossError(absl::StrCat("segment ", first_segment + i, " fails its checksum on NVMe"));
+      }
+      position += segment.stored_bytes;
+    }
+  }
+  if (!status.ok()) {
+    ++counters_.nvme_read_failures;
+    if (absl::IsDataLoss(status) && still) {
+      ++counters_.damaged_on_nvme;
+      if (entries_.At(now_there).in_ram) {
+        DropNvmeCopy(now_there);
+      } else {
+        Doom(now_there);
+      }
+    }
+    co_return status;
+  }
+  read.staged = *std::move(staged);
+  if (whole && still && !entries_.At(now_there).in_ram) Promote(now_there, read);
+  co_return read;
+}
+
+// Copies a block just read into RAM, if that needs no waiting. Its NVMe copy becomes a spare.
+void BlockStore::Promote(BlockId id, const NvmeRead& read) {
+  Entry& entry = entries_.At(id);
+  if (entry.writing || !entry.ram.empty() || !MakeRoomNow(entry.RecordBytes())) {
+    ++counters_.promotions_skipped;
+    return KeepHeadroom();
+  }
+  absl::StatusOr<ExtentList> extents = arena_->Allocate(entry.RecordBytes());
+  if (!extents.ok()) return;
+  entry.ram = *std::move(extents);
+  std::vector<iovec> from, to;
+  from.push_back({const_cast<uint8_t*>(read.staged.header().data()), read.staged.header().size()});
+  from.insert(from.end(), read.staged.payload().begin(), read.staged.payload().end());
+  arena_->Slice(entry.ram, 0, entry.RecordBytes(), &to);
+  CopyPieces(from, to);
+  const uint64_t stamp_ns = nvme_policy_->StampOf(id);
+  nvme_policy_->OnRemove(id);
+  entry.in_nvme_policy = false;
+  entry.in_ram = true;
+  ram_policy_->OnInsert(id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  MarkSpare(id, true);
+  ++counters_.promoted;
+  KeepHeadroom();
+}
+
+BlockId BlockStore::FindFramed(ByteView identity, DiskLocation at) {
+  const BlockId id = index_.Probe(index_.Trim(IdentityHash(identity, secret_)));
+  return id != kNoBlock && entries_.At(id).nvme == at ? id : kNoBlock;
+}
+
+bool BlockStore::StillValued(ByteView identity, DiskLocation at) {
+  const BlockId id = FindFramed(identity, at);
+  return id != kNoBlock && !entries_.At(id).in_ram;
+}
+
+bool BlockStore::OnMoved(ByteView identity, DiskLocation from, DiskLocation to) {
+  const BlockId id = FindFramed(identity, from);
+  if (id == kNoBlock) return false;
+  Entry& entry = entries_.At(id);
+  entry.nvme = to;
+  entry.nvme_spare = false;
+  if (entry.in_ram) MarkSpare(id, true);
+  return true;
+}
+
+void BlockStore::OnDropped(ByteView identity, DiskLocation at) {
+  const BlockId id = FindFramed(identity, at);
+  if (id != kNoBlock) LoseNvmeCopy(id);
+}
+
+void BlockStore::OnRegionDropped(uint32_t region) {
+  for (BlockId id = 0; id < entries_.end(); ++id) {
+    const Entry& entry = entries_.At(id);
+    if (entry.indexed && entry.nvme.valid() && entry.nvme.region == region) LoseNvmeCopy(id);
+  }
+}
+
+// The tier gave up the copy by itself; there is nothing to release.
+void BlockStore::LoseNvmeCopy(BlockId id) {
+  Entry& entry = entries_.At(id);
+  entry.nvme = {};
+  entry.nvme_spare = false;
+  if (entry.in_nvme_policy) {
+    nvme_policy_->OnRemove(id);
+    entry.in_nvme_policy = false;
+  }
+  if (entry.in_ram) return;
+  ++counters_.lost_in_reclaim;
+  Doom(id);
+}
+
+}  // namespace incipit

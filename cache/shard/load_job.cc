@@ -1,0 +1,214 @@
+#include "cache/shard/load_job.h"
+
+#include <algorithm>
+
+#include "cache/base/status_macros.h"
+
+namespace incipit {
+namespace {
+
+constexpr int64_t kMillisecondNs = 1'000'000;
+constexpr size_t kMaxBlocksPerReply = 1024;
+
+wire::BlockStatus StatusOfReadError(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kDataLoss:
+      return wire::BlockStatus::kDamaged;
+    case absl::StatusCode::kDeadlineExceeded:
+      return wire::BlockStatus::kExpired;
+    case absl::StatusCode::kResourceExhausted:
+      return wire::BlockStatus::kBusy;
+    default:
+      return wire::BlockStatus::kIoError;
+  }
+}
+
+}  // namespace
+
+LoadJob::LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, int64_t received_ns)
+    : session_(session),
+      shard_(session->shard()),
+      store_(shard_->store()),
+      request_id_(request_id),
+      meta_(std::move(meta)),
+      received_ns_(received_ns),
+      nvme_slots_(shard_->loop(), shard_->options().limits.nvme_reads_per_load) {}
+
+absl::Status LoadJob::Prepare() {
+  ASSIGN_OR_RETURN(request_, wire::Load::Decode(meta_));
+  ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+  RETURN_IF_ERROR(session_->CheckKeys(name_space_, request_.keys));
+  const ShardLimits& limits = shard_->options().limits;
+  const uint32_t deadline_ms = request_.deadline_ms == 0 ? limits.default_load_deadline_ms : request_.deadline_ms;
+  deadline_ns_ = received_ns_ + int64_t{deadline_ms} * kMillisecondNs;
+  stamp_ns_ = request_.stamp_ns == 0 ? 0 : shard_->ClampStamp(request_.stamp_ns);
+  unanswered_ = request_.keys.size();
+  const Layout& layout = *store_->namespaces().At(name_space_).layout;
+  for (const wire::KeyRef& key : request_.keys) {
+    const GroupSpec& group = layout.groups[key.group];
+    const uint64_t segments = std::min<uint64_t>(request_.segment_count, group.SegmentsOfPart(key.part));
+    expected_bytes_ += segments * group.SegmentBytes();
+  }
+  unsent_bytes_ = expected_bytes_;
+  return absl::OkStatus();
+}
+
+bool LoadJob::Expired() const { return shard_->loop()->NowNs() >= deadline_ns_; }
+
+Task<void> LoadJob::Run() {
+  ++shard_->counters()->loads;
+  shard_->counters()->load_keys += request_.keys.size();
+  Task<void> first = SendRamAndMisses();
+  co_await first;
+  TaskScope reads(shard_->loop());
+  for (const uint32_t index : on_nvme_) {
+    co_await nvme_slots_.Acquire(1);
+    reads.Spawn(SendFromNvme(index));
+  }
+  co_await reads.Join();
+  shard_->LoadProgress(unsent_bytes_);
+  shard_->counters()->load_latency.Record(shard_->loop()->NowNs() - received_ns_);
+}
+
+// The segments asked for, and where in the payload they lie.
+void LoadJob::SetSegments(const RecordHeader& header, wire::LoadedBlock* block, uint64_t* offset, uint64_t* length) const {
+  *offset = *length = 0;
+  for (size_t i = 0; i < header.segments.size(); ++i) {
+    const Segment& segment = header.segments[i];
+    if (i < request_.first_segment) {
+      *offset += segment.stored_bytes;
+    } else if (i - request_.first_segment < request_.segment_count) {
+      *length += segment.stored_bytes;
+      block->segments.push_back(segment);
+    }
+  }
+}
+
+void LoadJob::AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply) {
+  wire::LoadedBlock block;
+  block.index = index;
+  block.status = status;
+  reply->message.blocks.push_back(std::move(block));
+  ShardCounters* counters = shard_->counters();
+  switch (status) {
+    case wire::BlockStatus::kExpired:
+      ++counters->load_expired;
+      break;
+    case wire::BlockStatus::kIoError:
+      ++counters->load_io_errors;
+      break;
+    case wire::BlockStatus::kDamaged:
+      ++counters->load_damaged;
+      break;
+    default:
+      ++counters->load_misses;
+  }
+}
+
+void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
+  const absl::StatusOr<RecordHeader> header = store_->RamHeader(id);
+  if (!header.ok()) {
+    ++store_->mutable_counters().damaged_in_ram;
+    return AddFailure(index, wire::BlockStatus::kDamaged, reply);
+  }
+  wire::LoadedBlock block;
+  block.index = index;
+  block.status = wire::BlockStatus::kOk;
+  block.tier = wire::Presence::kRam;
+  block.codec = header->codec;
+  uint64_t offset = 0, length = 0;
+  SetSegments(*header, &block, &offset, &length);
+  reply->guards.emplace_back(store_, id);
+  store_->PayloadPieces(id, offset, length, &reply->payload);
+  reply->bytes += length;
+  reply->message.blocks.push_back(std::move(block));
+  ++shard_->counters()->load_hits_ram;
+  shard_->counters()->load_bytes_ram += length;
+}
+
+Task<void> LoadJob::SendRamAndMisses() {
+  const uint64_t chunk_bytes = shard_->options().limits.load_chunk_bytes;
+  uint32_t index = 0;
+  const auto count = static_cast<uint32_t>(request_.keys.size());
+  while (index < count && !failed_) {
+    // Blocks are looked up only when it is this job's turn to send: nothing is held while it waits.
+    co_await session_->send_lock()->Acquire(1);
+    Reply reply;
+    while (index < count && reply.bytes < chunk_bytes && reply.message.blocks.size() < kMaxBlocksPerReply) {
+      const wire::KeyRef& key = request_.keys[index];
+      if (Expired()) {
+        AddFailure(index++, wire::BlockStatus::kExpired, &reply);
+        continue;
+      }
+      const BlockId id = store_->Find(name_space_, key);
+      const wire::Presence presence = id == kNoBlock ? wire::Presence::kMiss : store_->PresenceOf(id);
+      if (presence != wire::Presence::kMiss && stamp_ns_ != 0) store_->Touch(id, stamp_ns_);
+      if (presence == wire::Presence::kRam) {
+        AddRamHit(index, id, &reply);
+      } else if (presence == wire::Presence::kNvme) {
+        on_nvme_.push_back(index);
+      } else {
+        AddFailure(index, wire::BlockStatus::kMiss, &reply);
+      }
+      ++index;
+    }
+    Task<void> sending = Send(&reply);
+    co_await sending;
+    session_->send_lock()->Release(1);
+  }
+}
+
+Task<void> LoadJob::SendFromNvme(uint32_t index) {
+  if (!failed_) {
+    Reply reply;
+    StagedRead staged;  // holds the bytes until they are sent
+    const wire::KeyRef& key = request_.keys[index];
+    const BlockId id = store_->Find(name_space_, key);
+    if (id == kNoBlock || store_->PresenceOf(id) == wire::Presence::kMiss) {
+      AddFailure(index, wire::BlockStatus::kMiss, &reply);
+    } else if (store_->PresenceOf(id) == wire::Presence::kRam) {
+      AddRamHit(index, id, &reply);  // Promoted meanwhile by somebody else's read.
+    } else {
+      Task<absl::StatusOr<BlockStore::NvmeRead>> reading =
+          store_->ReadNvme(id, request_.first_segment, request_.segment_count, deadline_ns_);
+      absl::StatusOr<BlockStore::NvmeRead> read = co_await reading;
+      if (!read.ok()) {
+        AddFailure(index, StatusOfReadError(read.status()), &reply);
+      } else {
+        wire::LoadedBlock block;
+        block.index = index;
+        block.status = wire::BlockStatus::kOk;
+        block.tier = wire::Presence::kNvme;
+        block.codec = read->header.codec;
+        uint64_t offset = 0;
+        SetSegments(read->header, &block, &offset, &reply.bytes);
+        reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
+        reply.message.blocks.push_back(std::move(block));
+        ++shard_->counters()->load_hits_nvme;
+        shard_->counters()->load_bytes_nvme += reply.bytes;
+        staged = std::move(read->staged);
+      }
+    }
+    co_await session_->send_lock()->Acquire(1);
+    Task<void> sending = Send(&reply);
+    co_await sending;
+    session_->send_lock()->Release(1);
+  }
+  nvme_slots_.Release(1);
+}
+
+Task<void> LoadJob::Send(Reply* reply) {
+  if (reply->message.blocks.empty() || failed_) co_return;
+  unanswered_ -= reply->message.blocks.size();
+  std::vector<uint8_t> meta;
+  reply->message.Encode(&meta);
+  const uint16_t flags = unanswered_ == 0 ? wire::kFrameFlagLast : 0;
+  Task<absl::Status> sending =
+      session_->SendLocked(wire::FrameType::kLoadReply, request_id_, flags, &meta, reply->payload);
+  const absl::Status status = co_await sending;
+  failed_ = !status.ok();
+  shard_->LoadProgress(reply->bytes);
+  unsent_bytes_ -= std::min(unsent_bytes_, reply->bytes);
+}
+
+}  // namespace incipit

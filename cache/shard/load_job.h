@@ -1,0 +1,60 @@
+// One Load request on its way: RAM hits go out in chunks, NVMe hits as they arrive from the device, misses at once.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cache/runtime/sync.h"
+#include "cache/shard/session.h"
+#include "transport/wire/messages.h"
+
+namespace incipit {
+
+// Owned by its session's scope. One thread: the shard's.
+class LoadJob {
+ public:
+  LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, int64_t received_ns);
+
+  // Decodes and checks. The error answers the request.
+  absl::Status Prepare();
+  // Bytes the answer will carry if every block hits.
+  uint64_t expected_bytes() const { return expected_bytes_; }
+  // Answers every key exactly once; the frame with the last one is flagged. After a failed send it only cleans up.
+  Task<void> Run();
+
+ private:
+  // A reply frame in the making, with what keeps its payload in place.
+  struct Reply {
+    wire::LoadReply message;
+    std::vector<iovec> payload;
+    std::vector<RamReadGuard> guards;
+    uint64_t bytes = 0;
+  };
+  bool Expired() const;
+  void AddRamHit(uint32_t index, BlockId id, Reply* reply);
+  void AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply);
+  Task<void> SendRamAndMisses();
+  Task<void> SendFromNvme(uint32_t index);
+  // REQUIRES: the session's send lock is held.
+  Task<void> Send(Reply* reply);
+  void SetSegments(const RecordHeader& header, wire::LoadedBlock* block, uint64_t* offset, uint64_t* length) const;
+
+  Session* session_;
+  Shard* shard_;
+  BlockStore* store_;
+  uint64_t request_id_;
+  std::vector<uint8_t> meta_;  // the keys of request_ are views into it
+  int64_t received_ns_;
+  int64_t deadline_ns_ = 0;
+  wire::Load request_;
+  NamespaceId name_space_ = 0;
+  uint64_t stamp_ns_ = 0;
+  uint64_t expected_bytes_ = 0;
+  uint64_t unsent_bytes_ = 0;
+  size_t unanswered_ = 0;
+  bool failed_ = false;
+  std::vector<uint32_t> on_nvme_;
+  Semaphore nvme_slots_;
+};
+
+}  // namespace incipit

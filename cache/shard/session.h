@@ -1,0 +1,76 @@
+// One client's connection to one shard: receives frames in order, answers them, keeps the client within its limits.
+// docs/wire_format.md says which errors end the connection. One thread: the shard's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cache/runtime/sync.h"
+#include "cache/shard/shard.h"
+#include "transport/frame_channel.h"
+#include "transport/wire/messages.h"
+
+namespace incipit {
+
+class Session : private Timer {
+ public:
+  Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id);
+  ~Session();
+
+  // Answers the Hello, then serves until the client goes, misbehaves or is cut off.
+  Task<void> Run(uint64_t hello_request_id);
+  // Sends an Error frame on a channel that has no session.
+  static Task<absl::Status> SendError(FrameChannel* channel, uint64_t request_id, absl::Status reason);
+  // Answers an Error to the Hello and closes.
+  static Task<void> Refuse(std::unique_ptr<FrameChannel> channel, uint64_t request_id, absl::Status reason);
+  void Close() { channel_->Close(); }
+
+  uint64_t id() const { return id_; }
+  uint64_t writer_id() const { return hello_.client_id; }
+  Shard* shard() { return shard_; }
+  FrameChannel* channel() { return channel_.get(); }
+  uint64_t bytes_received() const { return channel_->bytes_received(); }
+  uint64_t bytes_sent() const { return channel_->bytes_sent(); }
+
+  // Sending: frames of one session go one at a time. A job that sends payload takes the lock itself, so that it pins
+  // memory only while it is its turn; the others call Reply.
+  Semaphore* send_lock() { return &send_lock_; }
+  // REQUIRES: the send lock is held.
+  Task<absl::Status> SendLocked(wire::FrameType type, uint64_t request_id, uint16_t flags,
+                                const std::vector<uint8_t>* meta, std::span<const iovec> payload);
+  Task<void> Reply(wire::FrameType type, uint64_t request_id, std::vector<uint8_t> meta);
+  Task<void> ReplyError(uint64_t request_id, absl::Status status, uint32_t retry_after_us = 0);
+
+  // The shard's number of a namespace opened on this connection; InvalidArgument for any other number.
+  absl::StatusOr<NamespaceId> NamespaceOf(uint32_t namespace_id) const;
+  // InvalidArgument unless every key names a group and part of the namespace's layout.
+  absl::Status CheckKeys(NamespaceId name_space, const wire::KeyBatch& keys) const;
+
+ private:
+  void OnTimer() override;  // watches for a client that takes no bytes
+  Task<void> SendHelloReply(uint64_t request_id);
+  Task<absl::Status> Serve();
+  Task<absl::Status> Dispatch(const IncomingFrame* frame);
+  Task<void> HandleOpenNamespace(uint64_t request_id, ByteView meta);
+  Task<void> HandleMatch(uint64_t request_id, ByteView meta);
+  Task<void> HandleOffer(uint64_t request_id, ByteView meta);
+  Task<void> HandleTouch(uint64_t request_id, ByteView meta);
+  Task<void> HandleRelease(uint64_t request_id, ByteView meta);
+  Task<void> HandleStats(uint64_t request_id);
+  Task<void> HandleLoad(uint64_t request_id, ByteView meta);
+  Task<void> RunRemove(uint64_t request_id, std::vector<uint8_t> meta);
+
+  Shard* shard_;
+  std::unique_ptr<FrameChannel> channel_;
+  wire::Hello hello_;
+  uint64_t id_;
+  std::vector<NamespaceId> namespaces_;
+  Semaphore send_lock_;
+  uint64_t bytes_sent_at_check_ = 0;
+  bool sending_ = false;
+  uint32_t loads_ = 0;
+  TaskScope jobs_;
+};
+
+}  // namespace incipit

@@ -1,0 +1,209 @@
+// The requests of a session that move no payload: Match, Offer, Touch, Release, Remove, Stats, OpenNamespace.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+#include "cache/shard/session.h"
+
+namespace incipit {
+namespace {
+
+// Lookups run in rounds of this many: hashes first, so that the memory they lead to is on its way before it is read.
+constexpr size_t kLookupRound = 32;
+constexpr size_t kRemovesAtOnce = 256;
+
+// A decoded request, its namespace resolved and its keys checked.
+template <typename Message>
+struct Checked {
+  Message message;
+  NamespaceId name_space = 0;
+};
+
+template <typename Message>
+absl::StatusOr<Checked<Message>> DecodeChecked(const Session& session, ByteView meta) {
+  Checked<Message> checked;
+  ASSIGN_OR_RETURN(checked.message, Message::Decode(meta));
+  ASSIGN_OR_RETURN(checked.name_space, session.NamespaceOf(checked.message.namespace_id));
+  RETURN_IF_ERROR(session.CheckKeys(checked.name_space, checked.message.keys));
+  return checked;
+}
+
+// Calls visit(index, block or kNoBlock) for each key in order.
+template <typename Visit>
+void FindAll(BlockStore* store, NamespaceId name_space, const wire::KeyBatch& keys, Visit visit) {
+  std::array<Hash128, kLookupRound> hashes;
+  for (size_t start = 0; start < keys.size(); start += kLookupRound) {
+    const size_t count = std::min(kLookupRound, keys.size() - start);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = store->HashOf(name_space, keys[start + i]);
+      store->Prefetch(hashes[i]);
+    }
+    for (size_t i = 0; i < count; ++i) visit(start + i, store->Find(hashes[i], name_space, keys[start + i]));
+  }
+}
+
+}  // namespace
+
+Task<void> Session::HandleOpenNamespace(uint64_t request_id, ByteView meta) {
+  const auto open = [&]() -> absl::StatusOr<uint32_t> {
+    ASSIGN_OR_RETURN(const wire::OpenNamespace message, wire::OpenNamespace::Decode(meta));
+    ASSIGN_OR_RETURN(const Layout layout, Layout::Decode(message.layout));
+    if (namespaces_.size() >= shard_->options().limits.max_namespaces_per_session) {
+      return absl::ResourceExhaustedError(absl::StrCat("this connection holds ", namespaces_.size(), " namespaces, the limit"));
+    }
+    ASSIGN_OR_RETURN(const NamespaceId id, shard_->store()->namespaces().Open(hello_.tenant, message.model, layout));
+    namespaces_.push_back(id);
+    return static_cast<uint32_t>(namespaces_.size() - 1);
+  };
+  const absl::StatusOr<uint32_t> opened = open();
+  if (!opened.ok()) {
+    Task<void> replying = ReplyError(request_id, opened.status());
+    co_await replying;
+    co_return;
+  }
+  wire::OpenNamespaceReply reply;
+  reply.namespace_id = *opened;
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  Task<void> replying = Reply(wire::FrameType::kOpenNamespaceReply, request_id, std::move(out));
+  co_await replying;
+}
+
+Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
+  const int64_t received_ns = shard_->loop()->NowNs();
+  const absl::StatusOr<Checked<wire::Match>> request = DecodeChecked<wire::Match>(*this, meta);
+  if (!request.ok()) {
+    Task<void> replying = ReplyError(request_id, request.status());
+    co_await replying;
+    co_return;
+  }
+  const wire::Match& match = request->message;
+  BlockStore* store = shard_->store();
+  ShardCounters* counters = shard_->counters();
+  const uint64_t stamp_ns = shard_->ClampStamp(match.stamp_ns);
+  wire::MatchReply reply;
+  reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
+  std::vector<BlockId> hits;
+  hits.reserve(match.keys.size());
+  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id) {
+    if (id == kNoBlock) return;
+    reply.presence[index] = store->PresenceOf(id);
+    if (reply.presence[index] == wire::Presence::kMiss) return;
+    store->Touch(id, stamp_ns);
+    hits.push_back(id);
+    if (reply.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
+  });
+  ++counters->matches;
+  counters->match_keys += match.keys.size();
+  counters->match_hits += hits.size();
+  if (match.lease_ms > 0 && !hits.empty()) {
+    reply.lease_ms = std::min(match.lease_ms, shard_->options().limits.max_lease_ms);
+    reply.lease_id = shard_->AddLease(id_, reply.lease_ms, std::move(hits));
+    if (reply.lease_id == 0) reply.lease_ms = 0;
+  }
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  counters->match_latency.Record(shard_->loop()->NowNs() - received_ns);
+  Task<void> replying = Reply(wire::FrameType::kMatchReply, request_id, std::move(out));
+  co_await replying;
+}
+
+Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
+  const absl::StatusOr<Checked<wire::Offer>> request = DecodeChecked<wire::Offer>(*this, meta);
+  if (!request.ok()) {
+    Task<void> replying = ReplyError(request_id, request.status());
+    co_await replying;
+    co_return;
+  }
+  ++shard_->counters()->offers;
+  BlockStore* store = shard_->store();
+  const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
+  wire::StatusReply reply;
+  reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kWanted);
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+    if (id == kNoBlock || store->PresenceOf(id) == wire::Presence::kMiss) return;
+    reply.statuses[index] = wire::BlockStatus::kPresent;
+    store->Touch(id, stamp_ns);
+  });
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  Task<void> replying = Reply(wire::FrameType::kOfferReply, request_id, std::move(out));
+  co_await replying;
+}
+
+Task<void> Session::HandleTouch(uint64_t request_id, ByteView meta) {
+  const absl::StatusOr<Checked<wire::Touch>> request = DecodeChecked<wire::Touch>(*this, meta);
+  if (!request.ok()) {
+    Task<void> replying = ReplyError(request_id, request.status());
+    co_await replying;
+    co_return;
+  }
+  ++shard_->counters()->touches;
+  BlockStore* store = shard_->store();
+  const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
+  wire::StatusReply reply;
+  reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kMiss);
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+    if (id == kNoBlock) return;
+    reply.statuses[index] = wire::BlockStatus::kOk;
+    store->Touch(id, stamp_ns);
+  });
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  Task<void> replying = Reply(wire::FrameType::kTouchReply, request_id, std::move(out));
+  co_await replying;
+}
+
+Task<void> Session::HandleRelease(uint64_t request_id, ByteView meta) {
+  const absl::StatusOr<wire::Release> request = wire::Release::Decode(meta);
+  Task<void> replying;
+  if (request.ok()) {
+    ++shard_->counters()->releases;
+    shard_->EndLease(id_, request->lease_id);
+    replying = Reply(wire::FrameType::kReleaseReply, request_id, {});
+  } else {
+    replying = ReplyError(request_id, request.status());
+  }
+  co_await replying;
+}
+
+Task<void> Session::HandleStats(uint64_t request_id) {
+  wire::StatsReply reply;
+  reply.values = shard_->Report().Values();
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  Task<void> replying = Reply(wire::FrameType::kStatsReply, request_id, std::move(out));
+  co_await replying;
+}
+
+Task<void> Session::RunRemove(uint64_t request_id, std::vector<uint8_t> meta) {
+  const absl::StatusOr<Checked<wire::Remove>> request = DecodeChecked<wire::Remove>(*this, meta);
+  if (!request.ok()) {
+    Task<void> replying = ReplyError(request_id, request.status());
+    co_await replying;
+    co_return;
+  }
+  const wire::KeyBatch& keys = request->message.keys;
+  shard_->counters()->removes += keys.size();
+  wire::StatusReply reply;
+  reply.statuses.resize(keys.size(), wire::BlockStatus::kMiss);
+  const auto remove = [](BlockStore* store, NamespaceId name_space, wire::KeyRef key, wire::BlockStatus* out,
+                         Semaphore* slots) -> Task<void> {
+    Task<wire::BlockStatus> removing = store->Remove(name_space, key);
+    *out = co_await removing;
+    slots->Release(1);
+  };
+  Semaphore slots(shard_->loop(), kRemovesAtOnce);
+  TaskScope removes(shard_->loop());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    co_await slots.Acquire(1);
+    removes.Spawn(remove(shard_->store(), request->name_space, keys[i], &reply.statuses[i], &slots));
+  }
+  co_await removes.Join();
+  std::vector<uint8_t> out;
+  reply.Encode(&out);
+  Task<void> replying = Reply(wire::FrameType::kRemoveReply, request_id, std::move(out));
+  co_await replying;
+}
+
+}  // namespace incipit

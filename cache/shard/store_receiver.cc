@@ -1,0 +1,196 @@
+#include "cache/shard/store_receiver.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+
+namespace incipit {
+namespace {
+
+constexpr int64_t kMillisecondNs = 1'000'000;
+// Blocks are received in groups of about this many bytes: few system calls, and still in the cache when verified.
+constexpr uint64_t kGroupBytes = 1 << 20;
+constexpr size_t kMaxGroupBlocks = 128;
+
+class StoreReceiver {
+ public:
+  StoreReceiver(Session* session, uint64_t request_id, std::vector<uint8_t> meta)
+      : session_(session), shard_(session->shard()), store_(shard_->store()), request_id_(request_id), meta_(std::move(meta)) {}
+
+  Task<absl::Status> Run() {
+    received_ns_ = shard_->loop()->NowNs();
+    const absl::Status checked = Check();
+    if (!checked.ok()) {
+      Task<absl::Status> discarding = session_->channel()->DiscardPayload();
+      CO_RETURN_IF_ERROR(co_await discarding);
+      Task<void> replying = session_->ReplyError(request_id_, checked);
+      co_await replying;
+      co_return absl::OkStatus();
+    }
+    while (next_ < request_.blocks.size()) {
+      Task<void> yielding = shard_->YieldToLoads();
+      co_await yielding;
+      Task<absl::Status> receiving = ReceiveGroup();
+      CO_RETURN_IF_ERROR(co_await receiving);
+    }
+    shard_->counters()->store_latency.Record(shard_->loop()->NowNs() - received_ns_);
+    std::vector<uint8_t> out;
+    reply_.Encode(&out);
+    Task<void> replying = session_->Reply(wire::FrameType::kStoreReply, request_id_, std::move(out));
+    co_await replying;
+    co_return absl::OkStatus();
+  }
+
+ private:
+  // One block of the group being received: a ticket where its bytes are wanted, else they go to scratch.
+  struct Incoming {
+    size_t index = 0;
+    uint64_t bytes = 0;
+    std::optional<StoreTicket> ticket;
+  };
+
+  absl::Status Check() {
+    ASSIGN_OR_RETURN(request_, wire::Store::Decode(meta_));
+    ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+    for (const wire::StoredBlock& block : request_.blocks) RETURN_IF_ERROR(session_->CheckKeys(name_space_, {block.key}));
+    const uint64_t expected = request_.PayloadBytes();
+    if (expected != session_->channel()->payload_remaining()) {
+      return absl::InvalidArgumentError(absl::StrCat("store: payload of ", session_->channel()->payload_remaining(),
+                                                     " bytes, but its segments add up to ", expected));
+    }
+    reply_.statuses.resize(request_.blocks.size(), wire::BlockStatus::kRejected);
+    stamp_ns_ = shard_->ClampStamp(request_.stamp_ns);
+    ++shard_->counters()->stores;
+    return absl::OkStatus();
+  }
+
+  static uint64_t StoredBytes(const wire::StoredBlock& block) {
+    uint64_t bytes = 0;
+    for (const Segment& segment : block.segments) bytes += segment.stored_bytes;
+    return bytes;
+  }
+
+  // Segment count and sizes must be those of the layout, or two engines could disagree on what the bytes mean.
+  bool FitsLayout(const wire::StoredBlock& block) const {
+    const GroupSpec& group = store_->namespaces().At(name_space_).layout->groups[block.key.group];
+    if (block.segments.size() != group.SegmentsOfPart(block.key.part)) return false;
+    for (const Segment& segment : block.segments) {
+      if (segment.raw_bytes != group.SegmentBytes()) return false;
+      if (block.codec == Codec::kRaw && segment.stored_bytes != segment.raw_bytes) return false;
+    }
+    return true;
+  }
+
+  // Decides whether the block's bytes are wanted, and finds memory for them.
+  Task<std::optional<StoreTicket>> Admit(size_t index) {
+    const wire::StoredBlock& block = request_.blocks[index];
+    wire::BlockStatus* status = &reply_.statuses[index];
+    ++shard_->counters()->store_blocks;
+    if (!FitsLayout(block)) {
+      ++shard_->counters()->store_rejected;
+      co_return std::nullopt;
+    }
+    const BlockId present = store_->Find(name_space_, block.key);
+    if (present != kNoBlock && store_->PresenceOf(present) != wire::Presence::kMiss) {
+      store_->Touch(present, stamp_ns_);
+      Task<wire::BlockStatus> comparing = store_->CompareWithStored(present, block.segments);
+      *status = co_await comparing;
+      co_return std::nullopt;
+    }
+    BlockStore::NewBlock fresh;
+    fresh.name_space = name_space_;
+    fresh.key = block.key;
+    fresh.stamp_ns = stamp_ns_;
+    fresh.writer_id = session_->writer_id();
+    fresh.codec = block.codec;
+    fresh.segments = block.segments;
+    const int64_t deadline_ns =
+        shard_->loop()->NowNs() + shard_->options().limits.store_wait_ms * kMillisecondNs;
+    Task<absl::StatusOr<StoreTicket>> reserving = store_->Reserve(&fresh, deadline_ns);
+    absl::StatusOr<StoreTicket> ticket = co_await reserving;
+    if (!ticket.ok()) {
+      ++shard_->counters()->store_busy;
+      *status = wire::BlockStatus::kBusy;
+      co_return std::nullopt;
+    }
+    co_return std::optional<StoreTicket>(*std::move(ticket));
+  }
+
+  Task<absl::Status> ReceiveGroup() {
+    std::vector<Incoming> group;
+    std::vector<iovec> pieces;
+    uint64_t bytes = 0;
+    while (next_ < request_.blocks.size() && bytes < kGroupBytes && group.size() < kMaxGroupBlocks) {
+      Incoming incoming;
+      incoming.index = next_;
+      incoming.bytes = StoredBytes(request_.blocks[next_]);
+      Task<std::optional<StoreTicket>> admitting = Admit(next_);
+      std::optional<StoreTicket> ticket = co_await admitting;
+      if (ticket.has_value()) {
+        incoming.ticket.emplace(*std::move(ticket));
+        store_->PayloadPieces(incoming.ticket->id(), 0, incoming.bytes, &pieces);
+      } else {
+        AddScratch(incoming.bytes, &pieces);
+      }
+      bytes += incoming.bytes;
+      group.push_back(std::move(incoming));
+      ++next_;
+    }
+    Task<absl::Status> receiving = session_->channel()->ReceivePayload(pieces);
+    CO_RETURN_IF_ERROR(co_await receiving);
+    for (Incoming& incoming : group) {
+      if (incoming.ticket.has_value()) reply_.statuses[incoming.index] = VerifyAndCommit(&incoming);
+    }
+    co_return absl::OkStatus();
+  }
+
+  void AddScratch(uint64_t bytes, std::vector<iovec>* pieces) {
+    if (scratch_.empty()) scratch_.resize(kGroupBytes);
+    while (bytes > 0) {  // Bytes that nobody wants may land on each other.
+      const uint64_t take = std::min<uint64_t>(bytes, scratch_.size());
+      pieces->push_back({scratch_.data(), take});
+      bytes -= take;
+    }
+  }
+
+  wire::BlockStatus VerifyAndCommit(Incoming* incoming) {
+    const wire::StoredBlock& block = request_.blocks[incoming->index];
+    pieces_.clear();
+    store_->PayloadPieces(incoming->ticket->id(), 0, incoming->bytes, &pieces_);
+    uint64_t offset = 0;
+    for (const Segment& segment : block.segments) {
+      if (Xxh3OfPieces(pieces_, offset, segment.stored_bytes) != segment.checksum) {
+        ++shard_->counters()->store_damaged;
+        return wire::BlockStatus::kDamaged;
+      }
+      offset += segment.stored_bytes;
+    }
+    shard_->counters()->store_bytes += incoming->bytes;
+    return store_->Commit(std::move(*incoming->ticket));
+  }
+
+  Session* session_;
+  Shard* shard_;
+  BlockStore* store_;
+  uint64_t request_id_;
+  std::vector<uint8_t> meta_;  // the keys of request_ are views into it
+  int64_t received_ns_ = 0;
+  wire::Store request_;
+  wire::StatusReply reply_;
+  NamespaceId name_space_ = 0;
+  uint64_t stamp_ns_ = 0;
+  size_t next_ = 0;
+  std::vector<uint8_t> scratch_;
+  std::vector<iovec> pieces_;
+};
+
+}  // namespace
+
+Task<absl::Status> ReceiveStore(Session* session, uint64_t request_id, std::vector<uint8_t> meta) {
+  StoreReceiver receiver(session, request_id, std::move(meta));
+  Task<absl::Status> running = receiver.Run();
+  co_return co_await running;
+}
+
+}  // namespace incipit
