@@ -1,0 +1,368 @@
+#include "cache/shard/session.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/blocks.h"
+#include "tests/support/sim_node.h"
+#include "tests/support/wire_client.h"
+
+namespace incipit {
+namespace {
+
+using testing::Answer;
+using testing::KeyOf;
+using testing::PayloadOf;
+using testing::SegmentsOf;
+using testing::SimNode;
+using testing::SmallLayout;
+using testing::WireClient;
+
+class SessionTest : public ::testing::Test {
+ protected:
+  SessionTest() : random_(MakeSeededRandom(1)), network_(&loop_, random_.get()), node_(&loop_, &network_, random_.get()) {
+    options_.store.ram_bytes = 8 << 20;
+  }
+  void Start() { ASSERT_TRUE(node_.Start(options_, {nullptr}).ok()); }
+  std::unique_ptr<WireClient> Connect() {
+    auto client = std::make_unique<WireClient>(&loop_, &network_, "node");
+    EXPECT_TRUE(client->SayHello().ok());
+    EXPECT_TRUE(client->Open(layout_).ok());
+    return client;
+  }
+  wire::Store StoreOf(const std::vector<std::vector<uint8_t>>& keys, std::vector<uint8_t>* payload, uint64_t version = 0) {
+    wire::Store store;
+    for (const auto& key : keys) {
+      const auto bytes = PayloadOf(key, layout_.groups[0].BlockBytes(), version);
+      wire::StoredBlock block;
+      block.key.key = key;
+      block.segments = SegmentsOf(layout_.groups[0], bytes);
+      store.blocks.push_back(block);
+      payload->insert(payload->end(), bytes.begin(), bytes.end());
+    }
+    return store;
+  }
+  std::vector<wire::BlockStatus> StoreBlocks(WireClient* client, const std::vector<std::vector<uint8_t>>& keys,
+                                             uint64_t version = 0) {
+    std::vector<uint8_t> payload;
+    const wire::Store store = StoreOf(keys, &payload, version);
+    auto answer = client->Call(wire::FrameType::kStore, store, payload);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    auto reply = wire::StatusReply::Decode(answer->meta);
+    EXPECT_TRUE(reply.ok()) << reply.status() << WireClient::ErrorOf(*answer);
+    return reply.ok() ? reply->statuses : std::vector<wire::BlockStatus>{};
+  }
+  // The keys stay views into `keys`.
+  wire::Load LoadOf(const std::vector<std::vector<uint8_t>>& keys) {
+    wire::Load load;
+    for (const auto& key : keys) load.keys.push_back({0, 0, 0, key});
+    return load;
+  }
+  absl::Status ErrorFor(WireClient* client, wire::FrameType type, const std::vector<uint8_t>& meta,
+                        const std::vector<uint8_t>& payload = {}) {
+    absl::Status sent = client->SendFrame(type, 99, meta, payload);
+    EXPECT_TRUE(sent.ok()) << sent;
+    auto answer = client->Receive();
+    return answer.ok() ? WireClient::ErrorOf(*answer) : answer.status();
+  }
+  bool StillServes(WireClient* client) {
+    auto answer = client->SendFrame(wire::FrameType::kPing, 5, {});
+    auto pong = client->Receive();
+    return answer.ok() && pong.ok() && pong->header.type == wire::FrameType::kPong;
+  }
+
+  SimLoop loop_;
+  std::unique_ptr<Random> random_;
+  MemNetwork network_;
+  Layout layout_ = SmallLayout();
+  ShardOptions options_;
+  SimNode node_;
+};
+
+TEST_F(SessionTest, StoredBytesComeBackExactly) {
+  Start();
+  auto writer = Connect();
+  const std::vector<std::vector<uint8_t>> keys = {KeyOf(1), KeyOf(2), KeyOf(3)};
+  EXPECT_EQ(StoreBlocks(writer.get(), keys), std::vector<wire::BlockStatus>(3, wire::BlockStatus::kOk));
+  auto reader = Connect();
+  auto answer = reader->Call(wire::FrameType::kLoad, LoadOf({KeyOf(2), KeyOf(9), KeyOf(1)}));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  auto reply = wire::LoadReply::Decode(answer->meta);
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(answer->header.flags, wire::kFrameFlagLast);
+  ASSERT_EQ(reply->blocks.size(), 3u);
+  EXPECT_EQ(reply->blocks[1].status, wire::BlockStatus::kMiss);
+  std::vector<uint8_t> expected = PayloadOf(KeyOf(2), layout_.groups[0].BlockBytes());
+  const auto second = PayloadOf(KeyOf(1), layout_.groups[0].BlockBytes());
+  expected.insert(expected.end(), second.begin(), second.end());
+  EXPECT_EQ(answer->payload, expected);
+}
+
+TEST_F(SessionTest, SegmentRangeCarriesOnlyItsBytes) {
+  Start();
+  auto client = Connect();
+  StoreBlocks(client.get(), {KeyOf(1)});
+  const std::vector<std::vector<uint8_t>> keys = {KeyOf(1)};
+  wire::Load load = LoadOf(keys);
+  load.first_segment = 1;
+  load.segment_count = 2;
+  auto answer = client->Call(wire::FrameType::kLoad, load);
+  ASSERT_TRUE(answer.ok());
+  const auto whole = PayloadOf(KeyOf(1), layout_.groups[0].BlockBytes());
+  const uint64_t segment = layout_.groups[0].SegmentBytes();
+  EXPECT_EQ(answer->payload, std::vector<uint8_t>(whole.begin() + segment, whole.begin() + 3 * segment));
+}
+
+TEST_F(SessionTest, SecondStoreIsPresentAndOtherBytesAreAConflict) {
+  Start();
+  auto client = Connect();
+  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)})[0], wire::BlockStatus::kOk);
+  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)})[0], wire::BlockStatus::kPresent);
+  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)}, 77)[0], wire::BlockStatus::kConflict);
+  auto answer = client->Call(wire::FrameType::kLoad, LoadOf({KeyOf(1)}));
+  EXPECT_EQ(answer->payload, PayloadOf(KeyOf(1), layout_.groups[0].BlockBytes()));
+}
+
+TEST_F(SessionTest, DamagedPayloadIsNeverPublished) {
+  Start();
+  auto client = Connect();
+  std::vector<uint8_t> payload;
+  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
+  payload[100] ^= 1;
+  auto answer = client->Call(wire::FrameType::kStore, store, payload);
+  EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kDamaged);
+  auto loaded = client->Call(wire::FrameType::kLoad, LoadOf({KeyOf(1)}));
+  EXPECT_EQ(wire::LoadReply::Decode(loaded->meta)->blocks[0].status, wire::BlockStatus::kMiss);
+}
+
+TEST_F(SessionTest, OtherTenantsAndLayoutsSeeNothing) {
+  Start();
+  auto writer = Connect();
+  StoreBlocks(writer.get(), {KeyOf(1)});
+  WireClient stranger(&loop_, &network_, "node");
+  ASSERT_TRUE(stranger.SayHello(0, "stranger").ok());
+  ASSERT_TRUE(stranger.Open(layout_).ok());
+  ASSERT_TRUE(stranger.Open(SmallLayout(8, 32)).ok());
+  for (uint32_t name_space : {0u, 1u}) {
+    const std::vector<std::vector<uint8_t>> keys = {KeyOf(1)};
+    wire::Load load = LoadOf(keys);
+    load.namespace_id = name_space;
+    auto answer = stranger.Call(wire::FrameType::kLoad, load);
+    EXPECT_EQ(wire::LoadReply::Decode(answer->meta)->blocks[0].status, wire::BlockStatus::kMiss);
+  }
+}
+
+TEST_F(SessionTest, PayloadThatDoesNotFitTheLayoutIsRejected) {
+  Start();
+  auto client = Connect();
+  const Layout other = SmallLayout(2, 64);
+  std::vector<uint8_t> payload = PayloadOf(KeyOf(1), other.groups[0].BlockBytes());
+  wire::Store store;
+  wire::StoredBlock block;
+  const auto key = KeyOf(1);
+  block.key.key = key;
+  block.segments = SegmentsOf(other.groups[0], payload);
+  store.blocks.push_back(block);
+  auto answer = client->Call(wire::FrameType::kStore, store, payload);
+  EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kRejected);
+  EXPECT_TRUE(StillServes(client.get()));
+}
+
+TEST_F(SessionTest, PayloadLengthOtherThanItsSegmentsIsRefused) {
+  Start();
+  auto client = Connect();
+  std::vector<uint8_t> payload;
+  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
+  payload.resize(payload.size() / 2);
+  std::vector<uint8_t> meta;
+  store.Encode(&meta);
+  EXPECT_TRUE(absl::IsInvalidArgument(ErrorFor(client.get(), wire::FrameType::kStore, meta, payload)));
+  EXPECT_TRUE(StillServes(client.get()));
+}
+
+TEST_F(SessionTest, UnknownGroupAndNamespaceAreRefused) {
+  Start();
+  auto client = Connect();
+  const std::vector<std::vector<uint8_t>> keys = {KeyOf(1)};
+  wire::Load load = LoadOf(keys);
+  load.keys[0] = {9, 0, 0, keys[0]};
+  std::vector<uint8_t> meta;
+  load.Encode(&meta);
+  EXPECT_TRUE(absl::IsInvalidArgument(ErrorFor(client.get(), wire::FrameType::kLoad, meta)));
+  load = LoadOf(keys);
+  load.namespace_id = 3;
+  meta.clear();
+  load.Encode(&meta);
+  EXPECT_TRUE(absl::IsInvalidArgument(ErrorFor(client.get(), wire::FrameType::kLoad, meta)));
+  EXPECT_TRUE(StillServes(client.get()));
+}
+
+TEST_F(SessionTest, GarbageEndsOnlyItsOwnConnection) {
+  Start();
+  auto good = Connect();
+  auto bad = Connect();
+  ASSERT_TRUE(bad->SendRaw(std::vector<uint8_t>(64, 0xee)).ok());
+  auto answer = bad->Receive();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_TRUE(absl::IsInvalidArgument(WireClient::ErrorOf(*answer))) << WireClient::ErrorOf(*answer);
+  EXPECT_TRUE(absl::IsUnavailable(bad->Receive().status()));
+  EXPECT_TRUE(StillServes(good.get()));
+}
+
+TEST_F(SessionTest, StaleEpochIsRefused) {
+  Start();
+  auto client = Connect();
+  ASSERT_TRUE(client->SendFrame(wire::FrameType::kPing, 8, {}, {}, 77).ok());
+  auto answer = client->Receive();
+  EXPECT_TRUE(absl::IsFailedPrecondition(WireClient::ErrorOf(*answer)));
+  EXPECT_TRUE(StillServes(client.get()));
+}
+
+TEST_F(SessionTest, UnknownProtocolVersionsAreRefusedWithBothRanges) {
+  Start();
+  WireClient client(&loop_, &network_, "node");
+  wire::Hello hello;
+  hello.min_version = 7;
+  hello.max_version = 9;
+  hello.tenant = "default";
+  auto answer = client.Call(wire::FrameType::kHello, hello);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(WireClient::ErrorOf(*answer)));
+}
+
+TEST_F(SessionTest, ConnectionsBeyondTheLimitAreRefused) {
+  options_.limits.max_sessions = 2;
+  Start();
+  auto first = Connect();
+  auto second = Connect();
+  WireClient third(&loop_, &network_, "node");
+  EXPECT_TRUE(absl::IsResourceExhausted(third.SayHello().status()));
+}
+
+TEST_F(SessionTest, ClientThatStopsReadingIsCutOff) {
+  layout_ = SmallLayout(4, 4096);
+  options_.limits.send_stall_ms = 100;
+  Start();
+  auto client = Connect();
+  std::vector<std::vector<uint8_t>> keys;
+  for (uint64_t i = 0; i < 8; ++i) keys.push_back(KeyOf(i));
+  StoreBlocks(client.get(), keys);
+  std::vector<uint8_t> meta;
+  LoadOf(keys).Encode(&meta);
+  ASSERT_TRUE(client->SendFrame(wire::FrameType::kLoad, 1, meta).ok());
+  loop_.RunUntil(loop_.NowNs() + 1'000'000'000);
+  EXPECT_EQ(node_.shard(0)->counters()->sessions_stalled, 1u);
+  EXPECT_EQ(node_.shard(0)->Report().sessions, 0u);
+}
+
+TEST_F(SessionTest, LoadsBeyondTheLimitAreAnsweredBusy) {
+  layout_ = SmallLayout(4, 4096);
+  options_.limits.max_loads_per_session = 2;
+  Start();
+  auto client = Connect();
+  StoreBlocks(client.get(), {KeyOf(1), KeyOf(2)});
+  std::vector<uint8_t> meta;
+  LoadOf({KeyOf(1), KeyOf(2)}).Encode(&meta);
+  for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(client->SendFrame(wire::FrameType::kLoad, 100 + i, meta).ok());
+  int busy = 0, served = 0;
+  for (int i = 0; i < 4; ++i) {
+    auto answer = client->Receive();
+    ASSERT_TRUE(answer.ok());
+    if (answer->header.type == wire::FrameType::kLoadReply) ++served;
+    if (absl::IsResourceExhausted(WireClient::ErrorOf(*answer))) {
+      ++busy;
+      EXPECT_GT(wire::Error::Decode(answer->meta)->retry_after_us, 0u);
+    }
+  }
+  EXPECT_EQ(busy + served, 4);
+  EXPECT_GE(busy, 1);
+}
+
+TEST_F(SessionTest, LeaseKeepsBlocksUntilReleased) {
+  Start();
+  auto client = Connect();
+  StoreBlocks(client.get(), {KeyOf(1)});
+  wire::Match match;
+  const auto key = KeyOf(1);
+  match.keys.push_back({0, 0, 0, key});
+  match.lease_ms = 60'000;
+  auto answer = client->Call(wire::FrameType::kMatch, match);
+  auto reply = wire::MatchReply::Decode(answer->meta);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_NE(reply->lease_id, 0u);
+  // Far more than fits: everything but the leased block goes.
+  for (uint64_t round = 0; round < 60; ++round) {
+    std::vector<std::vector<uint8_t>> keys;
+    for (uint64_t i = 0; i < 60; ++i) keys.push_back(KeyOf(1000 + round * 60 + i));
+    StoreBlocks(client.get(), keys);
+  }
+  match.lease_ms = 0;
+  answer = client->Call(wire::FrameType::kMatch, match);
+  EXPECT_EQ(wire::MatchReply::Decode(answer->meta)->presence[0], wire::Presence::kRam);
+  EXPECT_GT(node_.shard(0)->Report().store.evicted_from_ram, 0u);
+  wire::Release release;
+  release.lease_id = reply->lease_id;
+  ASSERT_TRUE(client->Call(wire::FrameType::kRelease, release).ok());
+  EXPECT_EQ(node_.shard(0)->Report().pinned_bytes, 0u);
+}
+
+TEST_F(SessionTest, LeasesEndWithTheirSessionAndWithTime) {
+  Start();
+  auto client = Connect();
+  StoreBlocks(client.get(), {KeyOf(1)});
+  wire::Match match;
+  const auto key = KeyOf(1);
+  match.keys.push_back({0, 0, 0, key});
+  match.lease_ms = 200;
+  ASSERT_TRUE(client->Call(wire::FrameType::kMatch, match).ok());
+  EXPECT_GT(node_.shard(0)->Report().pinned_bytes, 0u);
+  loop_.RunUntil(loop_.NowNs() + 1'000'000'000);
+  EXPECT_EQ(node_.shard(0)->Report().pinned_bytes, 0u);
+  ASSERT_TRUE(client->Call(wire::FrameType::kMatch, match).ok());
+  EXPECT_GT(node_.shard(0)->Report().pinned_bytes, 0u);
+  client->channel()->Close();
+  loop_.RunUntil(loop_.NowNs() + 10'000'000);
+  EXPECT_EQ(node_.shard(0)->Report().pinned_bytes, 0u);
+}
+
+TEST_F(SessionTest, RemovedBlocksAreMisses) {
+  Start();
+  auto client = Connect();
+  StoreBlocks(client.get(), {KeyOf(1), KeyOf(2)});
+  wire::Remove remove;
+  const auto one = KeyOf(1), three = KeyOf(3);
+  remove.keys = {{0, 0, 0, one}, {0, 0, 0, three}};
+  auto answer = client->Call(wire::FrameType::kRemove, remove);
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses,
+            (std::vector<wire::BlockStatus>{wire::BlockStatus::kOk, wire::BlockStatus::kMiss}));
+  auto loaded = client->Call(wire::FrameType::kLoad, LoadOf({KeyOf(1), KeyOf(2)}));
+  auto reply = wire::LoadReply::Decode(loaded->meta);
+  EXPECT_EQ(reply->blocks[0].status, wire::BlockStatus::kMiss);
+  EXPECT_EQ(reply->blocks[1].status, wire::BlockStatus::kOk);
+}
+
+TEST_F(SessionTest, CollidingHashesNeverGiveAnotherBlocksBytes) {
+  options_.store.index_hash_bits = 8;
+  Start();
+  auto client = Connect();
+  std::vector<std::vector<uint8_t>> keys;
+  for (uint64_t i = 0; i < 1000; ++i) keys.push_back(KeyOf(i));
+  for (size_t at = 0; at < keys.size(); at += 100) {
+    StoreBlocks(client.get(), {keys.begin() + at, keys.begin() + at + 100});
+  }
+  uint64_t hits = 0;
+  for (const auto& key : keys) {
+    auto answer = client->Call(wire::FrameType::kLoad, LoadOf({key}));
+    auto reply = wire::LoadReply::Decode(answer->meta);
+    ASSERT_TRUE(reply.ok());
+    if (reply->blocks[0].status != wire::BlockStatus::kOk) continue;
+    ++hits;
+    ASSERT_EQ(answer->payload, PayloadOf(key, layout_.groups[0].BlockBytes()));
+  }
+  EXPECT_GT(hits, 100u);
+  EXPECT_LE(hits, 256u);
+  EXPECT_GT(node_.shard(0)->Report().store.index_collisions, 1000u);
+}
+
+}  // namespace
+}  // namespace incipit
