@@ -33,6 +33,7 @@ Client::Impl::~Impl() = default;
 Task<void> Client::Impl::StopCore(std::shared_ptr<Handover> stopped) {
   co_await core_->Stop();
   stopped->Signal();
+  loop_->Interrupt();
 }
 
 void Client::Impl::Shutdown() {

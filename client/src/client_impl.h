@@ -108,6 +108,7 @@ Task<void> Client::Impl::Answer(Task<absl::StatusOr<T>> task, Callback<T> done) 
   absl::StatusOr<T> result = co_await task;
   if (starting_async_) co_await SleepUntil(loop_.get(), 0);
   done(std::move(result));
+  loop_->Interrupt();  // Whoever drives the loop may be waiting for just this.
 }
 
 template <typename T, typename Request>
