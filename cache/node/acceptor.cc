@@ -12,14 +12,14 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr int64_t kAcceptRetryNs = 50 * kMillisecondNs;
 
 // Closes a channel if its peer says nothing in time.
-class CloseAt : public Timer {
+class HelloTimeout : public Timer {
  public:
-  CloseAt(Loop* loop, FrameChannel* channel, int64_t deadline_ns) : loop_(loop), channel_(channel) {
+  HelloTimeout(Loop* loop, FrameChannel* channel, int64_t deadline_ns) : loop_(loop), channel_(channel) {
     loop_->StartTimer(this, deadline_ns);
   }
-  ~CloseAt() { loop_->CancelTimer(this); }
-  CloseAt(const CloseAt&) = delete;
-  CloseAt& operator=(const CloseAt&) = delete;
+  ~HelloTimeout() { loop_->CancelTimer(this); }
+  HelloTimeout(const HelloTimeout&) = delete;
+  HelloTimeout& operator=(const HelloTimeout&) = delete;
   void OnTimer() override { channel_->Close(); }
 
  private:
@@ -73,7 +73,7 @@ Task<void> Acceptor::Greet(std::unique_ptr<Stream> stream) {
   absl::StatusOr<wire::Hello> hello = absl::UnknownError("");
   uint64_t request_id = 0;
   {
-    CloseAt timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
+    HelloTimeout timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
     Task<absl::StatusOr<IncomingFrame>> receiving = channel->Receive();
     const absl::StatusOr<IncomingFrame> frame = co_await receiving;
     if (frame.ok()) request_id = frame->header.request_id;
@@ -87,7 +87,7 @@ Task<void> Acceptor::Greet(std::unique_ptr<Stream> stream) {
     co_return;
   }
   if (absl::IsUnavailable(hello.status()) || absl::IsCancelled(hello.status())) co_return;
-  CloseAt timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
+  HelloTimeout timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
   FrameChannel* raw = channel.get();
   Task<absl::Status> refusing = Session::SendError(raw, request_id, hello.status());
   const absl::Status ignored = co_await refusing;  // The connection ends either way.

@@ -14,7 +14,9 @@ StoreTicket::~StoreTicket() {
   if (store_ != nullptr) store_->Doom(id_);
 }
 
-RamReadGuard::RamReadGuard(BlockStore* store, BlockId id) : store_(store), id_(id) { ++store_->entries_.At(id).readers; }
+RamReadGuard::RamReadGuard(BlockStore* store, BlockId id) : store_(store), id_(id) {
+  ++store_->entries_.At(id).readers;
+}
 RamReadGuard::~RamReadGuard() {
   if (store_ == nullptr) return;
   --store_->entries_.At(id_).readers;

@@ -33,9 +33,9 @@ namespace incipit {
 struct BlockStoreOptions {
   uint64_t ram_bytes = 256 << 20;
   bool huge_pages = true;
-  int index_hash_bits = 128;                     // fewer only in tests that force collisions
-  uint64_t demotion_backlog_bytes = 64 << 20;    // records being written to NVMe at once, at most
-  double free_ram_target = 0.02;                 // share of RAM kept free ahead of need by demoting early
+  int index_hash_bits = 128;                   // fewer only in tests that force collisions
+  uint64_t demotion_backlog_bytes = 64 << 20;  // records being written to NVMe at once, at most
+  double free_ram_target = 0.02;               // share of RAM kept free ahead of need by demoting early
 };
 
 class BlockStore;
@@ -88,7 +88,9 @@ class BlockStore : private NvmeTier::Host {
   Hash128 HashOf(NamespaceId name_space, const wire::KeyRef& key) const;
   void Prefetch(const Hash128& hash) const { index_.Prefetch(hash); }
   BlockId Find(const Hash128& hash, NamespaceId name_space, const wire::KeyRef& key);
-  BlockId Find(NamespaceId name_space, const wire::KeyRef& key) { return Find(HashOf(name_space, key), name_space, key); }
+  BlockId Find(NamespaceId name_space, const wire::KeyRef& key) {
+    return Find(HashOf(name_space, key), name_space, key);
+  }
   wire::Presence PresenceOf(BlockId id) const;
   const Entry& At(BlockId id) const { return entries_.At(id); }
   // A request with `stamp_ns` used the block.

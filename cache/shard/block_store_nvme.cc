@@ -18,7 +18,8 @@ void CopyPieces(std::span<const iovec> from, std::span<const iovec> to) {
     size_t done = 0;
     while (done < piece.iov_len) {
       const size_t take = std::min(piece.iov_len - done, to[to_index].iov_len - to_offset);
-      std::memcpy(static_cast<uint8_t*>(to[to_index].iov_base) + to_offset, static_cast<uint8_t*>(piece.iov_base) + done, take);
+      std::memcpy(static_cast<uint8_t*>(to[to_index].iov_base) + to_offset,
+                  static_cast<uint8_t*>(piece.iov_base) + done, take);
       done += take;
       to_offset += take;
       if (to_offset == to[to_index].iov_len) {

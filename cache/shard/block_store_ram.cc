@@ -77,7 +77,8 @@ Task<bool> BlockStore::MakeRoom(uint64_t bytes, int64_t deadline_ns) {
 // Demotes ahead of need, so that the next store finds free memory instead of waiting for a write.
 void BlockStore::KeepHeadroom() {
   if (!NvmeServes()) return;
-  const auto target = static_cast<uint64_t>(options_.free_ram_target * static_cast<double>(arena_->stats().capacity_bytes));
+  const auto target =
+      static_cast<uint64_t>(options_.free_ram_target * static_cast<double>(arena_->stats().capacity_bytes));
   while (arena_->FreeBytes() + demoting_bytes_ < target && writing_bytes_ < options_.demotion_backlog_bytes) {
     const BlockId victim = NextRamVictim();
     if (victim == kNoBlock) return;

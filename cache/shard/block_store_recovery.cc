@@ -41,7 +41,8 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
                                 const Hash128& hash) {
   const absl::StatusOr<NamespaceId> name_space = namespaces_.Intern(identity.name_space);
   if (!name_space.ok()) return nvme_->Release(at, found.RecordBytes());
-  const wire::KeyRef key{identity.group, identity.part, static_cast<uint32_t>(found.depth_tokens), identity.key.bytes()};
+  const wire::KeyRef key{identity.group, identity.part, static_cast<uint32_t>(found.depth_tokens),
+                         identity.key.bytes()};
   const BlockId holder = index_.Probe(hash);
   if (holder != kNoBlock) {
     const auto adopted = recovery_->sequence_of.find(holder);

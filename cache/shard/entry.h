@@ -31,14 +31,14 @@ struct Entry {
   uint32_t raw_bytes = 0;
   uint16_t segment_count = 0;
   Codec codec = Codec::kRaw;
-  bool indexed = false;       // the index points here
-  bool in_ram = false;        // `ram` holds the record and the RAM policy holds the id
+  bool indexed = false;  // the index points here
+  bool in_ram = false;   // `ram` holds the record and the RAM policy holds the id
   bool in_nvme_policy = false;
-  bool writing = false;       // an append reads the RAM copy
-  bool nvme_spare = false;    // the copy at `nvme` is marked spare
-  uint32_t pins = 0;          // leases that promise its presence
-  uint32_t readers = 0;       // loads that read its RAM copy
-  DiskLocation nvme;          // valid: a copy lies there
+  bool writing = false;     // an append reads the RAM copy
+  bool nvme_spare = false;  // the copy at `nvme` is marked spare
+  uint32_t pins = 0;        // leases that promise its presence
+  uint32_t readers = 0;     // loads that read its RAM copy
+  DiskLocation nvme;        // valid: a copy lies there
   absl::InlinedVector<uint8_t, 32> key;
   ExtentList ram;
 

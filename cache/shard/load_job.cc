@@ -71,7 +71,8 @@ Task<void> LoadJob::Run() {
 }
 
 // The segments asked for, and where in the payload they lie.
-void LoadJob::SetSegments(const RecordHeader& header, wire::LoadedBlock* block, uint64_t* offset, uint64_t* length) const {
+void LoadJob::SetSegments(const RecordHeader& header, wire::LoadedBlock* block, uint64_t* offset,
+                          uint64_t* length) const {
   *offset = *length = 0;
   for (size_t i = 0; i < header.segments.size(); ++i) {
     const Segment& segment = header.segments[i];

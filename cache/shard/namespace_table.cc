@@ -11,8 +11,8 @@ absl::StatusOr<NamespaceId> NamespaceTable::Intern(const NamespaceIdentity& iden
   const auto found = by_framed_.find(name);
   if (found != by_framed_.end()) return found->second;
   if (infos_.size() >= kMaxNamespaces) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("this shard holds ", infos_.size(), " namespaces, the limit; restart the node to forget unused ones"));
+    return absl::ResourceExhaustedError(absl::StrCat("this shard holds ", infos_.size(),
+                                                     " namespaces, the limit; restart the node to forget unused ones"));
   }
   const auto id = static_cast<NamespaceId>(infos_.size());
   auto info = std::make_unique<Info>();

@@ -13,9 +13,9 @@
 namespace incipit {
 
 struct BlockStore::Recovery {
-  absl::flat_hash_map<BlockId, uint64_t> sequence_of;      // of each block adopted so far
-  absl::flat_hash_map<std::string, uint64_t> tombstones;   // framed identity -> highest sequence of its tombstones
-  absl::flat_hash_set<std::string> removed;                // framed identities removed by clients meanwhile
+  absl::flat_hash_map<BlockId, uint64_t> sequence_of;     // of each block adopted so far
+  absl::flat_hash_map<std::string, uint64_t> tombstones;  // framed identity -> highest sequence of its tombstones
+  absl::flat_hash_set<std::string> removed;               // framed identities removed by clients meanwhile
 };
 
 }  // namespace incipit

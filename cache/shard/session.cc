@@ -13,7 +13,12 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 }  // namespace
 
 Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id)
-    : shard_(shard), channel_(std::move(channel)), hello_(hello), id_(id), send_lock_(shard->loop(), 1), jobs_(shard->loop()) {}
+    : shard_(shard),
+      channel_(std::move(channel)),
+      hello_(hello),
+      id_(id),
+      send_lock_(shard->loop(), 1),
+      jobs_(shard->loop()) {}
 
 Session::~Session() { shard_->loop()->CancelTimer(this); }
 
@@ -80,9 +85,9 @@ Task<absl::Status> Session::Serve() {
     if (frame->header.epoch != 0 && frame->header.epoch != epoch) {
       Task<absl::Status> discarding = channel_->DiscardPayload();
       CO_RETURN_IF_ERROR(co_await discarding);
-      Task<void> replying = ReplyError(frame->header.request_id,
-                                       absl::FailedPreconditionError(absl::StrCat("epoch ", frame->header.epoch,
-                                                                                  " is stale, the map is at ", epoch)));
+      Task<void> replying =
+          ReplyError(frame->header.request_id, absl::FailedPreconditionError(absl::StrCat(
+                                                   "epoch ", frame->header.epoch, " is stale, the map is at ", epoch)));
       co_await replying;
       continue;
     }
@@ -145,7 +150,8 @@ Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
     co_return;
   }
   if (loads_ >= shard_->options().limits.max_loads_per_session || !shard_->AdmitLoad(job->expected_bytes())) {
-    Task<void> replying = ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), shard_->RetryAfterUs());
+    Task<void> replying =
+        ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), shard_->RetryAfterUs());
     shard_->counters()->refusal_latency.Record(shard_->loop()->NowNs() - received_ns);
     co_await replying;
     co_return;
@@ -221,8 +227,9 @@ absl::Status Session::CheckKeys(NamespaceId name_space, const wire::KeyBatch& ke
           absl::StrCat("group ", key.group, " is not in layout '", layout.name, "', which has ", layout.groups.size()));
     }
     if (key.part >= layout.groups[key.group].PartCount()) {
-      return absl::InvalidArgumentError(absl::StrCat("part ", key.part, " is not in group '", layout.groups[key.group].name,
-                                                     "', whose blocks have ", layout.groups[key.group].PartCount()));
+      return absl::InvalidArgumentError(absl::StrCat("part ", key.part, " is not in group '",
+                                                     layout.groups[key.group].name, "', whose blocks have ",
+                                                     layout.groups[key.group].PartCount()));
     }
   }
   return absl::OkStatus();

@@ -49,7 +49,8 @@ Task<void> Session::HandleOpenNamespace(uint64_t request_id, ByteView meta) {
     ASSIGN_OR_RETURN(const wire::OpenNamespace message, wire::OpenNamespace::Decode(meta));
     ASSIGN_OR_RETURN(const Layout layout, Layout::Decode(message.layout));
     if (namespaces_.size() >= shard_->options().limits.max_namespaces_per_session) {
-      return absl::ResourceExhaustedError(absl::StrCat("this connection holds ", namespaces_.size(), " namespaces, the limit"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("this connection holds ", namespaces_.size(), " namespaces, the limit"));
     }
     ASSIGN_OR_RETURN(const NamespaceId id, shard_->store()->namespaces().Open(hello_.tenant, message.model, layout));
     namespaces_.push_back(id);

@@ -82,8 +82,8 @@ uint64_t Shard::AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockI
   uint64_t bytes = 0;
   for (const BlockId id : blocks) bytes += store_->At(id).RecordBytes();
   const StoreGauges gauges = store_->gauges();
-  const auto limit = static_cast<uint64_t>(options_.limits.max_pinned_share *
-                                           static_cast<double>(gauges.arena.capacity_bytes + gauges.nvme.capacity_bytes));
+  const auto limit = static_cast<uint64_t>(
+      options_.limits.max_pinned_share * static_cast<double>(gauges.arena.capacity_bytes + gauges.nvme.capacity_bytes));
   if (pinned_bytes_ + bytes > limit || leases_.CountOf(session) >= options_.limits.max_leases_per_session) {
     ++counters_.leases_refused;
     return 0;

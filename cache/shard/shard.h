@@ -23,7 +23,8 @@ class Session;
 class Shard {
  public:
   // Everything passed must outlive the shard. `disk` may be null.
-  static Task<absl::StatusOr<std::unique_ptr<Shard>>> Open(Loop* loop, Random* random, Disk* disk, ShardOptions options);
+  static Task<absl::StatusOr<std::unique_ptr<Shard>>> Open(Loop* loop, Random* random, Disk* disk,
+                                                           ShardOptions options);
   ~Shard();  // REQUIRES: Shutdown() ended
 
   // Starts indexing NVMe; the shard serves meanwhile.

@@ -13,18 +13,18 @@ namespace incipit {
 struct ShardLimits {
   uint32_t max_sessions = 1024;
   uint32_t max_namespaces_per_session = 64;
-  uint32_t max_loads_per_session = 64;            // in progress; more are answered busy
-  uint32_t max_loads = 1024;                      // in progress on the shard
-  uint64_t max_load_bytes = 4ull << 30;           // that loads in progress may still have to send
+  uint32_t max_loads_per_session = 64;   // in progress; more are answered busy
+  uint32_t max_loads = 1024;             // in progress on the shard
+  uint64_t max_load_bytes = 4ull << 30;  // that loads in progress may still have to send
   uint32_t max_lease_ms = 600'000;
   uint32_t max_leases_per_session = 4096;
-  double max_pinned_share = 0.5;                  // of the shard's RAM and NVMe together
-  uint32_t store_wait_ms = 500;                   // how long one block waits for room before it is answered busy
+  double max_pinned_share = 0.5;  // of the shard's RAM and NVMe together
+  uint32_t store_wait_ms = 500;   // how long one block waits for room before it is answered busy
   uint32_t default_load_deadline_ms = 30'000;
-  uint32_t send_stall_ms = 10'000;                // a client that takes no bytes for so long is cut off
-  uint64_t stamp_past_ms = 60'000;                // older request stamps count as this old
-  uint64_t load_chunk_bytes = 2 << 20;            // RAM hits sent in one reply frame
-  uint32_t nvme_reads_per_load = 32;              // in flight for one request
+  uint32_t send_stall_ms = 10'000;      // a client that takes no bytes for so long is cut off
+  uint64_t stamp_past_ms = 60'000;      // older request stamps count as this old
+  uint64_t load_chunk_bytes = 2 << 20;  // RAM hits sent in one reply frame
+  uint32_t nvme_reads_per_load = 32;    // in flight for one request
 };
 
 struct ShardIdentity {

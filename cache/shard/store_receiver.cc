@@ -16,7 +16,11 @@ constexpr size_t kMaxGroupBlocks = 128;
 class StoreReceiver {
  public:
   StoreReceiver(Session* session, uint64_t request_id, std::vector<uint8_t> meta)
-      : session_(session), shard_(session->shard()), store_(shard_->store()), request_id_(request_id), meta_(std::move(meta)) {}
+      : session_(session),
+        shard_(session->shard()),
+        store_(shard_->store()),
+        request_id_(request_id),
+        meta_(std::move(meta)) {}
 
   Task<absl::Status> Run() {
     received_ns_ = shard_->loop()->NowNs();
@@ -53,7 +57,8 @@ class StoreReceiver {
   absl::Status Check() {
     ASSIGN_OR_RETURN(request_, wire::Store::Decode(meta_));
     ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
-    for (const wire::StoredBlock& block : request_.blocks) RETURN_IF_ERROR(session_->CheckKeys(name_space_, {block.key}));
+    for (const wire::StoredBlock& block : request_.blocks)
+      RETURN_IF_ERROR(session_->CheckKeys(name_space_, {block.key}));
     const uint64_t expected = request_.PayloadBytes();
     if (expected != session_->channel()->payload_remaining()) {
       return absl::InvalidArgumentError(absl::StrCat("store: payload of ", session_->channel()->payload_remaining(),
@@ -105,8 +110,7 @@ class StoreReceiver {
     fresh.writer_id = session_->writer_id();
     fresh.codec = block.codec;
     fresh.segments = block.segments;
-    const int64_t deadline_ns =
-        shard_->loop()->NowNs() + shard_->options().limits.store_wait_ms * kMillisecondNs;
+    const int64_t deadline_ns = shard_->loop()->NowNs() + shard_->options().limits.store_wait_ms * kMillisecondNs;
     Task<absl::StatusOr<StoreTicket>> reserving = store_->Reserve(&fresh, deadline_ns);
     absl::StatusOr<StoreTicket> ticket = co_await reserving;
     if (!ticket.ok()) {

@@ -61,7 +61,8 @@ class Life {
   }
   void Stop() { node_.Stop(); }
   void Recover() {
-    for (int i = 0; i < 1000 && !shard()->Report().gauges.recovered; ++i) loop_.RunUntil(loop_.NowNs() + kSecondNs / 100);
+    for (int i = 0; i < 1000 && !shard()->Report().gauges.recovered; ++i)
+      loop_.RunUntil(loop_.NowNs() + kSecondNs / 100);
     EXPECT_TRUE(shard()->Report().gauges.recovered) << shard()->recovery_status();
   }
   void Settle(int64_t ns = kSecondNs / 10) { loop_.RunUntil(loop_.NowNs() + ns); }

@@ -64,10 +64,10 @@ Task<void> CloseAt(FrameChannel* channel, Event* finished, int64_t deadline_ns) 
   if (!in_time) channel->Close();
 }
 
-Task<absl::StatusOr<Session>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
+Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
                                         uint16_t shard, int64_t step_timeout_ns,
                                         const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
-  Session session;
+  AgreedSession session;
   wire::Hello hello;
   hello.shard = shard;
   hello.client_id = request->client_id;

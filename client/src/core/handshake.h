@@ -21,7 +21,7 @@ struct HandshakeRequest {
 };
 
 // What is agreed on one connection.
-struct Session {
+struct AgreedSession {
   wire::HelloReply hello;
   uint32_t namespace_id = 0;
   uint64_t epoch = 0;
@@ -34,7 +34,7 @@ Task<void> CloseAt(FrameChannel* channel, Event* finished, int64_t deadline_ns);
 // Unavailable: the connection broke or took over `step_timeout_ns` for a step. InvalidArgument and others: the node's
 // own refusal. FailedPrecondition: versions do not meet. DataLoss: what came makes no sense. After an error the channel
 // is of no further use. `on_hello` may refuse the node before a namespace is opened.
-Task<absl::StatusOr<Session>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
+Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
                                         uint16_t shard, int64_t step_timeout_ns,
                                         const std::function<absl::Status(const wire::HelloReply&)>* on_hello);
 

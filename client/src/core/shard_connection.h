@@ -102,7 +102,7 @@ class ShardConnection {
   Event changed_;  // any of the three above
   Event stop_;
   std::unique_ptr<FrameChannel> channel_;
-  Session session_;
+  AgreedSession session_;
   uint64_t session_number_ = 0;
   bool session_answered_ = false;
   absl::Status last_error_;

@@ -19,7 +19,8 @@ using testing::WireClient;
 
 class SessionTest : public ::testing::Test {
  protected:
-  SessionTest() : random_(MakeSeededRandom(1)), network_(&loop_, random_.get()), node_(&loop_, &network_, random_.get()) {
+  SessionTest()
+      : random_(MakeSeededRandom(1)), network_(&loop_, random_.get()), node_(&loop_, &network_, random_.get()) {
     options_.store.ram_bytes = 8 << 20;
   }
   void Start() { ASSERT_TRUE(node_.Start(options_, {nullptr}).ok()); }
@@ -29,7 +30,8 @@ class SessionTest : public ::testing::Test {
     EXPECT_TRUE(client->Open(layout_).ok());
     return client;
   }
-  wire::Store StoreOf(const std::vector<std::vector<uint8_t>>& keys, std::vector<uint8_t>* payload, uint64_t version = 0) {
+  wire::Store StoreOf(const std::vector<std::vector<uint8_t>>& keys, std::vector<uint8_t>* payload,
+                      uint64_t version = 0) {
     wire::Store store;
     for (const auto& key : keys) {
       const auto bytes = PayloadOf(key, layout_.groups[0].BlockBytes(), version);
