@@ -59,7 +59,9 @@ class EntryTable {
     return id;
   }
   void Free(BlockId id) {
-    At(id) = Entry();
+    Entry* entry = &At(id);
+    std::destroy_at(entry);
+    std::construct_at(entry);
     free_.push_back(id);
   }
   Entry& At(BlockId id) { return chunks_[id / kChunk][id % kChunk]; }
