@@ -21,7 +21,8 @@ bool AllZero(ByteView bytes) {
 }  // namespace
 
 Recovery::Recovery(Loop* loop, Device* device, RegionTable* table, RegionStamper* stamper, RegionSealer* sealer,
-                   RegionWriter* writer, NvmeTier::Host* host, Random* random, uint32_t depth, NvmeStats* stats)
+                   RegionWriter* writer, NvmeTier::Host* host, Random* random, const NvmeOptions& options,
+                   NvmeStats* stats)
     : loop_(loop),
       device_(device),
       table_(table),
@@ -30,7 +31,8 @@ Recovery::Recovery(Loop* loop, Device* device, RegionTable* table, RegionStamper
       writer_(writer),
       host_(host),
       random_(random),
-      depth_(depth),
+      depth_(options.recovery_depth),
+      tries_(options.suspend_after_errors),
       stats_(stats),
       turn_changed_(loop) {}
 
@@ -109,11 +111,11 @@ Task<void> Recovery::LookWorker() {
 }
 
 Task<absl::Status> Recovery::ReadPage(uint32_t region, uint64_t offset, std::vector<uint8_t>* page) {
-  while (true) {
+  for (uint32_t tries = 1;; ++tries) {
     const bool serving = co_await WaitUntilServing();
     if (!serving) co_return absl::CancelledError("nvme recovery was stopped");
     absl::Status status = co_await ReadRegionPage(device_, table_, region, offset, page);
-    if (status.ok() || device_->health().serving()) co_return status;
+    if (status.ok() || GiveUp(tries)) co_return status;
   }
 }
 
@@ -167,11 +169,11 @@ Task<void> Recovery::TocWorker() {
     const size_t index = next_++;
     const uint32_t region = sealed_[index];
     absl::StatusOr<std::vector<TocEntry>> entries = absl::UnavailableError("not read yet");
-    while (true) {
+    for (uint32_t tries = 1;; ++tries) {
       const bool serving = co_await WaitUntilServing();
       if (!serving) break;
       entries = co_await ReadToc(device_, table_, found_[region].footer);
-      if (entries.ok() || device_->health().serving()) break;
+      if (entries.ok() || absl::IsDataLoss(entries.status()) || GiveUp(tries)) break;
     }
     while (turn_ != index) co_await turn_changed_.Wait();
     if (entries.ok()) {
@@ -188,13 +190,13 @@ Task<void> Recovery::TocWorker() {
 
 Task<void> Recovery::Scan(uint32_t region) {
   ScanResult result;
-  while (true) {
+  for (uint32_t tries = 1;; ++tries) {
     const bool serving = co_await WaitUntilServing();
     if (!serving) co_return;
     result = ScanResult{};
     RegionScanner scanner(device_, table_, region, found_[region].generation);
     co_await scanner.Run(&result);
-    if (result.status.ok() || device_->health().serving()) break;
+    if (result.status.ok() || GiveUp(tries)) break;
   }
   if (result.damaged) ++stats_->damaged_records;
   if (result.entries.empty()) {

@@ -17,7 +17,7 @@ namespace incipit {
 class Recovery {
  public:
   Recovery(Loop* loop, Device* device, RegionTable* table, RegionStamper* stamper, RegionSealer* sealer,
-           RegionWriter* writer, NvmeTier::Host* host, Random* random, uint32_t depth, NvmeStats* stats);
+           RegionWriter* writer, NvmeTier::Host* host, Random* random, const NvmeOptions& options, NvmeStats* stats);
 
   // A store made just now: all regions are free.
   void StartBlank();
@@ -46,6 +46,9 @@ class Recovery {
   void Report(uint32_t region, const std::vector<TocEntry>& entries);
   // False: stopping.
   Task<bool> WaitUntilServing();
+  // After a failed read: is it this one place that cannot be read, rather than the device that fails? Only after as
+  // many tries as would have taken a failing device out of service: a region must not be given up for its sake.
+  bool GiveUp(uint32_t tries) const { return device_->health().serving() && tries > tries_; }
 
   Loop* loop_;
   Device* device_;
@@ -56,6 +59,7 @@ class Recovery {
   NvmeTier::Host* host_;
   Random* random_;
   uint32_t depth_;
+  uint32_t tries_;
   NvmeStats* stats_;
   std::vector<Found> found_;
   std::vector<uint32_t> sealed_;    // by generation

@@ -36,65 +36,58 @@ RegionScanner::RegionScanner(Device* device, RegionTable* table, uint32_t region
       generation_(generation),
       buffer_(std::make_shared<PinnedBuffer>(std::min(kWindowBytes, table->region_bytes()), table, region)) {}
 
-Task<void> RegionScanner::Run(ScanResult* result) {
-  bool more = true;
-  while (more) more = co_await ScanRecord(result);
-}
-
-Task<bool> RegionScanner::ScanRecord(ScanResult* result) {
-  if (offset_ >= records_end_ || records_end_ - offset_ < kRecordFixedBytes) co_return false;
-  const ByteView bytes = co_await FetchWhole(offset_, kMaxRecordHeaderBytes, result);
-  if (bytes.empty()) co_return false;
-  absl::StatusOr<RecordHeader> header = DecodeRecordHeader(bytes);
-  if (!header.ok() || header->region_generation != generation_ || header->sequence == 0) co_return false;
-  const uint64_t record_bytes = header->HeaderBytes() + header->StoredBytes();
-  if (record_bytes > records_end_ - offset_) co_return false;
-  const bool whole = co_await PayloadIsWhole(&*header, result);
-  if (!whole) {
-    result->damaged = result->status.ok();
-    co_return false;
-  }
-  TocEntry entry = EntryOf(*std::move(header), offset_);
-  result->entries.push_back(std::move(entry));
-  offset_ += AlignUp(record_bytes, kRecordAlign);
-  result->end = offset_;
-  co_return true;
-}
-
-Task<bool> RegionScanner::PayloadIsWhole(const RecordHeader* header, ScanResult* result) {
-  uint64_t at = offset_ + header->HeaderBytes();
-  for (const Segment& segment : header->segments) {
-    Xxh3Stream checksum;
-    uint64_t left = segment.stored_bytes;
-    while (left > 0) {
-      const ByteView bytes = co_await Fetch(at, left, result);
-      if (bytes.empty()) co_return false;
-      checksum.Update(bytes);
-      at += bytes.size();
-      left -= bytes.size();
-    }
-    if (checksum.Digest() != segment.checksum) co_return false;
-  }
-  co_return true;
-}
-
-Task<ByteView> RegionScanner::Fetch(uint64_t offset, uint64_t most, ScanResult* result) {
-  if (offset < window_start_ || offset >= window_end_) {
-    result->status = co_await Fill(AlignDown(offset, kDiskPageBytes));
-    if (!result->status.ok()) co_return ByteView{};
-  }
-  const uint64_t count = std::min(most, window_end_ - offset);
-  co_return ByteView(buffer_->bytes().subspan(offset - window_start_, count));
-}
-
-Task<ByteView> RegionScanner::FetchWhole(uint64_t offset, uint64_t bytes, ScanResult* result) {
+bool RegionScanner::InWindow(uint64_t offset, uint64_t bytes) const {
   bytes = std::min(bytes, records_end_ - offset);
-  if (offset >= window_start_ && offset < window_end_ && window_end_ - offset < bytes) window_end_ = window_start_;
-  const ByteView got = co_await Fetch(offset, bytes, result);
-  co_return got;
+  return offset >= window_start_ && offset < window_end_ && bytes <= window_end_ - offset;
 }
 
-Task<absl::Status> RegionScanner::Fill(uint64_t start) {
+ByteView RegionScanner::Window(uint64_t offset, uint64_t most) const {
+  return buffer_->bytes().subspan(offset - window_start_, std::min(most, window_end_ - offset));
+}
+
+absl::StatusOr<RecordHeader> RegionScanner::DecodeHere() const {
+  absl::StatusOr<RecordHeader> header = DecodeRecordHeader(Window(offset_, kMaxRecordHeaderBytes));
+  if (!header.ok()) return header;
+  if (header->region_generation != generation_ || header->sequence == 0) {
+    return absl::DataLossError("a record of an earlier life of the region");
+  }
+  if (header->HeaderBytes() + header->StoredBytes() > records_end_ - offset_) {
+    return absl::DataLossError("a record that does not fit the region");
+  }
+  return header;
+}
+
+// One coroutine for all records: it suspends only to read, so that a region of many small ones takes no stack.
+Task<void> RegionScanner::Run(ScanResult* result) {
+  Xxh3Stream checksum;
+  while (offset_ < records_end_ && records_end_ - offset_ >= kRecordFixedBytes) {
+    if (!InWindow(offset_, kMaxRecordHeaderBytes)) result->status = co_await Fill(offset_);
+    if (!result->status.ok()) co_return;
+    absl::StatusOr<RecordHeader> header = DecodeHere();
+    if (!header.ok()) co_return;
+    uint64_t at = offset_ + header->HeaderBytes();
+    for (const Segment& segment : header->segments) {
+      checksum.Reset();
+      for (uint64_t left = segment.stored_bytes; left > 0;) {
+        if (!InWindow(at, 1)) result->status = co_await Fill(at);
+        if (!result->status.ok()) co_return;
+        const ByteView bytes = Window(at, left);
+        checksum.Update(bytes);
+        at += bytes.size();
+        left -= bytes.size();
+      }
+      if (checksum.Digest() == segment.checksum) continue;
+      result->damaged = true;
+      co_return;
+    }
+    result->entries.push_back(EntryOf(*std::move(header), offset_));
+    offset_ = AlignUp(at, kRecordAlign);
+    result->end = offset_;
+  }
+}
+
+Task<absl::Status> RegionScanner::Fill(uint64_t offset) {
+  const uint64_t start = AlignDown(offset, kDiskPageBytes);
   const uint64_t bytes = std::min<uint64_t>(buffer_->bytes().size(), records_end_ - start);
   window_start_ = window_end_ = 0;
   absl::Status status;

@@ -28,14 +28,13 @@ class RegionScanner {
   Task<void> Run(ScanResult* result);
 
  private:
-  // One record at `offset_`; false: the scan is over.
-  Task<bool> ScanRecord(ScanResult* result);
-  Task<bool> PayloadIsWhole(const RecordHeader* header, ScanResult* result);
-  // Bytes of the region from `offset` on: at least one, at most `most`, fewer at the end of the window. Empty: error.
-  Task<ByteView> Fetch(uint64_t offset, uint64_t most, ScanResult* result);
-  // As Fetch, and in one piece, but for the end of the region.
-  Task<ByteView> FetchWhole(uint64_t offset, uint64_t bytes, ScanResult* result);
-  Task<absl::Status> Fill(uint64_t start);
+  // Loads a window from `offset` on, unless bytes [offset, offset + bytes) are in the one at hand, or as many of them
+  // as the region has.
+  bool InWindow(uint64_t offset, uint64_t bytes) const;
+  ByteView Window(uint64_t offset, uint64_t most) const;
+  Task<absl::Status> Fill(uint64_t offset);
+  // The record header at `offset_`, if it is one of this life and the record fits the region.
+  absl::StatusOr<RecordHeader> DecodeHere() const;
 
   Device* device_;
   uint64_t region_start_;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
@@ -34,9 +35,9 @@ constexpr FileSystemName kFileSystems[] = {
 
 std::string FileSystemOf(int fd, const std::string& path) {
   struct statfs info {};
-  std::string folder = path.substr(0, path.find_last_of('/') + 1);
-  if (folder.empty()) folder = ".";
-  if ((fd >= 0 ? fstatfs(fd, &info) : statfs(folder.c_str(), &info)) != 0) return "unknown";
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  const char* place = folder.empty() ? "." : folder.c_str();
+  if ((fd >= 0 ? fstatfs(fd, &info) : statfs(place, &info)) != 0) return "unknown";
   for (const FileSystemName& known : kFileSystems) {
     if (known.magic == static_cast<uint32_t>(info.f_type)) return known.name;
   }
