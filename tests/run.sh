@@ -42,9 +42,12 @@ tsan_tests='Thread|Uring|Tcp|Node|Client|Server|Concurren|Seam|Sync|Loop'
 
 record() { printf '%s\t%s\t%s\t%s\t%s\n' "$@" >>"$results"; }
 
+# build_preset PRESET [cmake --build options]
 build_preset() {
-  cmake --preset "$1" >"$logs/$1.configure.log" 2>&1 || { cat "$logs/$1.configure.log"; return 1; }
-  cmake --build "build/$1" -j "$jobs"
+  local preset=$1
+  shift
+  cmake --preset "$preset" >"$logs/$preset.configure.log" 2>&1 || { cat "$logs/$preset.configure.log"; return 1; }
+  cmake --build "build/$preset" -j "$jobs" "$@"
 }
 
 # ctest_preset PRESET [ctest options]: runs and records; fails on failed tests and on skips that are not allowed.
@@ -83,7 +86,9 @@ stage_tsan() {
   build_preset tsan && ctest_preset tsan -R "$tsan_tests"
 }
 stage_fuzz() {
-  build_preset fuzz || return 1
+  local targets=(tests/fuzz/*_fuzz.cc)
+  targets=("${targets[@]##*/}")
+  build_preset fuzz --target "${targets[@]%.cc}" || return 1
   export FUZZ_SECONDS=${FUZZ_SECONDS:-60} FUZZ_JOBS=$jobs
   local status=0
   scripts/run_fuzzers.sh | tee "$logs/fuzzers.txt"
