@@ -23,6 +23,7 @@ incipit_tests(client incipit_cli incipit_client incipit_cache)
 incipit_tests(bench incipit_bench)
 incipit_tests(sim incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache)
+incipit_tests(campaigns incipit_client incipit_cache)
 
 if(INCIPIT_FUZZ)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
