@@ -18,7 +18,7 @@ namespace incipit {
 // kind goes to the head of the run that was used last and touches no tree.
 //
 // Costs: such a touch O(1); any other O(log runs + kRunBlocks), whatever order stamps and depths come in. Memory: 16
-// bytes per block and about 30 per run, that is, about 17 bytes per block for long requests and 46 at worst.
+// bytes per block and about 29 per run, besides the slack of growing arrays.
 class LeafFirstLru final : public Policy {
  public:
   LeafFirstLru();
