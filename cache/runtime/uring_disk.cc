@@ -17,31 +17,19 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "cache/format/region.h"
+#include "cache/runtime/file_system_name.h"
 
 namespace incipit {
 namespace {
 
 constexpr uint64_t kMaxTransferBytes = 1ull << 30;  // the kernel cuts longer ones anyway
 
-struct FileSystemName {
-  uint32_t magic;
-  const char* name;
-};
-constexpr FileSystemName kFileSystems[] = {
-    {0xEF53, "ext4"},          {0x58465342, "xfs"},  {0x9123683E, "btrfs"}, {0x01021994, "tmpfs"},
-    {0x794C7630, "overlayfs"}, {0x6969, "nfs"},      {0x2FC12FC1, "zfs"},   {0x65735546, "fuse"},
-    {0x01021997, "9p"},        {0xF2F52010, "f2fs"}, {0x858458F6, "ramfs"},
-};
-
 std::string FileSystemOf(int fd, const std::string& path) {
   struct statfs info {};
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   const char* place = folder.empty() ? "." : folder.c_str();
   if ((fd >= 0 ? fstatfs(fd, &info) : statfs(place, &info)) != 0) return "unknown";
-  for (const FileSystemName& known : kFileSystems) {
-    if (known.magic == static_cast<uint32_t>(info.f_type)) return known.name;
-  }
-  return absl::StrCat("type 0x", absl::Hex(static_cast<uint32_t>(info.f_type)));
+  return FileSystemName(static_cast<uint32_t>(info.f_type));
 }
 
 struct FreeMemory {

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "cache/runtime/file_system_name.h"
 #include "client/cli/doctor/scratch_file.h"
 #include "client/cli/doctor/units.h"
 
@@ -18,16 +18,6 @@ namespace {
 
 constexpr uint64_t kDefaultWantedBytes = 10ull << 30;
 constexpr size_t kPageBytes = 4096;
-
-struct KnownFileSystem {
-  uint64_t magic;
-  const char* name;
-};
-constexpr KnownFileSystem kFileSystems[] = {
-    {0xEF53, "ext4"},        {0x58465342, "xfs"},      {0x9123683E, "btrfs"}, {0x01021994, "tmpfs"},
-    {0x794C7630, "overlay"}, {0x6969, "nfs"},          {0x2FC12FC1, "zfs"},   {0xF2F52010, "f2fs"},
-    {0x65735546, "fuse"},    {0xCA451A4E, "bcachefs"}, {0x01021997, "9p"},    {0x858458F6, "ramfs"},
-};
 
 absl::Status WriteAndReadBack(int fd) {
   alignas(kPageBytes) static std::array<char, kPageBytes> written, read_back;
@@ -60,13 +50,6 @@ std::string AdviceFor(const absl::Status& status, const std::string& directory) 
 }
 
 }  // namespace
-
-std::string FileSystemName(uint64_t magic) {
-  for (const KnownFileSystem& known : kFileSystems) {
-    if (known.magic == magic) return known.name;
-  }
-  return absl::StrFormat("0x%x", magic);
-}
 
 DoctorCheck CheckDirectIo(const std::string& directory) {
   DoctorCheck check{.name = "direct_io"};

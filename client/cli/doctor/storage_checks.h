@@ -8,9 +8,6 @@
 
 namespace incipit {
 
-// Name of a file system by the magic number that statfs gives; "0x..." for one not in the table.
-std::string FileSystemName(uint64_t magic);
-
 // Opens a file there with O_DIRECT, writes 4 KiB, reads them back and compares.
 DoctorCheck CheckDirectIo(const std::string& directory);
 

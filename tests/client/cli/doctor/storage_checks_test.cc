@@ -10,12 +10,6 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(FileSystemNameTest, KnowsCommonOnesAndShowsOthersInHex) {
-  EXPECT_EQ(FileSystemName(0xEF53), "ext4");
-  EXPECT_EQ(FileSystemName(0x58465342), "xfs");
-  EXPECT_EQ(FileSystemName(0x1234), "0x1234");
-}
-
 TEST(CheckDirectIoTest, NamesTheFileSystemAndLeavesNothingBehind) {
   FakeSystem directory;
   const DoctorCheck check = CheckDirectIo(directory.root());
