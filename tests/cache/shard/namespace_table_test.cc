@@ -1,0 +1,49 @@
+#include "cache/shard/namespace_table.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/format_samples.h"
+
+namespace incipit {
+namespace {
+
+TEST(NamespaceTable, SameNamespaceHasOneNumber) {
+  NamespaceTable table;
+  const Layout layout = samples::SampleLayout();
+  const NamespaceId id = *table.Open("acme", "m", layout);
+  EXPECT_EQ(*table.Open("acme", "m", layout), id);
+  EXPECT_EQ(*table.Intern({"acme", "m", layout.Fingerprint()}), id);
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(NamespaceTable, TenantModelAndLayoutEachSeparate) {
+  NamespaceTable table;
+  const Layout layout = samples::SampleLayout();
+  Layout other = layout;
+  other.groups[0].layers += 1;
+  const NamespaceId base = *table.Open("ab", "c", layout);
+  EXPECT_NE(*table.Open("a", "bc", layout), base);
+  EXPECT_NE(*table.Open("ab", "d", layout), base);
+  EXPECT_NE(*table.Open("ab", "c", other), base);
+  EXPECT_EQ(table.size(), 4u);
+}
+
+TEST(NamespaceTable, LayoutIsUnknownUntilASessionOpensTheNamespace) {
+  NamespaceTable table;
+  const Layout layout = samples::SampleLayout();
+  const NamespaceId id = *table.Intern({"acme", "m", layout.Fingerprint()});
+  EXPECT_FALSE(table.At(id).layout.has_value());
+  EXPECT_EQ(*table.Open("acme", "m", layout), id);
+  EXPECT_TRUE(table.At(id).layout == layout);
+}
+
+TEST(NamespaceTable, LimitRefusesNewOnesAndStillFindsOldOnes) {
+  NamespaceTable table;
+  const Layout layout = samples::SampleLayout();
+  for (size_t i = 0; i < kMaxNamespaces; ++i) ASSERT_TRUE(table.Open("t", std::to_string(i), layout).ok());
+  EXPECT_EQ(table.Open("t", "one more", layout).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(*table.Open("t", "7", layout), 7u);
+}
+
+}  // namespace
+}  // namespace incipit
