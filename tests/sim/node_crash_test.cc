@@ -1,4 +1,5 @@
 // A node over faulty disks in virtual time: crashes at every disk operation, damage, and devices that fail or hang.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -237,6 +238,26 @@ TEST(NodeDamage, FlippedBitsOnReadsAreMisses) {
   EXPECT_GT(life.shard()->Report().store.damaged_on_nvme, 20u);
 }
 
+// What the operator sees of a fault: a counter of its kind, and a text with the operation and its cause.
+struct Trace {
+  uint64_t count = 0;
+  const char* cause = "";
+};
+Trace TraceOf(FaultSite site, const NvmeStats& stats) {
+  switch (site) {
+    case FaultSite::kReadError:
+      return {stats.read_errors, "read"};
+    case FaultSite::kFlushError:
+      return {stats.flush_errors, "flush"};
+    case FaultSite::kHang:
+      return {stats.timeouts, "no answer for"};
+    case FaultSite::kNoSpace:
+      return {stats.write_errors, "space"};
+    default:
+      return {stats.write_errors, "write"};
+  }
+}
+
 class NodeDiskFault : public ::testing::TestWithParam<FaultSite> {};
 
 TEST_P(NodeDiskFault, RamStillServesAndAllIsWellAfterwards) {
@@ -255,6 +276,10 @@ TEST_P(NodeDiskFault, RamStillServesAndAllIsWellAfterwards) {
   for (uint64_t i = 200; i < 320; ++i) EXPECT_EQ(life.Store(i), wire::BlockStatus::kOk) << i;
   life.Settle(20 * kSecondNs);
   EXPECT_GT(life.disk().fired(GetParam()), 0u);
+  const NvmeStats stats = life.shard()->Report().gauges.nvme;
+  const Trace trace = TraceOf(GetParam(), stats);
+  EXPECT_GT(trace.count, 0u);
+  EXPECT_THAT(stats.last_error, ::testing::HasSubstr(trace.cause));
   EXPECT_EQ(life.Load(319, 3000), wire::BlockStatus::kOk);
   life.disk().Heal();
   life.Settle(20 * kSecondNs);
