@@ -98,7 +98,7 @@ stage_fuzz() {
   return "$status"
 }
 stage_campaigns() {
-  cmake --build build/release -j "$jobs" --target incipit || return 1
+  cmake --build build/release -j "$jobs" --target campaigns || return 1
   local campaign status=0
   for campaign in tests/campaigns/run_*; do
     [ -x "$campaign" ] || continue

@@ -1,0 +1,25 @@
+# Sourced by the campaigns: goes to the root of the tree, builds what is named, gives a scratch folder that ends with
+# the script. INCIPIT_CAMPAIGN_DIR names the folder to make it in; it must be on a disk that takes direct I/O.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+build_targets() {
+  [ -f build/release/build.ninja ] || cmake --preset release >/dev/null
+  cmake --build build/release --target "$@" >build/release/campaigns.log 2>&1 || {
+    tail -n 50 build/release/campaigns.log
+    exit 1
+  }
+}
+
+scratch_folder() {
+  INCIPIT_CAMPAIGN_DIR=$(mktemp -d "${INCIPIT_CAMPAIGN_DIR:-${TMPDIR:-/tmp}}/incipit-campaigns-XXXXXX")
+  export INCIPIT_CAMPAIGN_DIR
+  trap 'rm -rf "$INCIPIT_CAMPAIGN_DIR"' EXIT
+}
+
+# run_process_campaign NAME: the program of tests/processes/NAME_main.cc, against this tree's binary.
+run_process_campaign() {
+  build_targets incipit "campaign_$1"
+  scratch_folder
+  "build/release/campaign_$1" build/release/incipit
+}
