@@ -45,7 +45,7 @@ COVERED = {
         "cache/shard/block_store", "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
         "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters",
         "cache/shard/store_receiver"],
-    "tests/sim/node_crash_test.cc": ["cache/nvme/device", "cache/shard/block_store_recovery"],
+    "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor", "cache/node/node",
         "cache/node/shard_thread"],

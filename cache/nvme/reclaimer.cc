@@ -64,7 +64,8 @@ Task<void> Reclaimer::Run() {
         co_await Clean(*unclean);
         continue;
       }
-      const bool enough = table_->free_count() + table_->CountOf(RegionState::kUnclean) >= kFreeTarget;
+      // An unclean region is not counted: a lost operation may hold it for good.
+      const bool enough = table_->free_count() >= kFreeTarget;
       const std::optional<uint32_t> victim = enough ? std::nullopt : table_->PickVictim(VictimLimitBytes());
       if (victim.has_value()) {
         co_await Empty(*victim);

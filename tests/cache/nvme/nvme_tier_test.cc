@@ -1,8 +1,11 @@
 #include "cache/nvme/nvme_tier.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cache/runtime/uring_disk.h"
 #include "tests/cache/nvme/tier_fixture.h"
 
 namespace incipit {
@@ -197,6 +200,62 @@ TEST(NvmeTier, WrongOptionsAreNamed) {
   options.write_buffer_bytes = 5'000;
   TierNode buffers(MakeContents(options, 8), options, 13);
   EXPECT_THAT(buffers.Open().message(), HasSubstr("write_buffer_bytes is 5000"));
+}
+
+// The tier once over the real thing: fill, reclaim, restart, read.
+TEST(NvmeTier, WorksOnARealFile) {
+  std::string folder = INCIPIT_BINARY_DIR "/nvme_tier_test_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  NvmeOptions options;
+  options.region_bytes = 2 << 20;
+  options.write_buffer_bytes = 256 << 10;
+  options.read_slot_bytes = 128 << 10;
+  options.read_slots = 16;
+  std::unique_ptr<Random> random = MakeSystemRandom();
+  std::map<uint64_t, uint64_t> sizes;
+  for (int start = 0; start < 2; ++start) {
+    std::unique_ptr<UringLoop> loop = *UringLoop::Create({});
+    absl::StatusOr<std::unique_ptr<UringDisk>> disk =
+        UringDisk::Open(loop.get(), {.path = folder + "/regions", .bytes = (1 << 20) + 12 * options.region_bytes});
+    ASSERT_TRUE(disk.ok()) << disk.status();
+    testing::ModelHost host;
+    absl::StatusOr<std::unique_ptr<NvmeTier>> opened =
+        loop->RunTask(NvmeTier::Open(loop.get(), disk->get(), random.get(), &host, options));
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    NvmeTier* tier = opened->get();
+    host.set_tier(tier);
+    // Registered memory must stay mapped as long as its loop: the second start has a loop of its own.
+    ASSERT_TRUE(loop->RegisterBuffers(tier->IoMemory()).ok());
+    ASSERT_TRUE(loop->RunTask(tier->Recover()).ok());
+    for (const auto& [n, bytes] : sizes) EXPECT_TRUE(host.index.contains(n)) << n;
+    for (uint64_t i = 0; start == 0 && i < 300; ++i) {
+      const uint64_t n = i % 90, bytes = 1'000 + (i * 7'919) % 150'000;
+      testing::TestRecord record = testing::MakeTestRecord(n, 1, bytes, 4);
+      std::vector<iovec> pieces = record.Pieces();
+      absl::StatusOr<DiskLocation> at = loop->RunTask(tier->Append(record.entry, pieces));
+      ASSERT_TRUE(at.ok()) << at.status();
+      host.Insert(n, record, *at);
+      sizes[n] = bytes;
+    }
+    for (const auto& [n, bytes] : sizes) {
+      const auto block = host.index.at(n);
+      const std::vector<uint8_t> identity = testing::TestIdentity(n);
+      absl::StatusOr<StagedRead> read =
+          loop->RunTask(tier->Read(block.at, block.header_bytes, identity, 0, bytes, kForeverNs));
+      ASSERT_TRUE(read.ok()) << "start " << start << " block " << n << ": " << read.status();
+      std::vector<uint8_t> got;
+      for (const iovec& piece : read->payload()) {
+        const auto* data = static_cast<const uint8_t*>(piece.iov_base);
+        got.insert(got.end(), data, data + piece.iov_len);
+      }
+      EXPECT_EQ(got, testing::TestPayload(n, 1, bytes)) << n;
+    }
+    if (start == 0) {
+      EXPECT_GT(tier->stats().regions_reclaimed, 0u);
+    }
+    ASSERT_TRUE(loop->RunTask(tier->Shutdown(kForeverNs)).ok());
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

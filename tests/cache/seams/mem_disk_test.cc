@@ -81,6 +81,32 @@ TEST_F(MemDiskTest, CrashedDiskRefusesEverything) {
   EXPECT_EQ(loop_.Run(disk.Flush()).code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(MemDiskTest, FlushCoversOnlyWritesThatHadEnded) {
+  MemDisk disk(&loop_, contents_, {.latency_ns = 1'000});
+  const Page page(7);
+  TaskScope scope(&loop_);
+  const auto run = [](Task<absl::Status> task) -> Task<void> { co_await task; };
+  scope.Spawn(run(disk.Flush()));
+  scope.Spawn(run(disk.Write(0, page.bytes)));
+  loop_.RunUntilIdle();
+  EXPECT_EQ(contents_->unflushed_writes(), 1u);
+}
+
+TEST_F(MemDiskTest, JitterReordersCompletions) {
+  MemDisk disk(&loop_, contents_, {.latency_ns = 10, .jitter_ns = 1'000, .seed = 3});
+  TaskScope scope(&loop_);
+  std::vector<Page> pages(16);
+  std::vector<int> order;
+  const auto run = [](Task<absl::Status> task, std::vector<int>* out, int i) -> Task<void> {
+    co_await task;
+    out->push_back(i);
+  };
+  for (int i = 0; i < 16; ++i) scope.Spawn(run(disk.Read(0, pages[i].bytes), &order, i));
+  loop_.RunUntilIdle();
+  EXPECT_EQ(order.size(), 16u);
+  EXPECT_FALSE(std::is_sorted(order.begin(), order.end()));
+}
+
 TEST_F(MemDiskTest, MisalignedAndOutOfRangeAreRefused) {
   MemDisk disk(&loop_, contents_);
   Page page;
