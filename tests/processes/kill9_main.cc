@@ -143,9 +143,21 @@ class Kill9 {
     if (removed.size() > kRemovedChecked) removed.erase(removed.begin(), removed.end() - kRemovedChecked);
     (*clients)->LoadAll(removed, &removed_);
     (*clients)->LoadAll(others, &others_);
-    if (sealed_.misses + sealed_.unanswered > missing) return Violation("a sealed block is not a hit");
+    if (sealed_.misses + sealed_.unanswered > missing) {
+      return Violation("a sealed block is not a hit; the node counts " + Counters(clients->get()));
+    }
     if (removed_.hits > 0) return Violation("a removed block is back");
     return sealed_.wrong + others_.wrong == 0 || Violation("wrong bytes after a restart");
+  }
+  static std::string Counters(BlockClients* clients) {
+    std::string text;
+    for (const char* name : {"nvme_recovered_records_total", "evicted_from_nvme_total", "evicted_from_ram_total",
+                             "lost_in_reclaim_total", "nvme_regions_reclaimed_total", "damaged_on_nvme_total",
+                             "nvme_damaged_records_total", "promoted_total", "nvme_valued_bytes", "nvme_spare_bytes",
+                             "nvme_capacity_bytes", "nvme_regions_free", "nvme_written_bytes_total"}) {
+      text += fmt::format("{} {} ", name, clients->Stat(name).value_or(0));
+    }
+    return text;
   }
   static std::string Spread(std::vector<double> values) {
     if (values.empty()) return "-";
