@@ -4,7 +4,8 @@ target_include_directories(incipit_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE
 target_compile_options(incipit_options INTERFACE -Wall -Wextra -Wshadow
   -Wno-missing-field-initializers -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 sees overflows in inlined std::string appends, and uninitialised reads in coroutine frames, that are not there.
+  # GCC 12 sees overflows in inlined std::string appends, and uninitialised reads in coroutine frames, where there
+  # are none.
   target_compile_options(incipit_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow>
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict> $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds> $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overread>)

@@ -18,7 +18,7 @@ endfunction()
 
 incipit_tests(eviction incipit_eviction)
 incipit_tests(transport incipit_transport)
-incipit_tests(cache incipit_cache)
+incipit_tests(cache incipit_client incipit_cache)
 incipit_tests(client incipit_cli incipit_client incipit_cache)
 incipit_tests(bench incipit_bench)
 incipit_tests(sim incipit_client incipit_cache)

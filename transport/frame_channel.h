@@ -1,11 +1,11 @@
 // Messages over a Stream: one frame at a time in each direction, payload straight from and into the caller's memory.
 #pragma once
 
+#include <sys/uio.h>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <sys/uio.h>
 #include <vector>
 
 #include "absl/status/statusor.h"

@@ -3,11 +3,11 @@
 // transfers, delays, flipped bits).
 #pragma once
 
+#include <sys/uio.h>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-#include <sys/uio.h>
 
 #include "absl/status/statusor.h"
 #include "cache/runtime/task.h"

@@ -13,9 +13,10 @@
     if (!incipit_status_.ok()) return incipit_status_; \
   } while (false)
 
-#define ASSIGN_OR_RETURN(target, expression) ASSIGN_OR_RETURN_(INCIPIT_CONCAT_(incipit_or_, __LINE__), target, expression)
-#define ASSIGN_OR_RETURN_(holder, target, expression) \
-  auto holder = (expression);                         \
+#define ASSIGN_OR_RETURN(target, expression) \
+  ASSIGN_OR_RETURN_(INCIPIT_CONCAT_(incipit_or_, __LINE__), target, expression)
+#define ASSIGN_OR_RETURN_(holder, target, expression)  \
+  auto holder = (expression);                          \
   if (!holder.ok()) return std::move(holder).status(); \
   target = *std::move(holder)
 
@@ -27,7 +28,7 @@
 
 #define CO_ASSIGN_OR_RETURN(target, expression) \
   CO_ASSIGN_OR_RETURN_(INCIPIT_CONCAT_(incipit_or_, __LINE__), target, expression)
-#define CO_ASSIGN_OR_RETURN_(holder, target, expression)   \
-  auto holder = (expression);                              \
-  if (!holder.ok()) co_return std::move(holder).status();  \
+#define CO_ASSIGN_OR_RETURN_(holder, target, expression)  \
+  auto holder = (expression);                             \
+  if (!holder.ok()) co_return std::move(holder).status(); \
   target = *std::move(holder)

@@ -15,9 +15,9 @@ using GroupIndex = uint16_t;
 
 // Named limits of formats. Every decoder checks against them.
 inline constexpr uint32_t kMaxKeyBytes = 64;
-inline constexpr uint32_t kMaxNameBytes = 128;              // tenant, model and layout names
-inline constexpr uint64_t kMaxPayloadBytes = 64ull << 20;   // one block record's stored payload
-inline constexpr uint32_t kMaxSegments = 1024;              // segments in one record
-inline constexpr uint32_t kMaxGroups = 16;                  // groups in one layout
+inline constexpr uint32_t kMaxNameBytes = 128;             // tenant, model and layout names
+inline constexpr uint64_t kMaxPayloadBytes = 64ull << 20;  // one block record's stored payload
+inline constexpr uint32_t kMaxSegments = 1024;             // segments in one record
+inline constexpr uint32_t kMaxGroups = 16;                 // groups in one layout
 
 }  // namespace incipit

@@ -3,10 +3,10 @@
 // per instruction set, and one set is picked when the process starts. Thread safe. No allocation.
 #pragma once
 
+#include <sys/uio.h>
 #include <array>
 #include <cstdint>
 #include <span>
-#include <sys/uio.h>
 
 #include "cache/base/bytes.h"
 

@@ -20,8 +20,9 @@ absl::Status CheckListen(const NodeOptions& options) {
   ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options.listen));
   if (address.IsLoopback() || options.insecure) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("listen ", options.listen, ": beyond this host, anybody who reaches the port could read and store; "
-                                              "listen on 127.0.0.1, or say --insecure on a trusted network"));
+      absl::StrCat("listen ", options.listen,
+                   ": beyond this host, anybody who reaches the port could read and store; "
+                   "listen on 127.0.0.1, or say --insecure on a trusted network"));
 }
 
 // Finds out what nvme_path is and makes the directory if need be.
@@ -30,8 +31,8 @@ absl::StatusOr<bool> PrepareNvmePath(NodeOptions* options) {
   struct stat info {};
   if (stat(options->nvme_path.c_str(), &info) == 0 && S_ISBLK(info.st_mode)) {
     if (options->state_dir.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("nvme ", options->nvme_path,
-                                                     " is a device: also give --state-dir, a directory for node.json"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("nvme ", options->nvme_path, " is a device: also give --state-dir, a directory for node.json"));
     }
     return true;
   }
@@ -53,6 +54,7 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.identity.node_id = identity_.node_id;
   result.shard.identity.placement_seed = identity_.placement_seed;
   result.shard.identity.incarnation = incarnation_;
+  result.shard.identity.epoch = StaticMembership::kEpoch;
   result.shard.identity.shard = shard;
   result.shard.identity.shard_count = options_.shards;
   result.shard.identity.node_name = options_.node_name;
@@ -65,14 +67,16 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.nvme.shard_count = options_.shards;
   if (result.shard.store.ram_bytes < kMinRamBytesPerShard) {
     return absl::InvalidArgumentError(absl::StrCat("ram of ", options_.ram_bytes, " bytes over ", options_.shards,
-                                                   " shards: at least ", kMinRamBytesPerShard, " each; fewer shards or more RAM"));
+                                                   " shards: at least ", kMinRamBytesPerShard,
+                                                   " each; fewer shards or more RAM"));
   }
   if (shard == 0) result.listen = options_.listen;
   if (options_.nvme_path.empty()) return result;
   result.has_disk = true;
   result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
   result.disk.preallocate = !options_.sparse_files;
-  result.disk.path = nvme_is_device_ ? options_.nvme_path : absl::StrCat(options_.nvme_path, "/shard-", shard, ".incipit");
+  result.disk.path =
+      nvme_is_device_ ? options_.nvme_path : absl::StrCat(options_.nvme_path, "/shard-", shard, ".incipit");
   if (nvme_is_device_) result.disk.start_bytes = shard * result.disk.bytes;
   return result;
 }
@@ -80,7 +84,8 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
 absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
   std::unique_ptr<Node> node(new Node());
   if (options.shards == 0) {
-    options.shards = static_cast<uint16_t>(std::clamp<unsigned>(std::thread::hardware_concurrency(), 1, kMaxShardsPerNode));
+    options.shards =
+        static_cast<uint16_t>(std::clamp<unsigned>(std::thread::hardware_concurrency(), 1, kMaxShardsPerNode));
   }
   if (options.shards > kMaxShardsPerNode) {
     return absl::InvalidArgumentError(absl::StrCat("shards ", options.shards, ": at most ", kMaxShardsPerNode));
@@ -101,7 +106,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     ASSIGN_OR_RETURN(ShardThreadOptions thread_options, node->OptionsOf(shard));
     Node* raw = node.get();
     node->shards_.push_back(std::make_unique<ShardThread>(
-        std::move(thread_options), [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+        std::move(thread_options),
+        [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
           raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id);
         }));
   }
@@ -116,6 +122,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     }
     return status;
   }
+  node->membership_ = std::make_unique<StaticMembership>(std::vector<std::string>{node->address()}, options.shards);
   spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={}",
                node->identity_.node_id, node->address(), options.shards, options.ram_bytes,
                options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes);

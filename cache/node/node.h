@@ -10,6 +10,7 @@
 #include "cache/node/node_identity.h"
 #include "cache/node/node_options.h"
 #include "cache/node/shard_thread.h"
+#include "cache/seams/static_membership.h"
 
 namespace incipit {
 
@@ -26,6 +27,8 @@ class Node {
   // "127.0.0.1:9400", with the port really taken.
   std::string address() const;
   const NodeOptions& options() const { return options_; }
+  // Who serves which shard: this node, all of them.
+  const Membership& membership() const { return *membership_; }
   const NodeIdentity& identity() const { return identity_; }
   std::vector<ShardReport> Reports();
 
@@ -35,6 +38,7 @@ class Node {
 
   NodeOptions options_;
   NodeIdentity identity_;
+  std::unique_ptr<StaticMembership> membership_;
   uint64_t incarnation_ = 0;
   bool nvme_is_device_ = false;
   std::vector<std::unique_ptr<ShardThread>> shards_;

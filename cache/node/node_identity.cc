@@ -28,12 +28,14 @@ NodeIdentity MakeNew(uint16_t shards, Random* random) {
 absl::StatusOr<NodeIdentity> Parse(const std::string& path, std::istream& file) {
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
   const auto damaged = [&](const char* what) {
-    return absl::DataLossError(absl::StrCat(path, ": ", what, "; restore it, or remove it together with the region files"));
+    return absl::DataLossError(
+        absl::StrCat(path, ": ", what, "; restore it, or remove it together with the region files"));
   };
   if (!json.is_object() || !json.contains("version")) return damaged("not a node identity");
   if (json.value("version", 0) != kIdentityVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": version ", json.value("version", 0), ", this build knows ",
-                                                      kIdentityVersion, "; start the release that wrote it"));
+    return absl::FailedPreconditionError(absl::StrCat(path, ": version ", json.value("version", 0),
+                                                      ", this build knows ", kIdentityVersion,
+                                                      "; start the release that wrote it"));
   }
   NodeIdentity identity;
   const std::string seed = absl::HexStringToBytes(json.value("placement_seed", std::string()));
@@ -54,7 +56,8 @@ absl::Status WriteWhole(const std::string& directory, const std::string& path, c
   const std::string temporary = path + ".new";
   const std::string text = json.dump(2) + "\n";
   const int fd = open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  const bool written = fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
+  const bool written =
+      fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
   if (fd >= 0) close(fd);
   if (!written || rename(temporary.c_str(), path.c_str()) != 0) {
     return absl::UnavailableError(absl::StrCat("write ", path, ": ", std::strerror(errno)));
@@ -77,8 +80,8 @@ absl::StatusOr<NodeIdentity> NodeIdentity::LoadOrCreate(const std::string& direc
     ASSIGN_OR_RETURN(NodeIdentity identity, Parse(path, file));
     if (identity.shards != shards) {
       return absl::FailedPreconditionError(
-          absl::StrCat(path, ": stored blocks were placed on ", identity.shards, " shards, this start asks for ", shards,
-                       "; start with --shards ", identity.shards, ", or use another directory"));
+          absl::StrCat(path, ": stored blocks were placed on ", identity.shards, " shards, this start asks for ",
+                       shards, "; start with --shards ", identity.shards, ", or use another directory"));
     }
     return identity;
   }

@@ -11,20 +11,20 @@ namespace incipit {
 inline constexpr uint16_t kMaxShardsPerNode = 256;
 
 struct NodeOptions {
-  std::string listen = "127.0.0.1:9400";  // port 0 takes a free one
-  bool insecure = false;                  // allow listening beyond loopback without credentials
+  std::string listen = "127.0.0.1:9400";       // port 0 takes a free one
+  bool insecure = false;                       // allow listening beyond loopback without credentials
   std::string http_listen = "127.0.0.1:9401";  // metrics and health; empty = none
-  uint16_t shards = 0;                    // 0 = one per core
-  uint64_t ram_bytes = 1ull << 30;        // over all shards
-  std::string nvme_path;                  // directory for region files, or a block device; empty = no NVMe tier
-  uint64_t nvme_bytes = 0;                // over all shards; 0 with a device = all of it
-  std::string state_dir;                  // where the node's identity is kept; default: nvme_path if a directory
-  bool sparse_files = false;              // do not preallocate region files (tests)
+  uint16_t shards = 0;                         // 0 = one per core
+  uint64_t ram_bytes = 1ull << 30;             // over all shards
+  std::string nvme_path;                       // directory for region files, or a block device; empty = no NVMe tier
+  uint64_t nvme_bytes = 0;                     // over all shards; 0 with a device = all of it
+  std::string state_dir;                       // where the node's identity is kept; default: nvme_path if a directory
+  bool sparse_files = false;                   // do not preallocate region files (tests)
   bool huge_pages = true;
-  std::string node_name;                  // default: host name
+  std::string node_name;  // default: host name
   ShardLimits limits;
-  BlockStoreOptions store;                // ram_bytes is set from above
-  NvmeOptions nvme;                       // shard numbers are set from above
+  BlockStoreOptions store;  // ram_bytes is set from above
+  NvmeOptions nvme;         // shard numbers are set from above
 };
 
 }  // namespace incipit

@@ -53,7 +53,8 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
   const absl::Status opened = loop_->RunTask(Open());
   if (!opened.ok()) return started->set_value(opened);
   if (const absl::Status status = RegisterMemory(); !status.ok()) {
-    spdlog::warn("event=buffers_not_registered shard={} cause=\"{}\"", options_.shard.identity.shard, status.ToString());
+    spdlog::warn("event=buffers_not_registered shard={} cause=\"{}\"", options_.shard.identity.shard,
+                 status.ToString());
   }
   acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
   if (!options_.listen.empty()) {

@@ -20,7 +20,7 @@ struct ShardThreadOptions {
   ShardOptions shard;
   bool has_disk = false;
   UringDiskOptions disk;
-  std::string listen;         // this thread accepts for the whole node; empty = it does not
+  std::string listen;  // this thread accepts for the whole node; empty = it does not
   uint16_t shard_count = 1;
 };
 
@@ -40,7 +40,7 @@ class ShardThread {
 
   // Any thread.
   void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id);
-  ShardReport Report();                   // blocks until the thread answers; empty after it stopped
+  ShardReport Report();  // blocks until the thread answers; empty after it stopped
   const TcpAddress& address() const { return address_; }
 
  private:

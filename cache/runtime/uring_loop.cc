@@ -60,8 +60,8 @@ absl::StatusOr<std::unique_ptr<UringLoop>> UringLoop::Create(const UringLoopOpti
     error = io_uring_queue_init_params(options.entries, &loop->ring_, &params);
   }
   if (error < 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("io_uring_setup of ", options.entries, " entries: ", std::strerror(-error), "; ", RefusalAdvice(-error)));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "io_uring_setup of ", options.entries, " entries: ", std::strerror(-error), "; ", RefusalAdvice(-error)));
   }
   loop->ring_made_ = true;
   loop->wakeup_fd_ = eventfd(0, EFD_CLOEXEC);
@@ -111,7 +111,8 @@ size_t UringLoop::Reap() {
     if (count == 0) return total;
     // Copied before any is handled: handling submits, and that may need the completion queue.
     std::pair<UringOp*, int32_t> done[kReapBatch];
-    for (unsigned i = 0; i < count; ++i) done[i] = {static_cast<UringOp*>(io_uring_cqe_get_data(cqes[i])), cqes[i]->res};
+    for (unsigned i = 0; i < count; ++i)
+      done[i] = {static_cast<UringOp*>(io_uring_cqe_get_data(cqes[i])), cqes[i]->res};
     io_uring_cq_advance(&ring_, count);
     for (unsigned i = 0; i < count; ++i) {
       if (done[i].first != nullptr) done[i].first->OnComplete(done[i].second);
@@ -200,12 +201,14 @@ absl::Status UringLoop::RegisterBuffers(const std::vector<iovec>& buffers) {
   std::vector<iovec> pieces;
   for (const iovec& buffer : buffers) {
     for (uint64_t at = 0; at < buffer.iov_len; at += kMaxFixedBufferBytes) {
-      pieces.push_back({static_cast<uint8_t*>(buffer.iov_base) + at, std::min(kMaxFixedBufferBytes, buffer.iov_len - at)});
+      pieces.push_back(
+          {static_cast<uint8_t*>(buffer.iov_base) + at, std::min(kMaxFixedBufferBytes, buffer.iov_len - at)});
     }
   }
   const int error = io_uring_register_buffers(&ring_, pieces.data(), pieces.size());
   if (error < 0) {
-    return absl::UnavailableError(absl::StrCat("io_uring cannot register ", pieces.size(), " buffers: ", std::strerror(-error),
+    return absl::UnavailableError(absl::StrCat("io_uring cannot register ", pieces.size(),
+                                               " buffers: ", std::strerror(-error),
                                                error == -ENOMEM ? "; raise ulimit -l (memlock)" : ""));
   }
   fixed_buffers_ = std::move(pieces);

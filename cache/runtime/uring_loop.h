@@ -19,9 +19,9 @@
 namespace incipit {
 
 struct UringLoopOptions {
-  uint32_t entries = 1024;       // submission queue; the completion queue is four times as long
-  bool single_thread = true;     // one thread creates and drives it (cheapest); false: any one thread at a time
-  int64_t spin_ns = 30'000;      // how long to poll before sleeping, while polling proves worth it; 0 = never
+  uint32_t entries = 1024;    // submission queue; the completion queue is four times as long
+  bool single_thread = true;  // one thread creates and drives it (cheapest); false: any one thread at a time
+  int64_t spin_ns = 30'000;   // how long to poll before sleeping, while polling proves worth it; 0 = never
 };
 
 // An operation in flight. Lives in the frame of the coroutine that awaits it.

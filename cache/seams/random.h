@@ -15,7 +15,9 @@ class Random {
   virtual ~Random() = default;
   virtual uint64_t Next() = 0;
   // Uniform in [0, bound). REQUIRES: bound > 0.
-  uint64_t Below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64); }
+  uint64_t Below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+  }
   void Fill(MutableBytes out);
 };
 

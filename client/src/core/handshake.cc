@@ -65,8 +65,8 @@ Task<void> CloseAt(FrameChannel* channel, Event* finished, int64_t deadline_ns) 
 }
 
 Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
-                                        uint16_t shard, int64_t step_timeout_ns,
-                                        const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
+                                              uint16_t shard, int64_t step_timeout_ns,
+                                              const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
   AgreedSession session;
   wire::Hello hello;
   hello.shard = shard;

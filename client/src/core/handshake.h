@@ -35,7 +35,7 @@ Task<void> CloseAt(FrameChannel* channel, Event* finished, int64_t deadline_ns);
 // own refusal. FailedPrecondition: versions do not meet. DataLoss: what came makes no sense. After an error the channel
 // is of no further use. `on_hello` may refuse the node before a namespace is opened.
 Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
-                                        uint16_t shard, int64_t step_timeout_ns,
-                                        const std::function<absl::Status(const wire::HelloReply&)>* on_hello);
+                                              uint16_t shard, int64_t step_timeout_ns,
+                                              const std::function<absl::Status(const wire::HelloReply&)>* on_hello);
 
 }  // namespace incipit

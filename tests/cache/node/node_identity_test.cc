@@ -1,0 +1,56 @@
+#include "cache/node/node_identity.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace incipit {
+namespace {
+
+class NodeIdentityTest : public ::testing::Test {
+ protected:
+  NodeIdentityTest() : random_(MakeSystemRandom()) {
+    std::string pattern = ::testing::TempDir() + "/identity.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~NodeIdentityTest() override { std::filesystem::remove_all(directory_); }
+  std::unique_ptr<Random> random_;
+  std::string directory_;
+};
+
+TEST_F(NodeIdentityTest, SameAfterARestart) {
+  const auto first = NodeIdentity::LoadOrCreate(directory_, 4, random_.get());
+  const auto second = NodeIdentity::LoadOrCreate(directory_, 4, random_.get());
+  ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+  EXPECT_EQ(first->node_id, second->node_id);
+  EXPECT_EQ(first->placement_seed, second->placement_seed);
+}
+
+TEST_F(NodeIdentityTest, OtherNumberOfShardsIsRefused) {
+  ASSERT_TRUE(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).ok());
+  const auto other = NodeIdentity::LoadOrCreate(directory_, 2, random_.get());
+  EXPECT_TRUE(absl::IsFailedPrecondition(other.status())) << other.status();
+}
+
+TEST_F(NodeIdentityTest, DamagedFileIsRefusedNotReplaced) {
+  ASSERT_TRUE(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).ok());
+  std::ofstream(directory_ + "/node.json") << "{\"version\": 1, \"node_id\": \"12\"}";
+  EXPECT_TRUE(absl::IsDataLoss(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
+  std::ofstream(directory_ + "/node.json") << "garbage";
+  EXPECT_TRUE(absl::IsDataLoss(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
+}
+
+TEST_F(NodeIdentityTest, UnknownVersionIsRefused) {
+  std::ofstream(directory_ + "/node.json") << "{\"version\": 2}";
+  EXPECT_TRUE(absl::IsFailedPrecondition(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
+}
+
+TEST_F(NodeIdentityTest, WithoutADirectoryEachProcessIsNew) {
+  const auto first = NodeIdentity::LoadOrCreate("", 4, random_.get());
+  const auto second = NodeIdentity::LoadOrCreate("", 4, random_.get());
+  EXPECT_NE(first->node_id, second->node_id);
+}
+
+}  // namespace
+}  // namespace incipit
