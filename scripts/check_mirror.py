@@ -47,8 +47,8 @@ COVERED = {
         "cache/shard/store_receiver"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
-        "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor", "cache/node/node",
-        "cache/node/shard_thread"],
+        "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],
+    "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/core/client_core_test.cc": [
         "client/src/core/call_context", "client/src/core/counted_reply", "client/src/core/handshake",
         "client/src/core/key_batches", "client/src/core/load_call", "client/src/core/load_plan",
