@@ -43,7 +43,7 @@ struct Superblock {
 struct RegionHeader {
   std::array<uint8_t, 16> store_id{};
   uint32_t region = 0;
-  uint64_t generation = 0;  // grows by one over the whole store each time any region is opened; never 0
+  uint64_t generation = 0;  // grows over the whole store with each header written; never 0
 
   std::vector<uint8_t> Encode() const;
   static absl::StatusOr<RegionHeader> Decode(ByteView page);
