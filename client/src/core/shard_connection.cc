@@ -243,7 +243,12 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     if (!ready.ok()) co_return ready;
     if (slots_.TryAcquire(1)) break;
     const bool acquired = co_await slots_.Acquire(1, deadline_ns);
-    if (!acquired) co_return absl::DeadlineExceededError("no request slot in time");
+    if (!acquired) {
+      // If abandoned requests hold every slot, nothing more is sent: only this notices that the shard stays silent.
+      if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
+      NoteSilence();
+      co_return absl::DeadlineExceededError("no request slot in time");
+    }
     if (ready_) break;
     slots_.Release(1);
   }
