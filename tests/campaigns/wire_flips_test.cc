@@ -91,14 +91,22 @@ class WireFlips : public ::testing::Test {
            node.requests.store_damaged;
   }
   uint64_t Connections() { return client_->counters().connections; }
+  // A length flipped upwards makes a client take the next replies for the rest of that frame, 8 MiB at most: calls
+  // expire until its checksum fails.
+  static constexpr int kMostExpired = 5000;
   // Waits until the client has its connection again, if the flip cost it.
   void Reconnect() {
     ASSERT_TRUE(loop_.Run(client_->WaitConnected()).ok());
-    for (int i = 0; i < 1000; ++i) {
-      if (Load(0) == BlockStatus::kOk) return;
+    BlockStatus last = BlockStatus::kMiss;
+    for (int i = 0; i < kMostExpired; ++i) {
+      last = Load(0);
+      if (last == BlockStatus::kOk) return;
       loop_.RunUntil(loop_.NowNs() + 10 * kMillisecondNs);
     }
-    FAIL() << "no connection after a flip";
+    const ClientCounters& counters = client_->counters();
+    FAIL() << "no connection after a flip: status " << static_cast<int>(last) << ", expired " << counters.expired_calls
+           << ", connections " << counters.connections << ", opened " << counters.breaker_opened << ", sessions "
+           << node_.shard(0)->Report().sessions;
   }
 
   SimLoop loop_;
