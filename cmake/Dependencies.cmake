@@ -11,4 +11,5 @@ find_package(OpenSSL REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
-find_library(INCIPIT_HTTPLIB cpp-httplib REQUIRED)
+# Its header must be compiled with the macros that its library was built with, or classes differ in size.
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
