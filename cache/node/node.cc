@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -144,9 +145,15 @@ absl::Status Node::Stop(int64_t timeout_ms) {
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }
 
-std::vector<ShardReport> Node::Reports() {
+std::vector<ShardReport> Node::Reports(int64_t timeout_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::vector<std::future<std::optional<ShardReport>>> answers;
+  for (const auto& shard : shards_) answers.push_back(shard->RequestReport());
   std::vector<ShardReport> reports;
-  for (const auto& shard : shards_) reports.push_back(shard->Report());
+  for (auto& answer : answers) {
+    if (answer.wait_until(deadline) != std::future_status::ready) continue;
+    if (std::optional<ShardReport> report = answer.get()) reports.push_back(*std::move(report));
+  }
   return reports;
 }
 

@@ -30,7 +30,8 @@ class Node {
   // Who serves which shard: this node, all of them.
   const Membership& membership() const { return *membership_; }
   const NodeIdentity& identity() const { return identity_; }
-  std::vector<ShardReport> Reports();
+  // Of the shards that answer within `timeout_ms`; a stopped shard gives none.
+  std::vector<ShardReport> Reports(int64_t timeout_ms = 1000);
 
  private:
   Node() = default;

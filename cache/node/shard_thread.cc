@@ -145,15 +145,17 @@ void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, ui
   });
 }
 
-ShardReport ShardThread::Report() {
-  std::promise<ShardReport> promise;
-  std::future<ShardReport> report = promise.get_future();
-  {
-    std::lock_guard<std::mutex> lock(running_mutex_);
-    if (!running_) return {};
-    loop_->PostFromAnyThread([this, &promise] { promise.set_value(shard_->Report()); });
+std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
+  // Shared with the shard's thread: whoever asks may stop waiting, and then only that thread still uses it.
+  auto promise = std::make_shared<std::promise<std::optional<ShardReport>>>();
+  std::future<std::optional<ShardReport>> report = promise->get_future();
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (running_) {
+    loop_->PostFromAnyThread([this, promise] { promise->set_value(shard_->Report()); });
+  } else {
+    promise->set_value(std::nullopt);
   }
-  return report.get();
+  return report;
 }
 
 }  // namespace incipit

@@ -3,6 +3,8 @@
 
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -40,7 +42,8 @@ class ShardThread {
 
   // Any thread.
   void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id);
-  ShardReport Report();  // blocks until the thread answers; empty after it stopped
+  // Ready once the thread has answered, or at once and empty if it does not run. Never broken.
+  std::future<std::optional<ShardReport>> RequestReport();
   const TcpAddress& address() const { return address_; }
 
  private:
