@@ -1,0 +1,140 @@
+#include "cache/node/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <limits>
+#include <sstream>
+
+#include "absl/strings/str_split.h"
+#include "cache/base/version.h"
+#include "cache/node/metric_table.h"
+#include "fmt/format.h"
+
+namespace incipit {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+constexpr char kPrefix[] = "incipit_";
+constexpr double kMicrosecondsPerSecond = 1e6;
+
+Labels ShardLabels(uint16_t shard, const char* more) {
+  Labels labels = {{"shard", fmt::format("{}", shard)}};
+  for (const absl::string_view pair : absl::StrSplit(more, ',', absl::SkipEmpty())) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(pair, '=');
+    labels.push_back({parts.first, parts.second});
+  }
+  return labels;
+}
+
+MetricFamily NewFamily(const std::string& name, const std::string& help, MetricType type) {
+  MetricFamily family;
+  family.name = kPrefix + name;
+  family.help = help;
+  family.type = type;
+  return family;
+}
+
+void AddSample(MetricFamily* family, Labels labels, double value) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  (family->type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  family->metric.push_back(std::move(metric));
+}
+
+// A family of one sample without labels of a shard.
+void AddSingle(std::vector<MetricFamily>* families, const std::string& name, const std::string& help, MetricType type,
+               double value, Labels labels = {}) {
+  families->push_back(NewFamily(name, help, type));
+  AddSample(&families->back(), std::move(labels), value);
+}
+
+void AddNode(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  AddSingle(families, "build_info", "Always 1; labels say which build runs.", MetricType::Gauge, 1,
+            {{"version", BuildVersion()}, {"compiler", BuildCompiler()}, {"build_type", BuildType()}});
+  AddSingle(families, "node_info", "Always 1; labels say which node this is.", MetricType::Gauge, 1,
+            {{"node", input.node_name}, {"node_id", fmt::format("{:016x}", input.node_id)}});
+  AddSingle(families, "process_cpu_seconds_total", "Processor time of all threads.", MetricType::Counter,
+            input.process.cpu_s);
+  AddSingle(families, "process_resident_bytes", "Memory of the process in RAM.", MetricType::Gauge,
+            static_cast<double>(input.process.resident_bytes));
+  AddSingle(families, "process_open_files", "File descriptors in use.", MetricType::Gauge,
+            static_cast<double>(input.process.open_files));
+  AddSingle(families, "process_start_time_seconds", "Start of the process, Unix time.", MetricType::Gauge,
+            input.process.start_time_s);
+  families->push_back(NewFamily("shard_up", "1 if the shard answered this scrape in time.", MetricType::Gauge));
+  for (uint16_t shard = 0; shard < input.shards; ++shard) {
+    const bool up = std::any_of(input.reports.begin(), input.reports.end(),
+                                [&](const ShardReport& report) { return report.shard == shard; });
+    AddSample(&families->back(), ShardLabels(shard, ""), up ? 1 : 0);
+  }
+}
+
+void AddRows(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  for (const MetricRow& row : ShardMetricRows()) {
+    if (row.help != nullptr) {
+      families->push_back(
+          NewFamily(row.family, row.help, row.kind == MetricKind::kCounter ? MetricType::Counter : MetricType::Gauge));
+    }
+    for (const ShardReport& report : input.reports) {
+      AddSample(&families->back(), ShardLabels(report.shard, row.labels), static_cast<double>(row.value(report)));
+    }
+  }
+}
+
+ClientMetric::Histogram ToHistogram(const LatencyHistogram& latency) {
+  ClientMetric::Histogram histogram;
+  histogram.sample_count = latency.count;
+  histogram.sample_sum = static_cast<double>(latency.sum_us) / kMicrosecondsPerSecond;
+  uint64_t cumulative = 0;
+  for (int i = 0; i < LatencyHistogram::kBuckets; ++i) {
+    cumulative += latency.counts[i];
+    const bool last = i + 1 == LatencyHistogram::kBuckets;
+    const double bound_s = static_cast<double>(LatencyHistogram::UpperBoundUs(i)) / kMicrosecondsPerSecond;
+    histogram.bucket.push_back({cumulative, last ? std::numeric_limits<double>::infinity() : bound_s});
+  }
+  return histogram;
+}
+
+void AddPagesAndLatencies(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  families->push_back(
+      NewFamily("ram_pages_info", "Always 1; the kind of pages that the RAM tier got.", MetricType::Gauge));
+  for (const ShardReport& report : input.reports) {
+    Labels labels = ShardLabels(report.shard, "");
+    labels.push_back({"kind", report.gauges.arena.page_kind});
+    AddSample(&families->back(), std::move(labels), 1);
+  }
+  families->push_back(NewFamily("request_latency_seconds",
+                                "Time from a request's arrival to its answer; refusal: of busy answers.",
+                                MetricType::Histogram));
+  for (const LatencyRow& row : ShardLatencyRows()) {
+    for (const ShardReport& report : input.reports) {
+      ClientMetric metric;
+      metric.label = ShardLabels(report.shard, "");
+      metric.label.push_back({"verb", row.verb});
+      metric.histogram = ToHistogram(report.requests.*row.histogram);
+      families->back().metric.push_back(std::move(metric));
+    }
+  }
+}
+
+}  // namespace
+
+std::string RenderMetrics(const MetricsInput& input) {
+  std::vector<MetricFamily> families;
+  AddNode(input, &families);
+  AddRows(input, &families);
+  AddPagesAndLatencies(input, &families);
+  // A family without samples would be a lone header: a scrape during start or stop has no shards.
+  std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, families);
+  return text.str();
+}
+
+}  // namespace incipit

@@ -1,0 +1,26 @@
+// The page that Prometheus scrapes, made afresh from the shards' reports at each scrape.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cache/node/process_usage.h"
+#include "cache/shard/shard_counters.h"
+
+namespace incipit {
+
+struct MetricsInput {
+  std::string node_name;
+  uint64_t node_id = 0;
+  uint16_t shards = 0;               // how many the node has
+  std::vector<ShardReport> reports;  // of those that answered in time
+  ProcessUsage process;
+};
+
+// Prometheus text format 0.0.4. Pure; allocates some 50 KB per shard.
+std::string RenderMetrics(const MetricsInput& input);
+
+inline constexpr char kMetricsContentType[] = "text/plain; version=0.0.4; charset=utf-8";
+
+}  // namespace incipit

@@ -1,0 +1,55 @@
+#include "cache/node/node_pages.h"
+
+#include "cache/node/metrics.h"
+
+namespace incipit {
+
+void NodePages::Serving(Node* node) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  node_ = node;
+  phase_ = NodePhase::kServing;
+}
+
+void NodePages::Stopping() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  phase_ = NodePhase::kStopping;
+}
+
+void NodePages::Forget() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  node_ = nullptr;
+}
+
+std::vector<HttpPage> NodePages::Pages() {
+  return {{"/metrics", [this] { return Metrics(); }},
+          {"/healthz", [] { return HttpResponse{.body = "ok\n"}; }},
+          {"/readyz", [this] { return Ready(); }}};
+}
+
+HttpResponse NodePages::Metrics() {
+  MetricsInput input;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (node_ != nullptr) {
+      input.node_name = node_->options().node_name;
+      input.node_id = node_->identity().node_id;
+      input.shards = node_->options().shards;
+      input.reports = node_->Reports(kReportTimeoutMs);
+    }
+  }
+  input.process = ReadProcessUsage();
+  return {.content_type = kMetricsContentType, .body = RenderMetrics(input)};
+}
+
+HttpResponse NodePages::Ready() {
+  Readiness readiness;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const bool serving = phase_ == NodePhase::kServing && node_ != nullptr;
+    const uint16_t shards = serving ? node_->options().shards : 0;
+    readiness = JudgeReadiness(phase_, shards, serving ? node_->Reports(kReportTimeoutMs) : std::vector<ShardReport>());
+  }
+  return {.code = readiness.ready ? 200 : 503, .content_type = "application/json", .body = readiness.json};
+}
+
+}  // namespace incipit

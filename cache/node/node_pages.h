@@ -1,0 +1,41 @@
+// What a node shows over HTTP: /metrics, /healthz, /readyz. Also before it serves and while it stops.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "cache/node/http_server.h"
+#include "cache/node/node.h"
+#include "cache/node/readiness.h"
+
+namespace incipit {
+
+// Owner: the process; outlives the HttpServer that shows its pages. Any thread.
+//
+// /healthz is 200 while the process can answer at all: restart it if it is not. /readyz is 200 while the node serves,
+// also with NVMe out of service, and 503 otherwise; its body says why. No page waits for a shard for longer than
+// kReportTimeoutMs, and none takes more of a shard's time than copying its counters.
+class NodePages {
+ public:
+  static constexpr int64_t kReportTimeoutMs = 1000;
+
+  // The node must outlive the pages, or Forget() must be called first.
+  void Serving(Node* node);
+  // Readiness falls at once; metrics go on.
+  void Stopping();
+  // Waits for answers that use the node.
+  void Forget();
+
+  // Pages that refer to this object.
+  std::vector<HttpPage> Pages();
+
+ private:
+  HttpResponse Metrics();
+  HttpResponse Ready();
+
+  std::mutex mutex_;  // held while the node is used, so that Forget() means what it says
+  NodePhase phase_ = NodePhase::kStarting;
+  Node* node_ = nullptr;
+};
+
+}  // namespace incipit

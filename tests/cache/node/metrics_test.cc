@@ -1,0 +1,101 @@
+#include "cache/node/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "tests/support/sample_report.h"
+
+namespace incipit {
+namespace {
+
+using testing::HasSubstr;
+
+MetricsInput TwoShards() {
+  MetricsInput input;
+  input.node_name = "node \"a\"\\";
+  input.node_id = 0xabc;
+  input.shards = 2;
+  input.reports = {SampleReport(0), SampleReport(1, 100'000)};
+  return input;
+}
+
+// Series (name with labels) -> value. Fails the test on a line that is not in the text format.
+std::map<std::string, double> Parse(const std::string& text) {
+  static const std::regex comment("# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|histogram))");
+  static const std::regex sample(
+      R"rx(([a-z_]+(\{[a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*\})?) ([0-9.eE+-]+|\+Inf))rx");
+  std::map<std::string, double> series;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch parts;
+    if (std::regex_match(line, comment)) continue;
+    EXPECT_TRUE(std::regex_match(line, parts, sample)) << line;
+    if (parts.empty()) continue;
+    EXPECT_TRUE(series.emplace(parts[1].str(), std::stod(parts[6].str())).second) << "twice: " << line;
+  }
+  return series;
+}
+
+TEST(MetricsTest, EveryLineIsInTheTextFormatAndNoSeriesComesTwice) {
+  const std::map<std::string, double> series = Parse(RenderMetrics(TwoShards()));
+  EXPECT_GT(series.size(), 200u);
+  for (const auto& [name, value] : series) EXPECT_TRUE(name.starts_with("incipit_")) << name;
+}
+
+TEST(MetricsTest, ValuesStandUnderTheirShardAndLabels) {
+  const MetricsInput input = TwoShards();
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  EXPECT_EQ(series["incipit_sessions{shard=\"1\"}"], input.reports[1].sessions);
+  EXPECT_EQ(series["incipit_load_bytes_total{shard=\"0\",tier=\"nvme\",lane=\"tcp\"}"],
+            input.reports[0].requests.load_bytes_nvme);
+  EXPECT_EQ(series["incipit_errors_total{shard=\"1\",kind=\"nvme_read\"}"], input.reports[1].gauges.nvme.read_errors);
+  EXPECT_EQ(series["incipit_nvme_state{shard=\"0\",state=\"serving\"}"], 1);
+}
+
+TEST(MetricsTest, NamesOfPeopleAreEscaped) {
+  EXPECT_THAT(RenderMetrics(TwoShards()), HasSubstr(R"(node="node \"a\"\\")"));
+}
+
+TEST(MetricsTest, HistogramIsCumulativeAndEndsAtInfinity) {
+  MetricsInput input;
+  input.shards = 1;
+  input.reports.resize(1);
+  LatencyHistogram& load = input.reports[0].requests.load_latency;
+  load.Record(3'000);             // 3 us: the bucket below 4 us
+  load.Record(1'000'000);         // 1 ms: the bucket below 1.024 ms
+  load.Record(3600'000'000'000);  // an hour: only in +Inf
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  const auto bucket = [&](const std::string& bound) {
+    return series["incipit_request_latency_seconds_bucket{shard=\"0\",verb=\"load\",le=\"" + bound + "\"}"];
+  };
+  EXPECT_EQ(bucket("2e-06"), 0);
+  EXPECT_EQ(bucket("4e-06"), 1);
+  EXPECT_EQ(bucket("0.001024"), 2);
+  EXPECT_EQ(bucket("+Inf"), 3);
+  EXPECT_EQ((series["incipit_request_latency_seconds_count{shard=\"0\",verb=\"load\"}"]), 3);
+  EXPECT_NEAR((series["incipit_request_latency_seconds_sum{shard=\"0\",verb=\"load\"}"]), 3600.001003, 1e-6);
+}
+
+TEST(MetricsTest, SilentShardIsDownAndTheOthersAreShown) {
+  MetricsInput input = TwoShards();
+  input.reports.erase(input.reports.begin());
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  EXPECT_EQ(series["incipit_shard_up{shard=\"0\"}"], 0);
+  EXPECT_EQ(series["incipit_shard_up{shard=\"1\"}"], 1);
+  EXPECT_FALSE(series.contains("incipit_sessions{shard=\"0\"}"));
+}
+
+TEST(MetricsTest, WithoutShardsOnlyTheProcessIsShown) {
+  const std::string text = RenderMetrics(MetricsInput());
+  EXPECT_THAT(text, HasSubstr("incipit_process_cpu_seconds_total"));
+  EXPECT_THAT(text, HasSubstr("incipit_build_info{version=\""));
+  EXPECT_THAT(text, Not(HasSubstr("incipit_sessions")));
+  Parse(text);
+}
+
+}  // namespace
+}  // namespace incipit
