@@ -1,0 +1,39 @@
+#include "client/cli/common_options.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace incipit {
+
+void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
+  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT")
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  command->add_option("--tenant", options->tenant, "whose blocks")->type_name("NAME")->capture_default_str();
+  command->add_option("--timeout-ms", options->timeout_ms, "how long to wait for the node, in milliseconds")
+      ->type_name("N")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{3'600'000}))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print JSON with stable field names");
+}
+
+absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
+                                                  const Layout& layout) {
+  ClientOptions client;
+  client.address = options.address;
+  client.tenant = options.tenant;
+  client.model = model;
+  client.layout = layout;
+  client.client_name = "incipit";
+  client.progress = Progress::kCaller;
+  client.connect_timeout_ms = options.timeout_ms;
+  client.default_deadline_ms = options.timeout_ms;
+  absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(std::move(client));
+  if (connected.ok()) return connected;
+  const absl::Status& status = connected.status();
+  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return absl::Status(status.code(),
+                      absl::StrCat("--connect ", options.address, ": ", status.message(),
+                                   unreachable ? "; is `incipit serve` running there, and is the port right?" : ""));
+}
+
+}  // namespace incipit

@@ -1,0 +1,30 @@
+// What every command that talks to a node has in common.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "incipit/client.h"
+
+namespace incipit {
+
+inline constexpr char kDefaultAddress[] = "tcp://127.0.0.1:9400";
+
+struct ConnectOptions {
+  std::string address = kDefaultAddress;
+  std::string tenant = "default";
+  uint32_t timeout_ms = 5000;  // of connecting, and of each call
+  bool json = false;
+};
+
+// Adds --connect, --tenant, --timeout-ms and --json.
+void AddConnectOptions(CLI::App* command, ConnectOptions* options);
+
+// A client that does its work on the calling thread. Errors name the address and what to look at.
+absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
+                                                  const Layout& layout);
+
+}  // namespace incipit

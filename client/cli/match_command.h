@@ -1,0 +1,11 @@
+// Puts `match` among the commands of the binary.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace incipit {
+
+// See AddStatusCommand.
+void AddMatchCommand(CLI::App& app, int* exit_code);
+
+}  // namespace incipit

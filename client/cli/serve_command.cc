@@ -1,0 +1,123 @@
+#include "client/cli/serve_command.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "cache/base/status_macros.h"
+#include "cache/base/version.h"
+#include "cache/node/http_server.h"
+#include "cache/node/node.h"
+#include "cache/node/node_pages.h"
+#include "client/cli/json_output.h"
+#include "client/cli/log_format.h"
+#include "client/cli/serve_options.h"
+#include "client/cli/stop_signals.h"
+#include "fmt/format.h"
+
+namespace incipit {
+namespace {
+
+// Whole or not at all: who waits for the file must not read half an address.
+absl::Status WriteReadyFile(const std::string& path, const std::string& address) {
+  const std::string temporary = path + ".new";
+  std::ofstream file(temporary, std::ios::trunc);
+  file << address << '\n' << std::flush;
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    return absl::UnavailableError(fmt::format("--ready-file {}: {}", path, std::strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteReadyDescriptor(int fd, const std::string& address) {
+  const std::string line = address + "\n";
+  const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const int error = errno;
+  close(fd);
+  if (written) return absl::OkStatus();
+  return absl::UnavailableError(fmt::format("--ready-fd {}: {}", fd, std::strerror(error)));
+}
+
+absl::Status Announce(const ServeOptions& options, const Node& node, const HttpServer* http) {
+  const std::string address = "tcp://" + node.address();
+  const std::string http_address = http == nullptr ? "" : http->address();
+  if (options.json) {
+    PrintJsonLine({{"address", address},
+                   {"http", http_address},
+                   {"pid", getpid()},
+                   {"name", node.options().node_name},
+                   {"node_id", fmt::format("{:016x}", node.identity().node_id)},
+                   {"shards", node.options().shards},
+                   {"version", BuildVersion()}});
+  } else {
+    std::cout << "serving on " << address << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics")
+              << std::endl;
+  }
+  if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, address));
+  if (options.ready_fd >= 0) RETURN_IF_ERROR(WriteReadyDescriptor(options.ready_fd, address));
+  return absl::OkStatus();
+}
+
+// A device that hangs has operations outstanding on our memory: nothing may be torn down any more.
+[[noreturn]] void LeaveHungDevice(const absl::Status& status) {
+  spdlog::error("event=node_stop_timed_out cause=\"{}\"", status.ToString());
+  spdlog::shutdown();
+  std::cout.flush();
+  _exit(kExitError);
+}
+
+absl::Status Serve(ServeOptions options) {
+  RETURN_IF_ERROR(FinishServeOptions(&options));
+  RETURN_IF_ERROR(SetUpLogging(options.log_level, options.log_format));
+  StopSignals signals;
+  NodePages pages;
+  std::unique_ptr<HttpServer> http;
+  if (!options.node.http_listen.empty()) {
+    ASSIGN_OR_RETURN(http, HttpServer::Start(options.node.http_listen, pages.Pages()));
+    spdlog::info("event=http_started address={}", http->address());
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Node> node, Node::Start(options.node));
+  pages.Serving(node.get());
+  const absl::Status announced = Announce(options, *node, http.get());
+  if (announced.ok()) {
+    const int signal = signals.Wait();
+    spdlog::info("event=node_stopping signal={}", strsignal(signal));
+  }
+  signals.ExitAtNext();
+  pages.Stopping();
+  const absl::Status stopped = node->Stop(options.stop_timeout_ms);
+  if (absl::IsDeadlineExceeded(stopped)) LeaveHungDevice(stopped);
+  pages.Forget();
+  if (stopped.ok()) spdlog::info("event=node_stopped");
+  RETURN_IF_ERROR(announced);
+  return stopped;
+}
+
+}  // namespace
+
+void AddServeCommand(CLI::App& app, int* exit_code) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("serve", "run a node: its shards, RAM and NVMe tiers, until SIGTERM");
+  AddServeOptions(command, options.get());
+  command->footer(
+      "Examples:\n"
+      "  incipit serve --ram 64GiB --nvme /var/lib/incipit --nvme-bytes 1TiB\n"
+      "  incipit serve --listen 0.0.0.0:9400 --insecure --http 127.0.0.1:9401 --log-format json\n"
+      "  incipit serve --config /etc/incipit.toml\n\n"
+      "Sizes: 512MiB, 1.5TiB and 4g are powers of 1024, 4GB is a power of 1000.\n"
+      "SIGTERM or SIGINT stops in order: what is only in RAM and dirty is written, regions are sealed. A second one\n"
+      "ends the process at once; what was sealed is found again.\n"
+      "Exit status: 0 after an orderly stop, 1 if the node could not start or stop, 2 for wrong flags.");
+  command->callback([options, exit_code] {
+    const absl::Status status = Serve(*options);
+    *exit_code = status.ok() ? kExitOk : ReportError("serve", status, options->json);
+  });
+}
+
+}  // namespace incipit

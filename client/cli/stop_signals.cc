@@ -1,0 +1,35 @@
+#include "client/cli/stop_signals.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace incipit {
+namespace {
+
+constexpr int kExitBySignal = 128;
+
+int WaitFor(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  return signal;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+}
+
+int StopSignals::Wait() { return WaitFor(signals_); }
+
+void StopSignals::ExitAtNext() {
+  std::thread([signals = signals_] { _exit(kExitBySignal + WaitFor(signals)); }).detach();
+}
+
+}  // namespace incipit
