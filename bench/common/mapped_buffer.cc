@@ -1,0 +1,29 @@
+#include "bench/common/mapped_buffer.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace incipit::bench {
+
+absl::StatusOr<MappedBuffer> MappedBuffer::Create(uint64_t bytes) {
+  bytes = std::max<uint64_t>(bytes, 1);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return absl::ResourceExhaustedError(fmt::format("cannot map {} bytes: {}", bytes, std::strerror(errno)));
+  }
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  std::memset(memory, 1, bytes);
+  MappedBuffer buffer;
+  buffer.bytes_ = {static_cast<uint8_t*>(memory), bytes};
+  return buffer;
+}
+
+MappedBuffer::~MappedBuffer() {
+  if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
+}
+
+}  // namespace incipit::bench
