@@ -1,0 +1,56 @@
+// What a replay is asked to do, and what it found.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bench/common/percentiles.h"
+#include "bench/replay/hit_account.h"
+
+namespace incipit::bench {
+
+struct ReplayOptions {
+  std::string trace_path;
+  TraceOptions trace;
+  uint32_t bytes_per_token = 128;
+  uint16_t workers = 4;
+  double speed = 0;     // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
+  std::string connect;  // address of a running node; empty = a private one of the sizes below
+  std::string work_dir;
+  uint16_t shards = 4;
+  uint64_t ram_bytes = 1ull << 30;
+  uint64_t nvme_bytes = 0;
+  std::optional<double> ram_percent;  // of the trace's unique blocks; instead of bytes
+  std::optional<double> nvme_percent;
+};
+
+// What the workers saw, summed.
+struct ReplayCounts {
+  HitAccount hits;
+  uint64_t wrong_bytes = 0;
+  uint64_t loaded_blocks = 0, loaded_blocks_nvme = 0, loaded_bytes = 0;
+  uint64_t vanished_blocks = 0;  // matched, but not there (in time) when loaded
+  uint64_t stored_blocks = 0, stored_bytes = 0;
+  uint64_t present_blocks = 0;  // offered, but already there
+  uint64_t refused_blocks = 0;  // busy, rejected or expired, after retries
+  uint64_t busy_answers = 0;    // retried
+  Percentiles latency_us, match_us, load_us, store_us;
+
+  void Merge(const ReplayCounts& other);
+};
+
+struct ReplayReport {
+  ReplayOptions options;
+  ReplayCounts counts;
+  uint64_t unique_blocks = 0;
+  uint64_t block_bytes = 0;
+  uint64_t ram_bytes = 0, nvme_bytes = 0, region_bytes = 0;  // of the private node; 0 with connect
+  double seconds = 0;
+  double server_cpu_s = 0;
+
+  bool ok() const { return counts.wrong_bytes == 0 && counts.hits.requests > 0; }
+  double GbPerSecond() const;
+};
+
+}  // namespace incipit::bench

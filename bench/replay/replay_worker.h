@@ -1,0 +1,71 @@
+// One inference worker of a replay: takes the trace's requests in turn, loads what the cache holds of each prompt,
+// verifies it, and stores the rest.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "bench/common/stopwatch.h"
+#include "bench/replay/replay_options.h"
+#include "incipit/client.h"
+
+namespace incipit::bench {
+
+// Hands out a trace's requests, each once, in order and, at a speed over 0, not before their time. Any thread.
+class ReplayQueue {
+ public:
+  ReplayQueue(const Trace* trace, double speed) : trace_(trace), speed_(speed) {}
+  // Sleeps until the next request is due. Null: there are no more, or Stop() was called.
+  const TraceRequest* Take();
+  void Stop() { stopped_ = true; }
+  uint64_t taken() const;
+
+ private:
+  const Trace* trace_;
+  double speed_;
+  Stopwatch since_start_;
+  std::atomic<uint64_t> next_{0};
+  std::atomic<bool> stopped_{false};
+};
+
+// One thread, with a client of its own. Payload buffers of at most kWindowBytes, or one block, are kept for reuse.
+class ReplayWorker {
+ public:
+  static constexpr uint64_t kWindowBytes = 64 * kMiB;
+  static constexpr size_t kKeyBytes = 32;
+
+  // Errors of Client::Connect.
+  static absl::StatusOr<std::unique_ptr<ReplayWorker>> Create(ClientOptions client, uint64_t longest_chain);
+
+  // Until the queue is empty. Unavailable: the node cannot be reached any more.
+  absl::Status Run(ReplayQueue* queue);
+  const ReplayCounts& counts() const { return counts_; }
+
+ private:
+  struct Block {
+    BlockKey key;
+    uint64_t seed = 0;
+  };
+  ReplayWorker() = default;
+  absl::Status Handle(const TraceRequest& request);
+  absl::StatusOr<uint64_t> LoadLeadingRun(uint64_t run, uint64_t stamp_ns);
+  absl::Status StoreFrom(uint64_t first, uint64_t stamp_ns);
+  absl::Status StoreWindow(uint64_t first, uint64_t count, uint64_t stamp_ns);
+  void CountStored(const StatusResult& result, std::vector<StoreItem>* items);
+  uint32_t DepthOf(uint64_t block) const { return static_cast<uint32_t>(block * group_.block_tokens); }
+  uint8_t* BufferOf(uint64_t slot) { return buffer_.data() + slot * block_bytes_; }
+
+  std::unique_ptr<Client> client_;
+  GroupSpec group_;
+  LayoutFingerprint fingerprint_{};
+  uint64_t block_bytes_ = 0;
+  uint64_t window_blocks_ = 1;
+  std::vector<uint8_t> buffer_;  // window_blocks_ payloads
+  std::vector<Block> blocks_;    // of the request in hand
+  double request_us_ = 0;        // in calls of the client, of the request in hand
+  ReplayCounts counts_;
+};
+
+}  // namespace incipit::bench
