@@ -1,0 +1,106 @@
+#include "client/cli/bench_command.h"
+
+#include <iostream>
+#include <memory>
+
+#include "bench/speed/bench.h"
+#include "bench/speed/stream_peer.h"
+#include "cache/base/status_macros.h"
+#include "client/cli/bench_progress.h"
+#include "client/cli/byte_size.h"
+#include "client/cli/json_output.h"
+
+namespace incipit {
+namespace {
+
+struct Settings {
+  bench::BenchOptions bench;
+  bool spawn = false;
+  uint16_t stream_peer_port = 0;  // of the process that plays the other end of a plain stream
+  bool json = false;
+};
+
+constexpr char kFooter[] =
+    "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme), match (us of one match),\n"
+    "hash (ms of PrefixHasher against the bare hash function), idle (CPU of a node nobody asks), overload (goodput\n"
+    "and refusals at ten times the load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
+    "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
+    "Examples:\n"
+    "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
+    "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
+    "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
+    "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
+    "met is in the output.";
+
+void AddWhat(CLI::App* command, bench::BenchOptions* options) {
+  command->add_option("--op", options->op, "what to measure")
+      ->check(CLI::IsMember(bench::BenchOperations()))
+      ->capture_default_str();
+  command->add_option("--lane", options->lane, "how the bytes travel")
+      ->check(CLI::IsMember({"tcp"}))
+      ->capture_default_str();
+  command->add_option("--layout", options->layout, "layout of the KV cache")->type_name("NAME")->capture_default_str();
+  command->add_option("--block-tokens", options->block_tokens, "tokens of a block; 0 = the layout's usual")
+      ->capture_default_str();
+  command->add_option("--tier", options->tier, "where the blocks are")
+      ->check(CLI::IsMember({"ram", "nvme"}))
+      ->capture_default_str();
+  command
+      ->add_option("--tokens", options->tokens, "length of the prompt; 0 = what --data-bytes takes, 1048576 for match")
+      ->capture_default_str();
+}
+
+void AddHow(CLI::App* command, bench::BenchOptions* options) {
+  command->add_option("--pairs", options->pairs, "measurements, each with one of the ceiling")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  AddByteSizeOption(command, "--data-bytes", &options->data_bytes, "moved in one measurement");
+  AddByteSizeOption(command, "--buffer-bytes", &options->buffer_bytes, "memory that loads land in");
+  AddByteSizeOption(command, "--batch-bytes", &options->batch_bytes, "payload of one call of the client");
+  command->add_option("--seconds", options->seconds, "that idle and overload watch")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+absl::StatusOr<int> Run(const Settings& settings) {
+  if (settings.stream_peer_port != 0) {
+    RETURN_IF_ERROR(bench::RunStreamPeer(settings.stream_peer_port, settings.bench.data_bytes));
+    return kExitOk;
+  }
+  ASSIGN_OR_RETURN(const bench::BenchReport report, bench::RunBench(settings.bench, MakeProgressSink(!settings.json)));
+  if (settings.json) {
+    PrintJson(bench::BenchJson(report));
+  } else {
+    std::cout << bench::BenchText(report) << std::flush;
+  }
+  return report.ok() ? kExitOk : kExitError;
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, int* exit_code) {
+  auto settings = std::make_shared<Settings>();
+  CLI::App* command = app.add_subcommand("bench", "measure this build against the ceilings of this machine");
+  AddWhat(command, &settings->bench);
+  AddHow(command, &settings->bench);
+  CLI::Option* connect =
+      command->add_option("--connect", settings->bench.connect, "a running node")->type_name("tcp://HOST:PORT");
+  command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
+      ->excludes(connect);
+  command->add_option("--shards", settings->bench.shards, "of the private node")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command
+      ->add_option("--work-dir", settings->bench.work_dir,
+                   "where the temporary directory is made; default: TMPDIR or /tmp")
+      ->type_name("DIR");
+  command->add_option("--stream-peer", settings->stream_peer_port)->group("");
+  command->add_flag("--json", settings->json, "print JSON");
+  command->footer(kFooter);
+  command->callback([settings, exit_code] {
+    const absl::StatusOr<int> result = Run(*settings);
+    *exit_code = result.ok() ? *result : ReportError("bench", result.status(), settings->json);
+  });
+}
+
+}  // namespace incipit

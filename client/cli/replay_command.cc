@@ -1,0 +1,104 @@
+#include "client/cli/replay_command.h"
+
+#include <iostream>
+#include <memory>
+
+#include "bench/replay/replay.h"
+#include "cache/base/status_macros.h"
+#include "cache/format/layout.h"
+#include "client/cli/bench_progress.h"
+#include "client/cli/byte_size.h"
+#include "client/cli/json_output.h"
+
+namespace incipit {
+namespace {
+
+struct Settings {
+  bench::ReplayOptions replay;
+  bool spawn = false;
+  bool json = false;
+};
+
+constexpr char kFooter[] =
+    "For each request a worker matches the whole prompt, loads the leading blocks that are there, verifies their\n"
+    "bytes, and stores the rest; all with one stamp. A trace is one JSON object a line: timestamp (ms), input_length,\n"
+    "output_length, hash_ids (one per block). Percentages count blocks that the tier holds, headers and rounding\n"
+    "included. token_hit_ratio: tokens in leading runs of hits over all input tokens.\n\n"
+    "Examples:\n"
+    "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --spawn\n"
+    "  incipit replay --trace conversation.jsonl --connect tcp://10.0.0.5:9400 --speed 1\n\n"
+    "JSON: requests, blocks, token_hit_ratio, wrong_bytes, gb_per_s, latency_us {p50, p99, p999}, and more.\n"
+    "Exit status: 0 if all requests were replayed and every byte was right.";
+
+void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
+  command->add_option("--trace", options->trace_path, "the trace, one JSON object a line")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--block-tokens", options->trace.block_tokens, "tokens that one id of the trace stands for")
+      ->check(CLI::Range(1u, kMaxBlockTokens))
+      ->capture_default_str();
+  command->add_option("--bytes-per-token", options->bytes_per_token, "payload of one token, scaled down from a model's")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  command->add_flag("--rekey", options->trace.rekey,
+                    "ids name the contents of blocks, not openings: hash each together with its parent");
+  command->add_option("--requests", options->trace.max_requests, "replay only so many; 0 = all")->capture_default_str();
+  command->add_option("--workers", options->workers, "that work at the same time, each with its own connections")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--speed", options->speed, "1 = the trace's own pace, 10 = ten times that; 0 = as fast as possible")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void AddNodeOptions(CLI::App* command, Settings* settings) {
+  bench::ReplayOptions* options = &settings->replay;
+  CLI::Option* connect =
+      command->add_option("--connect", options->connect, "a running node")->type_name("tcp://HOST:PORT");
+  command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
+      ->excludes(connect);
+  command->add_option("--shards", options->shards, "of the private node")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  CLI::Option* ram = AddByteSizeOption(command, "--ram-bytes", &options->ram_bytes, "RAM tier of the private node");
+  CLI::Option* nvme =
+      AddByteSizeOption(command, "--nvme-bytes", &options->nvme_bytes, "NVMe tier of the private node; 0 = none");
+  command->add_option("--ram-percent", options->ram_percent, "RAM tier, in per cent of the trace's unique blocks")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->excludes(ram);
+  command->add_option("--nvme-percent", options->nvme_percent, "NVMe tier, in per cent of the trace's unique blocks")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->excludes(nvme);
+  command->add_option("--work-dir", options->work_dir, "where the temporary directory is made; default: TMPDIR or /tmp")
+      ->type_name("DIR");
+}
+
+absl::StatusOr<int> Run(const Settings& settings) {
+  ASSIGN_OR_RETURN(const bench::ReplayReport report,
+                   bench::RunReplay(settings.replay, MakeProgressSink(!settings.json)));
+  if (settings.json) {
+    PrintJson(bench::ReplayJson(report));
+  } else {
+    std::cout << bench::ReplayText(report) << std::flush;
+  }
+  return report.ok() ? kExitOk : kExitError;
+}
+
+}  // namespace
+
+void AddReplayCommand(CLI::App& app, int* exit_code) {
+  auto settings = std::make_shared<Settings>();
+  CLI::App* command =
+      app.add_subcommand("replay", "drive a node with a trace of requests; report hits, speed, wrong bytes");
+  AddTraceOptions(command, &settings->replay);
+  AddNodeOptions(command, settings.get());
+  command->add_flag("--json", settings->json, "print JSON");
+  command->footer(kFooter);
+  command->callback([settings, exit_code] {
+    const absl::StatusOr<int> result = Run(*settings);
+    *exit_code = result.ok() ? *result : ReportError("replay", result.status(), settings->json);
+  });
+}
+
+}  // namespace incipit
