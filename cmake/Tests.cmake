@@ -25,6 +25,16 @@ incipit_tests(sim incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache)
 incipit_tests(campaigns incipit_client incipit_cache)
 
+# Commands of the real binary, at tiny sizes.
+if(TARGET incipit)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  foreach(case replay-ram replay-nvme demo bench)
+    add_test(NAME EndToEnd.${case}
+      COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/bench/end_to_end.py $<TARGET_FILE:incipit> ${case})
+    set_tests_properties(EndToEnd.${case} PROPERTIES TIMEOUT 300)
+  endforeach()
+endif()
+
 if(INCIPIT_FUZZ)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cc)
   foreach(source ${fuzzers})

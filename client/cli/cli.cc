@@ -4,12 +4,15 @@
 #include <iostream>
 
 #include "cache/base/version.h"
+#include "client/cli/bench_command.h"
+#include "client/cli/demo_command.h"
 #include "client/cli/doctor/doctor_command.h"
 #include "client/cli/get_command.h"
 #include "client/cli/json_output.h"
 #include "client/cli/match_command.h"
 #include "client/cli/put_command.h"
 #include "client/cli/remove_command.h"
+#include "client/cli/replay_command.h"
 #include "client/cli/serve_command.h"
 #include "client/cli/status_command.h"
 #include "fmt/format.h"
@@ -45,6 +48,9 @@ void AddCommands(CLI::App* app, int* exit_code) {
   AddPutCommand(*app, exit_code);
   AddGetCommand(*app, exit_code);
   AddRemoveCommand(*app, exit_code);
+  AddDemoCommand(*app, exit_code);
+  AddReplayCommand(*app, exit_code);
+  AddBenchCommand(*app, exit_code);
   for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; })) {
     const std::string name = command->get_name();
     const bool blocks = name == "match" || name == "put" || name == "get" || name == "remove";
