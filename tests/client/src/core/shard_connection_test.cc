@@ -1,0 +1,412 @@
+// What the client does when its node is slow, dead, frozen or makes no sense.
+#include "client/src/core/shard_connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/client/src/core/client_fixture.h"
+
+namespace incipit {
+namespace {
+
+using testing::Each;
+
+constexpr int64_t kMs = 1'000'000;
+
+// Answers requests of `type` by `answer` instead of the usual.
+void Answer(ClientFixture* f, wire::FrameType type,
+            std::function<Task<void>(FakeNode::Connection*, wire::FrameHeader, ByteView)> answer) {
+  f->node->intercept = [type, answer](FakeNode::Connection* connection, wire::FrameHeader header,
+                                      ByteView meta) -> Task<bool> {
+    if (header.type != type) co_return false;
+    co_await answer(connection, header, meta);
+    co_return true;
+  };
+}
+
+TEST(ShardConnection, SilentRequestExpiresAtItsDeadline) {
+  ClientFixture f(1);
+  f.ConnectAndWait();
+  Answer(&f, wire::FrameType::kMatch, [](auto*, auto, auto) -> Task<void> { co_return; });
+  const int64_t start_ns = f.loop.NowNs();
+  auto match = f.MatchChain(1, 4, 0, 300);
+  EXPECT_EQ(f.loop.NowNs() - start_ns, 300 * kMs);
+  EXPECT_FALSE(match->complete);
+  EXPECT_THAT(match->presence[0], Each(Presence::kMiss));
+  EXPECT_EQ(f.client->counters().expired_calls, 1u);
+}
+
+TEST(ShardConnection, LateReplyToAnExpiredRequestIsDropped) {
+  ClientFixture f(2);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  f.node->intercept = [&f](FakeNode::Connection*, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type == wire::FrameType::kLoad) co_await SleepUntil(&f.loop, f.loop.NowNs() + 40 * kMs);
+    co_return false;
+  };
+  auto late = f.LoadChain(1, 4, 20);
+  EXPECT_THAT(late.result->status, Each(BlockStatus::kExpired));
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+  EXPECT_EQ(f.client->counters().protocol_errors, 0u);
+  EXPECT_EQ(f.client->counters().connections, 1u);
+}
+
+TEST(ShardConnection, DeadlineInsideAPayloadLeavesMemoryAlone) {
+  ClientFixture f(3);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 2).ok());
+  // The reply stops in the middle of its payload, and goes on after the deadline.
+  Answer(&f, wire::FrameType::kLoad, [&f](FakeNode::Connection* connection, auto header, auto) -> Task<void> {
+    FakeNode::Block& block = f.node->blocks.begin()->second;
+    wire::LoadReply reply;
+    for (uint32_t i = 0; i < 2; ++i) {
+      reply.blocks.push_back(
+          {.index = i, .status = BlockStatus::kOk, .tier = Presence::kRam, .segments = block.segments});
+    }
+    std::vector<uint8_t> meta;
+    reply.Encode(&meta);
+    wire::FrameHeader out;
+    out.type = wire::FrameType::kLoadReply;
+    out.flags = wire::kFrameFlagLast;
+    out.request_id = header.request_id;
+    out.meta_bytes = static_cast<uint32_t>(meta.size());
+    out.payload_bytes = 2 * block.payload.size();
+    auto encoded = out.Encode(meta);
+    std::vector<uint8_t> bytes(encoded.begin(), encoded.end());
+    bytes.insert(bytes.end(), meta.begin(), meta.end());
+    bytes.insert(bytes.end(), block.payload.begin(), block.payload.end());
+    bytes.insert(bytes.end(), block.payload.begin(), block.payload.end());
+    const size_t first = bytes.size() - 300;
+    for (size_t at = 0; at < bytes.size();) {
+      if (at >= first) co_await SleepUntil(&f.loop, f.loop.NowNs() + 30 * kMs);
+      const iovec piece{bytes.data() + at, at < first ? first - at : bytes.size() - at};
+      auto sent = co_await connection->channel->stream()->Write({&piece, 1});
+      if (!sent.ok()) co_return;
+      at += *sent;
+    }
+  });
+  auto loaded = f.LoadChain(1, 2, 20);
+  EXPECT_THAT(loaded.result->status, Each(BlockStatus::kExpired));
+  f.node->intercept = nullptr;
+  auto again = f.LoadChain(1, 2);
+  EXPECT_EQ(again.result->hits, 2u);
+  EXPECT_EQ(again.wrong_blocks, 0u);
+  EXPECT_EQ(f.client->counters().connections, 1u);
+}
+
+TEST(ShardConnection, FrozenNodeOpensTheBreakerAndThawedNodeClosesIt) {
+  ClientFixture f(4);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  f.network.Freeze(ClientFixture::kAddress, true);
+  f.node->silent_hello = true;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(f.MatchChain(1, 4, 0, 200)->longest_tokens(), 0u);
+  EXPECT_EQ(f.client->counters().breaker_opened, 1u);
+  const int64_t start_ns = f.loop.NowNs();
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 0u);
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kExpired));
+  EXPECT_LE(f.loop.NowNs() - start_ns, 50 * kMs) << "misses at once while the breaker is open";
+  f.network.Freeze(ClientFixture::kAddress, false);
+  f.node->silent_hello = false;
+  f.loop.RunUntil(f.loop.NowNs() + 5000 * kMs);
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 64u);
+}
+
+TEST(ShardConnection, FrozenNodeInsideAStoreEndsItByTheDeadline) {
+  ClientFixture f(5);
+  f.ConnectAndWait();
+  f.network.Freeze(ClientFixture::kAddress, true);
+  const int64_t start_ns = f.loop.NowNs();
+  // More than the pipe takes: the sending itself is stuck.
+  EXPECT_FALSE(f.StoreChain(1, 2000, false).ok());
+  EXPECT_EQ(f.loop.NowNs() - start_ns, 2000 * kMs);
+}
+
+TEST(ShardConnection, KilledNodeMissesAndItsSuccessorIsUsed) {
+  ClientFixture f(6);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  f.KillNode();
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 0u);
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kExpired));
+  f.MakeNode();
+  f.node->incarnation = 2;
+  f.loop.RunUntil(f.loop.NowNs() + 5000 * kMs);
+  EXPECT_EQ(f.StoreChain(1, 4)->Count(BlockStatus::kOk), 4u);
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+  EXPECT_EQ(f.client->node().incarnation, 2u);
+}
+
+TEST(ShardConnection, NodeThatComesBackWithOtherShardsIsLearntAnew) {
+  for (uint16_t before : {1, 2, 5}) {
+    for (uint16_t after : {1, 3, 4}) {
+      ClientFixture f(100 + before * 10 + after);
+      f.node->shard_count = before;
+      f.node->any_shard = before - 1;
+      f.ConnectAndWait();
+      f.KillNode();
+      f.MakeNode();
+      f.node->shard_count = after;
+      f.loop.RunUntil(f.loop.NowNs() + 10'000 * kMs);
+      auto stored = f.StoreChain(1, 40);
+      ASSERT_TRUE(stored.ok()) << before << " to " << after << ": " << stored.status();
+      EXPECT_EQ(stored->Count(BlockStatus::kOk), 40u) << before << " to " << after;
+      EXPECT_EQ(f.LoadChain(1, 40).result->hits, 40u);
+      EXPECT_EQ(f.client->node().shard_count, after);
+    }
+  }
+}
+
+TEST(ShardConnection, ConnectionLostBetweenCallsCostsNothing) {
+  ClientFixture f(7);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  // The node closes after it has read the request, before any answer: tried once more.
+  auto closed = std::make_shared<bool>(false);
+  f.node->intercept = [closed](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad || *closed) co_return false;
+    *closed = true;
+    connection->channel->Close();
+    co_return true;
+  };
+  auto loaded = f.LoadChain(1, 4);
+  EXPECT_EQ(loaded.result->hits, 4u);
+  EXPECT_EQ(f.client->counters().connections, 2u);
+}
+
+TEST(ShardConnection, BusyIsTriedAgainAfterTheStatedTime) {
+  ClientFixture f(8);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  auto left = std::make_shared<int>(2);
+  f.node->intercept = [left](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad || *left == 0) co_return false;
+    --*left;
+    co_await FakeNode::ReplyError(connection, header.request_id, absl::StatusCode::kResourceExhausted, 500);
+    co_return true;
+  };
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+  EXPECT_EQ(f.client->counters().busy_replies, 2u);
+  *left = 1000;
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kBusy));
+  EXPECT_EQ(f.client->counters().breaker_opened, 0u);
+}
+
+TEST(ShardConnection, ErrorReplyEndsOneRequestOnly) {
+  ClientFixture f(9);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  Answer(&f, wire::FrameType::kMatch, [](FakeNode::Connection* connection, auto header, auto) -> Task<void> {
+    co_await FakeNode::ReplyError(connection, header.request_id, absl::StatusCode::kInternal);
+  });
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 0u);
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+  EXPECT_EQ(f.client->counters().connections, 1u);
+}
+
+// Each makes a reply that no node may send; the connection is closed, nothing is believed, and the next one works.
+struct Nonsense {
+  const char* name;
+  wire::FrameType request;
+  std::function<Task<void>(ClientFixture*, FakeNode::Connection*, wire::FrameHeader, ByteView)> answer;
+};
+
+Task<void> SendLoadReply(FakeNode::Connection* connection, uint64_t id, wire::LoadReply reply, bool last,
+                         std::vector<uint8_t> payload) {
+  std::vector<uint8_t> meta;
+  reply.Encode(&meta);
+  std::vector<iovec> pieces;
+  if (!payload.empty()) pieces.push_back({payload.data(), payload.size()});
+  co_await FakeNode::Reply(connection, wire::FrameType::kLoadReply, id, std::move(meta), last, std::move(pieces));
+}
+
+wire::LoadedBlock Missing(uint32_t index) { return {.index = index, .status = BlockStatus::kMiss}; }
+
+std::vector<Nonsense> AllNonsense() {
+  using C = FakeNode::Connection;
+  using H = wire::FrameHeader;
+  const auto match = wire::FrameType::kMatch;
+  const auto load = wire::FrameType::kLoad;
+  return {
+      {"unknown request id", match,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id + 1000, {});
+       }},
+      {"reply of another type", match,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         co_await FakeNode::Reply(c, wire::FrameType::kReleaseReply, h.request_id, {});
+       }},
+      {"too many answers", match,
+       [](ClientFixture*, C* c, H h, ByteView meta) -> Task<void> {
+         wire::MatchReply reply;
+         reply.presence.assign(wire::Match::Decode(meta)->keys.size() + 1, Presence::kRam);
+         std::vector<uint8_t> out;
+         reply.Encode(&out);
+         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id, std::move(out));
+       }},
+      {"meta that does not decode", match,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         std::vector<uint8_t> out(7, 0xff);
+         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id, std::move(out));
+       }},
+      {"index out of range", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {Missing(4)};
+         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
+       }},
+      {"index twice in one reply", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {Missing(1), Missing(1)};
+         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
+       }},
+      {"index twice in two replies", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {Missing(1)};
+         co_await SendLoadReply(c, h.request_id, reply, false, {});
+         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
+       }},
+      {"last reply too early", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {Missing(1)};
+         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
+       }},
+      {"payload shorter than listed", load,
+       [](ClientFixture* f, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {{.index = 0,
+                          .status = BlockStatus::kOk,
+                          .tier = Presence::kRam,
+                          .segments = f->node->blocks.begin()->second.segments}};
+         std::vector<uint8_t> payload(255);
+         co_await SendLoadReply(c, h.request_id, std::move(reply), false, std::move(payload));
+       }},
+      {"payload longer than listed", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         wire::LoadReply reply;
+         reply.blocks = {Missing(0)};
+         std::vector<uint8_t> payload(100);
+         co_await SendLoadReply(c, h.request_id, std::move(reply), false, std::move(payload));
+       }},
+      {"bytes that are no frame", match,
+       [](ClientFixture*, C* c, H, ByteView) -> Task<void> {
+         std::vector<uint8_t> bytes(48, 0x21);
+         const iovec piece{bytes.data(), bytes.size()};
+         co_await c->channel->stream()->Write({&piece, 1});
+       }},
+      {"connection closed inside a frame", load,
+       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
+         H out = h;
+         out.type = wire::FrameType::kLoadReply;
+         out.meta_bytes = 100;
+         auto bytes = out.Encode(std::vector<uint8_t>(100, 0));
+         const iovec piece{bytes.data(), bytes.size()};
+         co_await c->channel->stream()->Write({&piece, 1});
+         c->channel->Close();
+       }},
+  };
+}
+
+TEST(ShardConnection, NonsenseIsNotBelievedAndTheNextConnectionWorks) {
+  uint64_t seed = 20;
+  for (const Nonsense& nonsense : AllNonsense()) {
+    SCOPED_TRACE(nonsense.name);
+    ClientFixture f(seed++);
+    f.ConnectAndWait();
+    ASSERT_TRUE(f.StoreChain(1, 4).ok());
+    Answer(&f, nonsense.request, [&](auto* connection, auto header, auto meta) -> Task<void> {
+      co_await nonsense.answer(&f, connection, header, meta);
+    });
+    const uint64_t connections = f.client->counters().connections;
+    if (nonsense.request == wire::FrameType::kMatch) {
+      EXPECT_EQ(f.MatchChain(1, 4, 0, 100)->longest_tokens(), 0u);
+    } else {
+      auto loaded = f.LoadChain(1, 4, 100);
+      EXPECT_EQ(loaded.result->hits, 0u);
+      EXPECT_EQ(loaded.wrong_blocks, 0u);
+    }
+    f.node->intercept = nullptr;
+    f.loop.RunUntil(f.loop.NowNs() + 10'000 * kMs);
+    EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+    EXPECT_GT(f.client->counters().connections, connections);
+  }
+}
+
+TEST(ShardConnection, BlockCutDifferentlyIsRejectedAndTheOthersLand) {
+  ClientFixture f(50);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 6).ok());
+  FakeNode::Block& block = f.node->blocks.begin()->second;
+  block.segments[0] = {.stored_bytes = 32, .raw_bytes = 32, .checksum = Xxh3Of(ByteView(block.payload).first(32))};
+  block.segments[1] = {
+      .stored_bytes = 96, .raw_bytes = 96, .checksum = Xxh3Of(ByteView(block.payload).subspan(32, 96))};
+  auto loaded = f.LoadChain(1, 6);
+  EXPECT_EQ(loaded.result->hits, 5u);
+  EXPECT_EQ(loaded.wrong_blocks, 0u);
+  EXPECT_EQ(std::count(loaded.result->status.begin(), loaded.result->status.end(), BlockStatus::kRejected), 1);
+}
+
+TEST(ShardConnection, EveryFlippedPayloadBitIsDamageNotAHit) {
+  ClientFixture f(51);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 3).ok());
+  FakeNode::Block& block = std::next(f.node->blocks.begin())->second;
+  for (size_t bit = 0; bit < block.payload.size() * 8; ++bit) {
+    block.payload[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+    auto loaded = f.LoadChain(1, 3);
+    EXPECT_EQ(loaded.result->hits, 2u) << bit;
+    EXPECT_EQ(loaded.wrong_blocks, 0u) << bit;
+    block.payload[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
+  }
+  EXPECT_EQ(f.client->counters().damaged_segments, block.payload.size() * 8);
+}
+
+// Any mixture of faults: calls end by their deadlines, hits are right, and when the faults go all is as before.
+TEST(ShardConnection, FaultsCostHitsOnly) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    ClientFixture f(seed);
+    f.node->shard_count = static_cast<uint16_t>(1 + seed % 3);
+    f.ConnectAndWait();
+    const bool fragile = seed % 2 == 0;
+    f.network.set_faults({.cut_per_mille = fragile ? 20u : 0u,
+                          .flip_per_mille = fragile ? 20u : 5u,
+                          .partial_per_mille = 500,
+                          .delay_per_mille = 100,
+                          .refuse_per_mille = 200,
+                          .max_delay_ns = 50 * kMs});
+    auto choices = MakeSeededRandom(seed * 31);
+    for (int step = 0; step < 25; ++step) {
+      const uint64_t chain = choices->Below(4);
+      const size_t count = 1 + choices->Below(30);
+      const int64_t start_ns = f.loop.NowNs();
+      switch (choices->Below(3)) {
+        case 0: {
+          auto stored = f.StoreChain(chain, count);
+          EXPECT_TRUE(stored.ok() || absl::IsUnavailable(stored.status())) << stored.status();
+          break;
+        }
+        case 1:
+          EXPECT_TRUE(f.MatchChain(chain, count, 1000).ok());
+          break;
+        default: {
+          auto loaded = f.LoadChain(chain, count, 300);
+          ASSERT_TRUE(loaded.result.ok());
+          EXPECT_EQ(loaded.wrong_blocks, 0u);
+          break;
+        }
+      }
+      EXPECT_LE(f.loop.NowNs() - start_ns, 2200 * kMs) << "past the deadline by more than a transfer's delay";
+    }
+    f.network.set_faults({});
+    f.loop.RunUntil(f.loop.NowNs() + 20'000 * kMs);
+    ASSERT_TRUE(f.StoreChain(9, 20).ok());
+    EXPECT_EQ(f.LoadChain(9, 20).result->hits, 20u);
+  }
+}
+
+}  // namespace
+}  // namespace incipit
