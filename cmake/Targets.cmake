@@ -51,6 +51,12 @@ incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts L
 incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache)
 incipit_library(incipit_cli FOLDERS client/cli LINK incipit_bench tomlplusplus::tomlplusplus CLI11::CLI11)
 
+foreach(language cc c)
+  add_executable(incipit_example_${language} client/examples/example.${language})
+  target_link_libraries(incipit_example_${language} PRIVATE incipit_client)
+  set_target_properties(incipit_example_${language} PROPERTIES LINKER_LANGUAGE CXX)
+endforeach()
+
 if(EXISTS ${CMAKE_SOURCE_DIR}/client/main.cc)
   add_executable(incipit client/main.cc)
   target_link_libraries(incipit PRIVATE incipit_cli)

@@ -20,6 +20,7 @@ namespace incipit {
 // One thread: the loop's. All shards share one address; a connection learns its shard from Hello.
 class FakeNode {
  public:
+  using Presence = wire::Presence;
   struct Connection {
     FrameChannel* channel = nullptr;
     uint16_t shard = 0;
@@ -34,7 +35,6 @@ class FakeNode {
     Presence tier = Presence::kRam;
     uint32_t depth_tokens = 0;
   };
-  using Presence = wire::Presence;
   // shard, group, part, key
   using BlockName = std::tuple<uint16_t, uint16_t, uint16_t, std::string>;
 
