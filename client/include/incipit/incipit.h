@@ -8,8 +8,7 @@
  * Threads: as in C++. A client made with INCIPIT_PROGRESS_THREAD may be used by any thread at any time; one made with
  * INCIPIT_PROGRESS_CALLER, with its matches and loads, belongs to one thread at a time.
  */
-#ifndef INCIPIT_INCIPIT_H_
-#define INCIPIT_INCIPIT_H_
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -193,5 +192,3 @@ int incipit_stats(incipit_client* client,
 #ifdef __cplusplus
 }
 #endif
-
-#endif /* INCIPIT_INCIPIT_H_ */

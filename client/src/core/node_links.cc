@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace incipit {
+namespace {
+
+// Why a connection is not there: what the node refused it for, if it did.
+absl::Status Reason(const ShardConnection& connection, const absl::Status& waited) {
+  const absl::Status& last = connection.last_error();
+  return last.ok() || absl::IsCancelled(last) || absl::IsUnavailable(last) ? waited : last;
+}
+
+}  // namespace
 
 NodeLinks::NodeLinks(Loop* loop, Connector* connector, Random* random, ShardConnectionOptions options,
                      ClientCounters* counters)
@@ -57,17 +66,18 @@ absl::Status NodeLinks::OnHello(ShardConnection* connection, const wire::HelloRe
     return absl::OkStatus();
   }
   const uint16_t shard_count = hello_.shard_count;
-  StartOver();
+  if (MayStartOver()) StartOver();
   return absl::UnavailableError(fmt::format("the node changed from {} shards to {}, or its identity: learning it anew",
                                             shard_count, hello.shard_count));
 }
 
-// A shard that the node had is refused: has it been started with fewer? Asked at most once per longest pause, as the
-// refusal may have other reasons.
+// At most once per longest pause: a node that changes all the time, or refuses for other reasons, must not make the
+// client connect without end.
+bool NodeLinks::MayStartOver() const { return loop_->NowNs() - started_over_ns_ >= options_.breaker.pause_max_ns; }
+
+// A shard that the node had is refused: it may have been started with fewer.
 void NodeLinks::OnRefused() {
-  if (shards_ == nullptr || stopping_) return;
-  if (loop_->NowNs() - started_over_ns_ < options_.breaker.pause_max_ns) return;
-  StartOver();
+  if (shards_ != nullptr && !stopping_ && MayStartOver()) StartOver();
 }
 
 void NodeLinks::StartOver() {
@@ -100,11 +110,12 @@ Task<absl::StatusOr<std::shared_ptr<ShardSet>>> NodeLinks::Shards(int64_t deadli
 }
 
 Task<absl::Status> NodeLinks::WaitAllReady(int64_t deadline_ns) {
+  const std::shared_ptr<ShardConnection> seed = seed_;
   absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await Shards(deadline_ns);
-  if (!shards.ok()) co_return shards.status();
+  if (!shards.ok()) co_return Reason(*seed, shards.status());
   for (const auto& connection : (*shards)->connections) {
     absl::Status ready = co_await connection->WaitReady(deadline_ns);
-    if (!ready.ok()) co_return ready;
+    if (!ready.ok()) co_return Reason(*connection, ready);
   }
   co_return absl::OkStatus();
 }

@@ -38,6 +38,7 @@ class NodeLinks {
   void StartSeed();
   absl::Status OnHello(ShardConnection* connection, const wire::HelloReply& hello);
   void OnRefused();
+  bool MayStartOver() const;
   void StartOver();
   Task<void> Retire(std::shared_ptr<ShardConnection> connection);
 

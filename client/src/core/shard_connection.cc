@@ -142,6 +142,11 @@ Task<absl::Status> ShardConnection::Dispatch(IncomingFrame frame) {
     co_return absl::UnavailableError(
         fmt::format("{} moved from epoch {} to {}", channel_->PeerName(), session_.epoch, frame.header.epoch));
   }
+  if (id == 0 && frame.header.type == wire::FrameType::kError) {  // The connection as a whole.
+    absl::StatusOr<wire::Error> error = wire::Error::Decode(frame.meta);
+    if (!error.ok()) co_return error.status();
+    co_return absl::UnavailableError(fmt::format("{} says: {}", channel_->PeerName(), error->message));
+  }
   const auto found = pending_.find(id);
   if (found == pending_.end()) {
     if (!abandoned_.contains(id)) {
@@ -252,6 +257,10 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     if (ready_) break;
     slots_.Release(1);
   }
+  if (loop_->NowNs() >= deadline_ns) {
+    slots_.Release(1);
+    co_return absl::DeadlineExceededError("the deadline came before the request could be sent");
+  }
   const uint64_t id = next_id_++;
   if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
   OutgoingFrame frame;
@@ -333,6 +342,7 @@ void ShardConnection::NoteSilence() {
   if (!ready_ || silent_since_ns_ == 0) return;
   if (channel_->bytes_received() != heard_bytes_) return NoteHeard();
   if (loop_->NowNs() - silent_since_ns_ < kSilenceNs) return;
+  silent_since_ns_ = loop_->NowNs();  // Requests that expire together are one failure.
   NoteFailure();
   if (breaker_.open()) {
     session_answered_ = true;  // Counted already.

@@ -29,7 +29,7 @@ struct StorePart {
 };
 
 struct StoreBatch {
-  std::vector<StorePart> parts;
+  std::vector<uint32_t> parts;  // indices
   uint64_t bytes = 0;
 };
 
@@ -41,10 +41,8 @@ struct StoreWork {
   int64_t deadline_ns = 0;
   std::vector<StorePart> parts;
   std::vector<BlockStatus> part_status;  // of `parts`
-  std::vector<BlockStatus> status;       // of the items
-  size_t batches = 0;
-  size_t unreached = 0;  // of them
-  absl::Status failure;
+  size_t answers = 0;                    // to any request
+  absl::Status failure;                  // of a shard that was not reached
 };
 
 std::span<const iovec> PiecesOf(const StoreItem& item) {
@@ -80,38 +78,33 @@ void SplitIntoParts(const Layout& layout, StoreWork* work) {
   }
 }
 
-// Asks which parts are wanted. The status of the others is known by that.
-Task<void> OfferParts(StoreWork* work) {
-  work->part_status.assign(work->parts.size(), BlockStatus::kPresent);
-  KeyBatcher batcher(work->context, work->shards.get(), work->parts.size());
-  for (size_t i = 0; i < work->parts.size(); ++i) batcher.Add(work->parts[i].key, static_cast<uint32_t>(i));
+// Asks one shard which of its parts it wants.
+Task<absl::Status> OfferParts(StoreWork* work, const std::vector<uint32_t>* indices) {
+  KeyBatcher batcher(work->context, work->shards.get(), 0);
+  for (const uint32_t i : *indices) {
+    work->part_status[i] = BlockStatus::kPresent;
+    batcher.Add(work->parts[i].key, i);
+  }
   std::vector<KeyBatchOfShard> batches = batcher.Take();
   StatusCallKind kind = OfferKind(work->stamp_ns);
-  work->failure =
-      co_await AskStatuses(work->context, work->shards.get(), &kind, &batches, work->deadline_ns, &work->part_status);
+  co_return co_await AskStatuses(work->context, work->shards.get(), &kind, &batches, work->deadline_ns,
+                                 &work->part_status);
 }
 
-// Puts the wanted parts into batches; the others' statuses are final.
-std::vector<std::vector<StoreBatch>> PlanStore(StoreWork* work) {
-  std::vector<std::vector<StoreBatch>> plan(work->shards->connections.size());
-  for (size_t i = 0; i < work->parts.size(); ++i) {
-    const StorePart& part = work->parts[i];
-    if (work->part_status[i] != BlockStatus::kWanted) {
-      MergeStatus(&work->status[part.item], work->part_status[i]);
-      continue;
-    }
-    const wire::KeyRef& key = part.key;
-    const uint16_t shard = ShardOfPart(work->context, work->shards.get(), key.group, key.part, key.key);
-    std::vector<StoreBatch>& batches = plan[shard];
-    if (batches.empty() || batches.back().bytes + part.bytes() > kStoreBatchBytes ||
-        batches.back().parts.size() >= MaxBatchKeys(work->shards.get(), shard)) {
+// Puts the wanted parts of one shard into batches.
+std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uint32_t>& indices, uint16_t shard) {
+  std::vector<StoreBatch> batches;
+  for (const uint32_t i : indices) {
+    if (work.part_status[i] != BlockStatus::kWanted) continue;
+    const uint64_t bytes = work.parts[i].bytes();
+    if (batches.empty() || batches.back().bytes + bytes > kStoreBatchBytes ||
+        batches.back().parts.size() >= MaxBatchKeys(work.shards.get(), shard)) {
       batches.emplace_back();
-      ++work->batches;
     }
-    batches.back().parts.push_back(part);
-    batches.back().bytes += part.bytes();
+    batches.back().parts.push_back(i);
+    batches.back().bytes += bytes;
   }
-  return plan;
+  return batches;
 }
 
 // The message and its payload. Checksums are made here, just before the bytes leave.
@@ -120,7 +113,8 @@ wire::Store BuildMessage(const StoreWork& work, const StoreBatch& batch, std::ve
   message.stamp_ns = work.stamp_ns;
   message.blocks.reserve(batch.parts.size());
   std::vector<iovec> segment;
-  for (const StorePart& part : batch.parts) {
+  for (const uint32_t index : batch.parts) {
+    const StorePart& part = work.parts[index];
     const std::span<const iovec> pieces = PiecesOf(work.request->items[part.item]);
     PieceCursor cursor(pieces, part.offset);
     PieceCursor whole = cursor;
@@ -140,18 +134,14 @@ wire::Store BuildMessage(const StoreWork& work, const StoreBatch& batch, std::ve
 
 void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& exchanged,
                 const std::vector<BlockStatus>& statuses) {
-  if (IsUnreachable(exchanged)) {
-    ++work->unreached;
-    work->failure = exchanged;
-  }
   for (size_t i = 0; i < batch.parts.size(); ++i) {
     const BlockStatus status = exchanged.ok() ? statuses[i] : StatusOfFailure(exchanged);
-    MergeStatus(&work->status[batch.parts[i].item], status);
-    if (status == BlockStatus::kOk) work->context->counters->bytes_stored += batch.parts[i].bytes();
+    work->part_status[batch.parts[i]] = status;
+    if (status == BlockStatus::kOk) work->context->counters->bytes_stored += work->parts[batch.parts[i]].bytes();
   }
 }
 
-Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch) {
+Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
   std::vector<iovec> payload;
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
   BuildMessage(*work, *batch, &payload).Encode(request.meta.get());
@@ -161,24 +151,47 @@ Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const Sto
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
   TakeAnswer(work, *batch, exchanged, reply.value().statuses);
   connection->store_budget()->Release(batch->bytes);
+  if (IsUnreachable(exchanged)) {
+    *failure = exchanged;
+  } else {
+    ++work->answers;
+  }
 }
 
-Task<void> StoreToShard(StoreWork* work, ShardConnection* connection, const std::vector<StoreBatch>* batches) {
+// Sends the batches, as many at a time as the budget allows. The first failure to reach the shard ends it.
+Task<absl::Status> SendBatches(StoreWork* work, ShardConnection* connection, const std::vector<StoreBatch>* batches) {
   TaskScope scope(work->context->loop);
-  const absl::Status late = absl::DeadlineExceededError("store: the deadline came before all was sent");
-  absl::Status ready = co_await connection->WaitReady(work->deadline_ns);  // Before work is put into checksums.
+  absl::Status failure;
   for (const StoreBatch& batch : *batches) {
-    if (ready.ok() && !connection->store_budget()->TryAcquire(batch.bytes)) {
+    if (failure.ok() && !connection->store_budget()->TryAcquire(batch.bytes)) {
       const bool acquired = co_await connection->store_budget()->Acquire(batch.bytes, work->deadline_ns);
-      if (!acquired) ready = late;
+      if (!acquired) failure = absl::DeadlineExceededError("store: the deadline came before all was sent");
+      if (acquired && !failure.ok()) connection->store_budget()->Release(batch.bytes);
     }
-    if (!ready.ok()) {
-      TakeAnswer(work, batch, ready, {});
-      continue;
+    if (failure.ok()) {
+      scope.Spawn(StoreOneBatch(work, connection, &batch, &failure));
+    } else {
+      TakeAnswer(work, batch, failure, {});
     }
-    scope.Spawn(StoreOneBatch(work, connection, &batch));
   }
   co_await scope.Join();
+  co_return failure;
+}
+
+// One shard's share of the call: offer, then store what is wanted. Shards do not wait for each other.
+Task<void> StoreToShard(StoreWork* work, uint16_t shard, const std::vector<uint32_t>* indices) {
+  ShardConnection* connection = work->shards->connections[shard].get();
+  absl::Status status = co_await connection->WaitReady(work->deadline_ns);
+  if (status.ok() && work->request->offer_first) status = co_await OfferParts(work, indices);
+  if (IsUnreachable(status)) {
+    for (const uint32_t i : *indices) work->part_status[i] = StatusOfFailure(status);
+    work->failure = status;
+    co_return;
+  }
+  if (work->request->offer_first) ++work->answers;
+  const std::vector<StoreBatch> batches = MakeBatches(*work, *indices, shard);
+  status = co_await SendBatches(work, connection, &batches);
+  if (!status.ok()) work->failure = status;
 }
 
 }  // namespace
@@ -196,20 +209,19 @@ Task<absl::StatusOr<StatusResult>> RunStore(CallContext* context, StoreRequest r
   work.shards = *std::move(shards);
   SplitIntoParts(context->layout(), &work);
   work.part_status.assign(work.parts.size(), BlockStatus::kWanted);
-  if (request.offer_first) co_await OfferParts(&work);
-  if (IsUnreachable(work.failure)) co_return absl::UnavailableError(std::string(work.failure.message()));
-  work.status.assign(request.items.size(), BlockStatus::kPresent);
-  const std::vector<std::vector<StoreBatch>> plan = PlanStore(&work);
+  std::vector<std::vector<uint32_t>> by_shard(work.shards->connections.size());
+  for (uint32_t i = 0; i < work.parts.size(); ++i) {
+    const wire::KeyRef& key = work.parts[i].key;
+    by_shard[ShardOfPart(context, work.shards.get(), key.group, key.part, key.key)].push_back(i);
+  }
   TaskScope scope(context->loop);
-  for (size_t shard = 0; shard < plan.size(); ++shard) {
-    if (plan[shard].empty()) continue;
-    scope.Spawn(StoreToShard(&work, work.shards->connections[shard].get(), &plan[shard]));
+  for (size_t shard = 0; shard < by_shard.size(); ++shard) {
+    if (!by_shard[shard].empty()) scope.Spawn(StoreToShard(&work, static_cast<uint16_t>(shard), &by_shard[shard]));
   }
   co_await scope.Join();
-  if (work.batches > 0 && work.unreached == work.batches) {
-    co_return absl::UnavailableError(std::string(work.failure.message()));
-  }
-  result.status = std::move(work.status);
+  if (work.answers == 0) co_return absl::UnavailableError(std::string(work.failure.message()));
+  result.status.assign(request.items.size(), BlockStatus::kPresent);
+  for (uint32_t i = 0; i < work.parts.size(); ++i) MergeStatus(&result.status[work.parts[i].item], work.part_status[i]);
   context->counters->blocks_stored += result.Count(BlockStatus::kOk);
   co_return result;
 }

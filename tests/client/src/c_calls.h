@@ -1,6 +1,5 @@
 /* Calls of the C interface, made from C (c_calls.c). */
-#ifndef TESTS_CLIENT_SRC_C_CALLS_H_
-#define TESTS_CLIENT_SRC_C_CALLS_H_
+#pragma once
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,5 +15,3 @@ const char* CallWithoutNode(void);
 #ifdef __cplusplus
 }
 #endif
-
-#endif /* TESTS_CLIENT_SRC_C_CALLS_H_ */

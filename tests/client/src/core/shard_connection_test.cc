@@ -192,6 +192,22 @@ TEST(ShardConnection, BusyIsTriedAgainAfterTheStatedTime) {
   EXPECT_EQ(f.client->counters().breaker_opened, 0u);
 }
 
+TEST(ShardConnection, ErrorForTheConnectionEndsItWithoutBeingNonsense) {
+  ClientFixture f(10);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  auto told = std::make_shared<bool>(false);
+  f.node->intercept = [told](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad || *told) co_return false;
+    *told = true;
+    co_await FakeNode::ReplyError(connection, 0, absl::StatusCode::kUnavailable);
+    co_return true;
+  };
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u) << "tried once more on a new connection";
+  EXPECT_EQ(f.client->counters().protocol_errors, 0u);
+  EXPECT_EQ(f.client->counters().connections, 2u);
+}
+
 TEST(ShardConnection, ErrorReplyEndsOneRequestOnly) {
   ClientFixture f(9);
   f.ConnectAndWait();
@@ -202,166 +218,6 @@ TEST(ShardConnection, ErrorReplyEndsOneRequestOnly) {
   EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 0u);
   EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
   EXPECT_EQ(f.client->counters().connections, 1u);
-}
-
-// Each makes a reply that no node may send; the connection is closed, nothing is believed, and the next one works.
-struct Nonsense {
-  const char* name;
-  wire::FrameType request;
-  std::function<Task<void>(ClientFixture*, FakeNode::Connection*, wire::FrameHeader, ByteView)> answer;
-};
-
-Task<void> SendLoadReply(FakeNode::Connection* connection, uint64_t id, wire::LoadReply reply, bool last,
-                         std::vector<uint8_t> payload) {
-  std::vector<uint8_t> meta;
-  reply.Encode(&meta);
-  std::vector<iovec> pieces;
-  if (!payload.empty()) pieces.push_back({payload.data(), payload.size()});
-  co_await FakeNode::Reply(connection, wire::FrameType::kLoadReply, id, std::move(meta), last, std::move(pieces));
-}
-
-wire::LoadedBlock Missing(uint32_t index) { return {.index = index, .status = BlockStatus::kMiss}; }
-
-std::vector<Nonsense> AllNonsense() {
-  using C = FakeNode::Connection;
-  using H = wire::FrameHeader;
-  const auto match = wire::FrameType::kMatch;
-  const auto load = wire::FrameType::kLoad;
-  return {
-      {"unknown request id", match,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id + 1000, {});
-       }},
-      {"reply of another type", match,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         co_await FakeNode::Reply(c, wire::FrameType::kReleaseReply, h.request_id, {});
-       }},
-      {"too many answers", match,
-       [](ClientFixture*, C* c, H h, ByteView meta) -> Task<void> {
-         wire::MatchReply reply;
-         reply.presence.assign(wire::Match::Decode(meta)->keys.size() + 1, Presence::kRam);
-         std::vector<uint8_t> out;
-         reply.Encode(&out);
-         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id, std::move(out));
-       }},
-      {"meta that does not decode", match,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         std::vector<uint8_t> out(7, 0xff);
-         co_await FakeNode::Reply(c, wire::FrameType::kMatchReply, h.request_id, std::move(out));
-       }},
-      {"index out of range", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {Missing(4)};
-         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
-       }},
-      {"index twice in one reply", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {Missing(1), Missing(1)};
-         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
-       }},
-      {"index twice in two replies", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {Missing(1)};
-         co_await SendLoadReply(c, h.request_id, reply, false, {});
-         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
-       }},
-      {"last reply too early", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {Missing(1)};
-         co_await SendLoadReply(c, h.request_id, std::move(reply), true, {});
-       }},
-      {"payload shorter than listed", load,
-       [](ClientFixture* f, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {{.index = 0,
-                          .status = BlockStatus::kOk,
-                          .tier = Presence::kRam,
-                          .segments = f->node->blocks.begin()->second.segments}};
-         std::vector<uint8_t> payload(255);
-         co_await SendLoadReply(c, h.request_id, std::move(reply), false, std::move(payload));
-       }},
-      {"payload longer than listed", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         wire::LoadReply reply;
-         reply.blocks = {Missing(0)};
-         std::vector<uint8_t> payload(100);
-         co_await SendLoadReply(c, h.request_id, std::move(reply), false, std::move(payload));
-       }},
-      {"bytes that are no frame", match,
-       [](ClientFixture*, C* c, H, ByteView) -> Task<void> {
-         std::vector<uint8_t> bytes(48, 0x21);
-         const iovec piece{bytes.data(), bytes.size()};
-         co_await c->channel->stream()->Write({&piece, 1});
-       }},
-      {"connection closed inside a frame", load,
-       [](ClientFixture*, C* c, H h, ByteView) -> Task<void> {
-         H out = h;
-         out.type = wire::FrameType::kLoadReply;
-         out.meta_bytes = 100;
-         auto bytes = out.Encode(std::vector<uint8_t>(100, 0));
-         const iovec piece{bytes.data(), bytes.size()};
-         co_await c->channel->stream()->Write({&piece, 1});
-         c->channel->Close();
-       }},
-  };
-}
-
-TEST(ShardConnection, NonsenseIsNotBelievedAndTheNextConnectionWorks) {
-  uint64_t seed = 20;
-  for (const Nonsense& nonsense : AllNonsense()) {
-    SCOPED_TRACE(nonsense.name);
-    ClientFixture f(seed++);
-    f.ConnectAndWait();
-    ASSERT_TRUE(f.StoreChain(1, 4).ok());
-    Answer(&f, nonsense.request, [&](auto* connection, auto header, auto meta) -> Task<void> {
-      co_await nonsense.answer(&f, connection, header, meta);
-    });
-    const uint64_t connections = f.client->counters().connections;
-    if (nonsense.request == wire::FrameType::kMatch) {
-      EXPECT_EQ(f.MatchChain(1, 4, 0, 100)->longest_tokens(), 0u);
-    } else {
-      auto loaded = f.LoadChain(1, 4, 100);
-      EXPECT_EQ(loaded.result->hits, 0u);
-      EXPECT_EQ(loaded.wrong_blocks, 0u);
-    }
-    f.node->intercept = nullptr;
-    f.loop.RunUntil(f.loop.NowNs() + 10'000 * kMs);
-    EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
-    EXPECT_GT(f.client->counters().connections, connections);
-  }
-}
-
-TEST(ShardConnection, BlockCutDifferentlyIsRejectedAndTheOthersLand) {
-  ClientFixture f(50);
-  f.ConnectAndWait();
-  ASSERT_TRUE(f.StoreChain(1, 6).ok());
-  FakeNode::Block& block = f.node->blocks.begin()->second;
-  block.segments[0] = {.stored_bytes = 32, .raw_bytes = 32, .checksum = Xxh3Of(ByteView(block.payload).first(32))};
-  block.segments[1] = {
-      .stored_bytes = 96, .raw_bytes = 96, .checksum = Xxh3Of(ByteView(block.payload).subspan(32, 96))};
-  auto loaded = f.LoadChain(1, 6);
-  EXPECT_EQ(loaded.result->hits, 5u);
-  EXPECT_EQ(loaded.wrong_blocks, 0u);
-  EXPECT_EQ(std::count(loaded.result->status.begin(), loaded.result->status.end(), BlockStatus::kRejected), 1);
-}
-
-TEST(ShardConnection, EveryFlippedPayloadBitIsDamageNotAHit) {
-  ClientFixture f(51);
-  f.ConnectAndWait();
-  ASSERT_TRUE(f.StoreChain(1, 3).ok());
-  FakeNode::Block& block = std::next(f.node->blocks.begin())->second;
-  for (size_t bit = 0; bit < block.payload.size() * 8; ++bit) {
-    block.payload[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
-    auto loaded = f.LoadChain(1, 3);
-    EXPECT_EQ(loaded.result->hits, 2u) << bit;
-    EXPECT_EQ(loaded.wrong_blocks, 0u) << bit;
-    block.payload[bit / 8] ^= static_cast<uint8_t>(1u << (bit % 8));
-  }
-  EXPECT_EQ(f.client->counters().damaged_segments, block.payload.size() * 8);
 }
 
 // Any mixture of faults: calls end by their deadlines, hits are right, and when the faults go all is as before.
