@@ -22,8 +22,8 @@ struct HttpPage {
 
 // Owner: the process, for as long as it should answer. Start and destruction from one thread.
 //
-// Two threads answer requests, one accepts; all three sleep in the kernel while there are none. A client that sends or
-// takes its bytes slowly holds one of the two for seconds at most. Connections are closed after each answer.
+// Two threads answer requests, one accepts; all three sleep in the kernel while there are none. A client that stops
+// sending or taking bytes holds one of the two for three seconds. Connections are closed after each answer.
 class HttpServer {
  public:
   // Listens on "host:port" (port 0 takes a free one) and answers GET for the pages; other paths get 404 and the list.
