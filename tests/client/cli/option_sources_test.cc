@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 #include <map>
+#include <utility>
+
+#include "tests/support/temp_path.h"
 
 namespace incipit {
 namespace {
@@ -26,7 +30,7 @@ class OptionSourcesTest : public testing::Test {
   }
 
   void WriteConfig(const std::string& text) {
-    path_ = testing::TempDir() + "/option_sources_test.toml";
+    path_ = TempPath("toml");
     std::ofstream(path_) << text;
   }
 
@@ -47,6 +51,8 @@ class OptionSourcesTest : public testing::Test {
     }
     return "";
   }
+
+  void TearDown() override { std::remove(path_.c_str()); }
 
   CLI::App app_;
   int shards_ = 1;
@@ -125,9 +131,10 @@ TEST_F(OptionSourcesTest, RequiredFlagGivenNowhereIsMissing) {
 TEST_F(OptionSourcesTest, FileMayBeNamedByTheEnvironment) {
   WriteConfig("[serve]\nmust = \"from file\"\n");
   environment_ = {{"INCIPIT_CONFIG", path_}};
-  path_.clear();
+  const std::string path = std::exchange(path_, "");
   EXPECT_EQ(Parse({"serve"}), "");
   EXPECT_EQ(must_, "from file");
+  path_ = path;
 }
 
 TEST_F(OptionSourcesTest, MissingFileIsAnError) {
