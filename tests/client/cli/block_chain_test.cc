@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
+
+#include "tests/support/temp_path.h"
 
 namespace incipit {
 namespace {
@@ -81,13 +84,14 @@ TEST(BlockChainTest, EveryGroupHasItsOwnChain) {
 }
 
 TEST(BlockChainTest, FilesAreReadWhole) {
-  const std::string path = testing::TempDir() + "/block_chain_test.txt";
+  const std::string path = TempPath("txt");
   std::ofstream(path, std::ios::binary) << std::string(16, '\0') << "1 2";
   BlockChainOptions options = Custom();
   options.file = path;
   const absl::StatusOr<BlockChain> chain = MakeBlockChain(options);
   ASSERT_TRUE(chain.ok()) << chain.status();
   EXPECT_EQ(chain->prompt_tokens, 5u);
+  std::remove(path.c_str());
 }
 
 TEST(BlockChainTest, KeyNamesOneBlockOfItsGroup) {
@@ -113,7 +117,7 @@ TEST(BlockChainTest, MistakesNameTheFlag) {
   options.key = "ab";
   EXPECT_THAT(ErrorOf(options), HasSubstr("2 were given"));
   options.text.clear();
-  for (const std::string key : {"a", "zz", "0x12", std::string(130, 'a').c_str()}) {
+  for (const std::string& key : std::vector<std::string>{"a", "zz", "0x12", std::string(130, 'a')}) {
     options.key = key;
     EXPECT_THAT(ErrorOf(options), HasSubstr("--key " + key));
   }

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include "cache/base/version.h"
 #include "tests/support/cli_fixture.h"
 

@@ -1,6 +1,7 @@
 #include "client/cli/common_options.h"
 
 #include <gmock/gmock.h>
+
 #include "client/layouts/layouts.h"
 #include "tests/support/cli_fixture.h"
 

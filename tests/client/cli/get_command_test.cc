@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
 #include "tests/support/cli_fixture.h"
+#include "tests/support/temp_path.h"
 
 namespace incipit {
 namespace {
@@ -44,12 +46,13 @@ TEST_F(GetCommandTest, MissEndsWithThree) {
 
 TEST_F(GetCommandTest, PartlyMissedPromptEndsWithThreeAndZerosInTheFile) {
   ASSERT_EQ(Run({"put", "--text", std::string(512, 'x'), "--random", "1"}).exit_code, 0);
-  const std::string path = testing::TempDir() + "/get_command_test.bin";
+  const std::string path = TempPath("bin");
   const CliResult result = Run({"get", "--text", prompt_, "--random", "1", "--out", path});
   EXPECT_EQ(result.exit_code, 3) << result.err;
   EXPECT_EQ(result.json()["hits"], 2);
   std::ostringstream bytes;
   bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  std::remove(path.c_str());
   ASSERT_EQ(bytes.str().size(), 4u * 56'960);
   EXPECT_EQ(bytes.str().find_first_not_of('\0', 2 * 56'960), std::string::npos);
   EXPECT_NE(bytes.str().find_first_not_of('\0'), std::string::npos);

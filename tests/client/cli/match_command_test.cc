@@ -29,7 +29,7 @@ TEST_F(MatchCommandTest, CommonOpeningIsMatched) {
   const Json json = result.json();
   EXPECT_EQ(json["tokens_prompt"], 192);
   EXPECT_EQ(json["tokens_matched"], 128);
-  EXPECT_THAT(json["restorable_tokens"], ElementsAre(64, 128));
+  EXPECT_THAT(json["restorable_tokens"].get<std::vector<uint64_t>>(), ElementsAre(64, 128));
   EXPECT_EQ(json["complete"], true);
   EXPECT_EQ(json["groups"][0]["hits_ram"], 2);
   EXPECT_EQ(json["groups"][0]["misses"], 1);

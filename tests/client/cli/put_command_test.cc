@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdio>
 #include <fstream>
 
 #include "tests/support/cli_fixture.h"
+#include "tests/support/temp_path.h"
 
 namespace incipit {
 namespace {
@@ -21,10 +23,16 @@ class PutCommandTest : public CliNodeTest {
     return arguments;
   }
   std::string WriteFile(const std::string& bytes) {
-    const std::string path = testing::TempDir() + "/put_command_test.bin";
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
+    path_ = TempPath("bin");
+    std::ofstream(path_, std::ios::binary) << bytes;
+    return path_;
   }
+  void TearDown() override {
+    if (!path_.empty()) std::remove(path_.c_str());
+  }
+
+ private:
+  std::string path_;
 };
 
 TEST_F(PutCommandTest, PromptIsStoredOnceAndThenPresent) {
@@ -55,11 +63,10 @@ TEST_F(PutCommandTest, TextSaysThatItPads) {
   EXPECT_THAT(RunText(Arguments("put", {"--payload", path})).out, HasSubstr("padded with 59 zero bytes"));
 }
 
-TEST_F(PutCommandTest, OtherBytesUnderTheSameKeyAreAnError) {
+TEST_F(PutCommandTest, FirstBytesUnderAKeyStay) {
   ASSERT_EQ(Run(Arguments("put", {"--random", "1"})).exit_code, 0);
   const CliResult result = Run(Arguments("put", {"--random", "2"}));
-  // What is already there is not sent again, so the node cannot tell; the first bytes stay either way.
-  EXPECT_EQ(result.json()["stored"], 0);
+  EXPECT_EQ(result.json()["stored"], 0) << "what is already there is not even sent";
   EXPECT_EQ(Run(Arguments("get", {"--random", "1"})).exit_code, 0);
 }
 
