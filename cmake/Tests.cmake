@@ -39,6 +39,10 @@ if(TARGET incipit)
       COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/bench/end_to_end.py $<TARGET_FILE:incipit> ${case})
     set_tests_properties(EndToEnd.${case} PROPERTIES TIMEOUT 300)
   endforeach()
+  add_test(NAME EndToEnd.cli
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/cli/run_cli.py $<TARGET_FILE:incipit>
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  set_tests_properties(EndToEnd.cli PROPERTIES TIMEOUT 300)
 endif()
 
 if(INCIPIT_FUZZ)
