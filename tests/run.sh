@@ -5,10 +5,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 usage() {
   cat <<'TEXT'
-usage: tests/run.sh [--quick | --stage NAME]... [--keep-going] [--list] [--help]
+usage: tests/run.sh [--quick | --all | --stage NAME]... [--keep-going] [--list] [--help]
 
 Checks, builds and tests the tree on Debian 12; missing packages are installed first (root or sudo).
   --quick        only the release build and its tests
+  --all          every stage of --list; without it: format, tidy, mirror, release
   --stage NAME   only this stage; may be given several times
   --keep-going   run the later stages after a failure as well
   --list         names of all stages, in order
@@ -32,6 +33,7 @@ all_stages=(
   'clang-tidy|static analysis'
 )
 quick_stages=(release)
+default_stages=(format tidy mirror release)
 
 jobs=${JOBS:-$(nproc)}
 logs=build/run
@@ -148,10 +150,11 @@ summary() {
 }
 
 main() {
-  local wanted=() keep_going=0 entry status=0
+  local wanted=() every=0 keep_going=0 entry status=0
   while [ $# -gt 0 ]; do
     case $1 in
       --quick) wanted=("${quick_stages[@]}") ;;
+      --all) every=1 ;;
       --stage) [ $# -gt 1 ] || { usage >&2; exit 2; }; wanted+=("$2"); shift ;;
       --keep-going) keep_going=1 ;;
       --list) printf '%s\n' "${all_stages[@]%%|*}"; exit 0 ;;
@@ -164,6 +167,12 @@ main() {
     printf '%s\n' "${all_stages[@]%%|*}" | grep -qxF -- "$entry" ||
       { echo "run.sh: no stage '$entry'; known: ${all_stages[*]%%|*}" >&2; exit 2; }
   done
+
+  if [ "${#wanted[@]}" -eq 0 ] && [ "$every" -eq 0 ]; then
+    wanted=("${default_stages[@]}")
+    echo "run.sh: stages ${wanted[*]}; --all adds: $(printf '%s\n' "${all_stages[@]%%|*}" |
+      grep -vxF "$(printf '%s\n' "${wanted[@]}")" | tr '\n' ' ')"
+  fi
 
   deploy/install_packages.sh || exit 1
   mkdir -p "$logs"

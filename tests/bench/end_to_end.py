@@ -91,7 +91,8 @@ def bench(binary):
             expect(report["wrong_bytes"], 0, "wrong_bytes")
             expect(sorted(report["ceiling"]), ["name", "unit", "value"], "ceiling")
             assert report["value"] > 0 and report["ratio"] > 0
-    report = run(binary, "bench", "--op", "match", "--layout", "deepseek-v4.1-flash", "--tokens", "2048", "--pairs", "1")
+    report = run(binary, "bench", "--op", "match", "--layout", "deepseek-v4.1-flash", "--tokens", "2048",
+                 "--pairs", "1")
     expect(report["details"]["keys"], 32, "keys")
     report = run(binary, "bench", "--op", "hash", "--tokens", "65536", "--pairs", "1")
     assert 0 < report["ratio"]
