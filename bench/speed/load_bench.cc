@@ -36,7 +36,8 @@ class LoadBench {
       // In turn first and second, so that neither always follows the other.
       double value = 0, ceiling = 0;
       for (const bool ours : {pair % 2 == 0, pair % 2 != 0}) {
-        ASSIGN_OR_RETURN(ours ? value : ceiling, ours ? Measure() : MeasureCeiling());
+        double& measured = ours ? value : ceiling;
+        ASSIGN_OR_RETURN(measured, ours ? Measure() : MeasureCeiling());
       }
       report_.samples.AddRates(value, ceiling);
     }

@@ -35,7 +35,8 @@ class MatchBench {
       Show(progress_, "measuring", pair, options_.pairs);
       double value = 0, ceiling = 0;
       for (const bool ours : {pair % 2 == 0, pair % 2 != 0}) {
-        ASSIGN_OR_RETURN(ours ? value : ceiling, ours ? Measure() : MeasureCeiling());
+        double& measured = ours ? value : ceiling;
+        ASSIGN_OR_RETURN(measured, ours ? Measure() : MeasureCeiling());
       }
       report_.samples.AddTimes(value, ceiling);
     }

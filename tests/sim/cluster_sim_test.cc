@@ -253,7 +253,7 @@ class ClusterSim {
 
 TEST(ClusterSim, NoSeedGivesWrongBytesOrHangs) {
   const uint64_t first = FromEnvironment("INCIPIT_SEED", 1);
-  const uint64_t count = FromEnvironment("INCIPIT_CAMPAIGN_COUNT", 40);
+  const uint64_t count = FromEnvironment("INCIPIT_CAMPAIGN_COUNT", 25);
   uint64_t hits = 0, faults = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE(::testing::Message() << "seed " << seed);
