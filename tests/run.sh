@@ -59,7 +59,7 @@ ctest_preset() {
   shift
   local report=$PWD/$logs/$preset.junit.xml
   rm -f "$report"
-  (cd "build/$preset" && "${runner[@]}" ctest -j "$jobs" --output-on-failure --no-tests=error \
+  (cd "build/$preset" && "${runner[@]}" ctest -j 1 --output-on-failure --no-tests=error \
     --output-junit "$report" "$@") || status=1
   python3 scripts/ctest_summary.py "$report" tests/allowed_skips.txt >"$logs/$preset.counts" || status=1
   cat "$logs/$preset.counts"

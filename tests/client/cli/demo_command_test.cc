@@ -1,6 +1,7 @@
 #include "client/cli/demo_command.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -15,7 +16,7 @@ using testing::HasSubstr;
 class DemoCommandTest : public CliNodeTest {
  protected:
   bench::DemoWorkerReport Worker(const std::string& role, const std::string& prompt) {
-    const std::string path = testing::TempDir() + "/demo_command_test.txt";
+    const std::string path = testing::TempDir() + "/demo_command_test." + std::to_string(getpid());
     std::ofstream(path, std::ios::binary) << prompt;
     const CliResult result = RunIncipit({"demo", "--worker", role, "--address", "tcp://" + node_->address(), "--prompt",
                                          path, "--layout", "deepseek-v4.1-flash"});
