@@ -131,7 +131,7 @@ run_stage() {
     grep -E '^[a-z_]+: |^tests: ' "$log" | tail -n 4
     echo "   passed in $seconds s"
   else
-    tail -n "${FAILURE_LINES:-150}" "$log"
+    grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking) ' "$log" | tail -n "${FAILURE_LINES:-150}"
     printf '   FAILED after %s s; whole output: %s\n' "$seconds" "$log"
     printf '   to reproduce: tests/run.sh --stage %s\n' "$name"
   fi
