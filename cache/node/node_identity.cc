@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
@@ -15,7 +17,7 @@
 namespace incipit {
 namespace {
 
-constexpr int kIdentityVersion = 1;
+constexpr uint64_t kIdentityVersion = 1;
 
 NodeIdentity MakeNew(uint16_t shards, Random* random) {
   NodeIdentity identity;
@@ -25,25 +27,37 @@ NodeIdentity MakeNew(uint16_t shards, Random* random) {
   return identity;
 }
 
+// The field's text if it is exactly `bytes` bytes in hexadecimal, else nothing.
+std::string HexField(const nlohmann::json& json, const char* field, size_t bytes) {
+  const auto found = json.find(field);
+  if (found == json.end() || !found->is_string()) return "";
+  const auto text = found->get<std::string>();
+  const bool hex = std::all_of(text.begin(), text.end(), absl::ascii_isxdigit);
+  return hex && text.size() == 2 * bytes ? text : "";
+}
+
 absl::StatusOr<NodeIdentity> Parse(const std::string& path, std::istream& file) {
   const nlohmann::json json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
   const auto damaged = [&](const char* what) {
     return absl::DataLossError(
         absl::StrCat(path, ": ", what, "; restore it, or remove it together with the region files"));
   };
-  if (!json.is_object() || !json.contains("version")) return damaged("not a node identity");
-  if (json.value("version", 0) != kIdentityVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": version ", json.value("version", 0),
-                                                      ", this build knows ", kIdentityVersion,
-                                                      "; start the release that wrote it"));
+  const auto number = [&](const char* field) -> uint64_t {
+    const auto found = json.find(field);
+    return found != json.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+  };
+  if (!json.is_object() || number("version") == 0) return damaged("not a node identity");
+  if (number("version") != kIdentityVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": version ", number("version"), ", this build knows ",
+                                                      kIdentityVersion, "; start the release that wrote it"));
   }
   NodeIdentity identity;
-  const std::string seed = absl::HexStringToBytes(json.value("placement_seed", std::string()));
-  const std::string id = json.value("node_id", std::string());
-  if (seed.size() != identity.placement_seed.size() || id.size() != 16) return damaged("fields have wrong lengths");
-  std::memcpy(identity.placement_seed.data(), seed.data(), seed.size());
+  const std::string seed = HexField(json, "placement_seed", identity.placement_seed.size());
+  const std::string id = HexField(json, "node_id", sizeof(identity.node_id));
+  if (seed.empty() || id.empty()) return damaged("placement_seed or node_id is not hexadecimal of its length");
+  std::memcpy(identity.placement_seed.data(), absl::HexStringToBytes(seed).data(), identity.placement_seed.size());
   identity.node_id = std::strtoull(id.c_str(), nullptr, 16);
-  identity.shards = json.value("shards", uint16_t{0});
+  identity.shards = static_cast<uint16_t>(std::min<uint64_t>(number("shards"), UINT16_MAX));
   return identity;
 }
 

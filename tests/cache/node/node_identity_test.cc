@@ -41,6 +41,16 @@ TEST_F(NodeIdentityTest, DamagedFileIsRefusedNotReplaced) {
   EXPECT_TRUE(absl::IsDataLoss(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
 }
 
+TEST_F(NodeIdentityTest, FieldsOfTheWrongKindAreDamageNotACrash) {
+  for (const char* text :
+       {"", "[]", "{\"version\": \"one\"}", "{\"version\": 1, \"node_id\": 5, \"placement_seed\": {}}",
+        "{\"version\": 1, \"shards\": 4, \"node_id\": \"123456789abcdefx\","
+        " \"placement_seed\": \"00000000000000000000000000000000\"}"}) {
+    std::ofstream(directory_ + "/node.json") << text;
+    EXPECT_TRUE(absl::IsDataLoss(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status())) << text;
+  }
+}
+
 TEST_F(NodeIdentityTest, UnknownVersionIsRefused) {
   std::ofstream(directory_ + "/node.json") << "{\"version\": 2}";
   EXPECT_TRUE(absl::IsFailedPrecondition(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
