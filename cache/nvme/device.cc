@@ -12,17 +12,6 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 
-const char* NameOf(DeviceFault kind) {
-  switch (kind) {
-    case DeviceFault::kRead:
-      return "read";
-    case DeviceFault::kWrite:
-      return "write";
-    default:
-      return "flush";
-  }
-}
-
 }  // namespace
 
 Device::Device(Loop* loop, Disk* disk, Random* random, const NvmeOptions& options, NvmeStats* stats)
@@ -39,7 +28,7 @@ Device::Device(Loop* loop, Disk* disk, Random* random, const NvmeOptions& option
 
 DeviceOpRef Device::StartRead(uint64_t offset, MutableBytes into, std::shared_ptr<const void> keep) {
   auto op = std::make_shared<DeviceOp>(loop_);
-  op->kind = DeviceFault::kRead;
+  op->kind = DeviceOpKind::kRead;
   op->offset = offset;
   op->into = into;
   op->keep = std::move(keep);
@@ -48,7 +37,7 @@ DeviceOpRef Device::StartRead(uint64_t offset, MutableBytes into, std::shared_pt
 
 DeviceOpRef Device::StartWrite(uint64_t offset, ByteView from, std::shared_ptr<const void> keep) {
   auto op = std::make_shared<DeviceOp>(loop_);
-  op->kind = DeviceFault::kWrite;
+  op->kind = DeviceOpKind::kWrite;
   op->offset = offset;
   op->from = from;
   op->keep = std::move(keep);
@@ -57,7 +46,7 @@ DeviceOpRef Device::StartWrite(uint64_t offset, ByteView from, std::shared_ptr<c
 
 DeviceOpRef Device::StartFlush() {
   auto op = std::make_shared<DeviceOp>(loop_);
-  op->kind = DeviceFault::kFlush;
+  op->kind = DeviceOpKind::kFlush;
   return Start(std::move(op), &writes_);
 }
 
@@ -84,9 +73,9 @@ DeviceOpRef Device::Start(DeviceOpRef op, Watch* watch) {
 
 Task<void> Device::Perform(DeviceOpRef op, Watch* watch) {
   absl::Status status;
-  if (op->kind == DeviceFault::kRead) {
+  if (op->kind == DeviceOpKind::kRead) {
     status = co_await disk_->Read(op->offset, op->into);
-  } else if (op->kind == DeviceFault::kWrite) {
+  } else if (op->kind == DeviceOpKind::kWrite) {
     status = co_await disk_->Write(op->offset, op->from);
   } else {
     status = co_await disk_->Flush();
@@ -103,11 +92,11 @@ void Device::End(DeviceOp* op, Watch* watch, absl::Status status) {
     return;
   }
   if (status.ok()) {
-    health_.OnSuccess();
+    health_.OnSuccess(op->kind);
     stats_->bytes_read += op->into.size();
     stats_->bytes_written += op->from.size();
   } else {
-    health_.OnFault(op->kind, absl::StrCat(NameOf(op->kind), " at ", op->offset, ": ", status.message()));
+    health_.OnError(op->kind, absl::StrCat(DeviceOpName(op->kind), " at ", op->offset, ": ", status.message()));
     StartProbing();
   }
   op->status = std::move(status);
@@ -120,13 +109,13 @@ void Device::Watch::OnTimer() {
   while (!ops.empty() && ops.front()->watch_until_ns <= now_ns) {
     DeviceOp* op = ops.front();
     const std::string cause =
-        absl::StrCat(NameOf(op->kind), " of ", std::max(op->into.size(), op->from.size()), " bytes at ", op->offset,
-                     ": no answer for ", (now_ns - op->started_ns) / kNsPerMs, " ms");
+        absl::StrCat(DeviceOpName(op->kind), " of ", std::max(op->into.size(), op->from.size()), " bytes at ",
+                     op->offset, ": no answer for ", (now_ns - op->started_ns) / kNsPerMs, " ms");
     // It is watched again, and counts again, as long as it hangs: a single lost operation on a silent device is
     // enough to take it out of service in the end.
     op->watch_until_ns = now_ns + timeout_ns;
     ops.splice(ops.end(), ops, op->watched);
-    device->health_.OnFault(DeviceFault::kTimeout, cause);
+    device->health_.OnTimeout(op->kind, cause);
     device->StartProbing();
     if (op->timed_out) continue;
     op->timed_out = true;

@@ -25,7 +25,7 @@ struct DeviceOp {
   explicit DeviceOp(Loop* loop) : done(loop) {}
   Event done;
   absl::Status status;
-  DeviceFault kind = DeviceFault::kRead;
+  DeviceOpKind kind = DeviceOpKind::kRead;
   uint64_t offset = 0;
   MutableBytes into;
   ByteView from;

@@ -7,31 +7,39 @@
 
 namespace incipit {
 
-void DeviceHealth::OnFault(DeviceFault fault, const std::string& cause) {
-  switch (fault) {
-    case DeviceFault::kRead:
-      ++stats_->read_errors;
-      break;
-    case DeviceFault::kWrite:
-      ++stats_->write_errors;
-      break;
-    case DeviceFault::kFlush:
-      ++stats_->flush_errors;
-      break;
-    case DeviceFault::kTimeout:
-      ++stats_->timeouts;
-      break;
+const char* DeviceOpName(DeviceOpKind kind) {
+  switch (kind) {
+    case DeviceOpKind::kRead:
+      return "read";
+    case DeviceOpKind::kWrite:
+      return "write";
+    default:
+      return "flush";
   }
+}
+
+void DeviceHealth::OnError(DeviceOpKind kind, const std::string& cause) {
+  uint64_t* const counters[] = {&stats_->read_errors, &stats_->write_errors, &stats_->flush_errors};
+  ++*counters[static_cast<size_t>(kind)];
+  OnFault(kind, cause);
+}
+
+void DeviceHealth::OnTimeout(DeviceOpKind kind, const std::string& cause) {
+  ++stats_->timeouts;
+  OnFault(kind, cause);
+}
+
+void DeviceHealth::OnFault(DeviceOpKind kind, const std::string& cause) {
   stats_->last_error = cause;
-  if (!serving_ || ++errors_in_row_ < suspend_after_errors_) return;
+  if (!serving_ || ++InRow(kind) < suspend_after_errors_) return;
   cause_ = cause;
   ++stats_->suspensions;
-  spdlog::error("nvme: out of service after {} errors in a row: {}", errors_in_row_, cause);
+  spdlog::error("nvme: out of service after {} faults of {} in a row: {}", InRow(kind), DeviceOpName(kind), cause);
   Set(false);
 }
 
 void DeviceHealth::Resume() {
-  errors_in_row_ = 0;
+  faults_in_row_ = {};
   if (serving_) return;
   spdlog::info("nvme: back in service; it was out because of: {}", cause_);
   Set(true);

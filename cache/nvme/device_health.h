@@ -1,6 +1,8 @@
-// Decides when a device is out of service: after a number of errors or timeouts in a row.
+// Decides when a device is out of service: after a number of errors or timeouts in a row of one kind of operation, so
+// that reads that work do not hide writes that fail.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,7 +13,8 @@
 
 namespace incipit {
 
-enum class DeviceFault : uint8_t { kRead, kWrite, kFlush, kTimeout };
+enum class DeviceOpKind : uint8_t { kRead = 0, kWrite = 1, kFlush = 2 };
+const char* DeviceOpName(DeviceOpKind kind);
 
 struct NvmeStats;
 
@@ -21,8 +24,9 @@ class DeviceHealth {
   DeviceHealth(Loop* loop, uint32_t suspend_after_errors, NvmeStats* stats)
       : suspend_after_errors_(suspend_after_errors), stats_(stats), changed_(loop) {}
 
-  void OnSuccess() { errors_in_row_ = 0; }
-  void OnFault(DeviceFault fault, const std::string& cause);
+  void OnSuccess(DeviceOpKind kind) { InRow(kind) = 0; }
+  void OnError(DeviceOpKind kind, const std::string& cause);
+  void OnTimeout(DeviceOpKind kind, const std::string& cause);
   // The probe worked.
   void Resume();
 
@@ -34,13 +38,15 @@ class DeviceHealth {
   void set_on_change(std::function<void()> function) { on_change_ = std::move(function); }
 
  private:
+  uint32_t& InRow(DeviceOpKind kind) { return faults_in_row_[static_cast<size_t>(kind)]; }
+  void OnFault(DeviceOpKind kind, const std::string& cause);
   void Set(bool serving);
   uint32_t suspend_after_errors_;
   NvmeStats* stats_;
   Condition changed_;
   std::function<void()> on_change_;
   bool serving_ = true;
-  uint32_t errors_in_row_ = 0;
+  std::array<uint32_t, 3> faults_in_row_{};  // by DeviceOpKind
   std::string cause_;
 };
 

@@ -20,23 +20,36 @@ class DeviceHealthTest : public testing::Test {
   int changes_ = 0;
 };
 
-TEST_F(DeviceHealthTest, OnlyErrorsInARowTakeItOutOfService) {
+TEST_F(DeviceHealthTest, OnlyFaultsInARowTakeItOutOfService) {
   for (int i = 0; i < 10; ++i) {
-    health_.OnFault(DeviceFault::kRead, "EIO");
-    health_.OnFault(DeviceFault::kWrite, "EIO");
-    health_.OnSuccess();
+    health_.OnError(DeviceOpKind::kRead, "EIO");
+    health_.OnTimeout(DeviceOpKind::kRead, "slow");
+    health_.OnSuccess(DeviceOpKind::kRead);
   }
   EXPECT_TRUE(health_.serving());
   EXPECT_EQ(stats_.read_errors, 10u);
-  EXPECT_EQ(stats_.write_errors, 10u);
+  EXPECT_EQ(stats_.timeouts, 10u);
   EXPECT_EQ(changes_, 0);
 }
 
-TEST_F(DeviceHealthTest, KindsOfFaultCountTogetherAndTheCauseIsNamed) {
-  health_.OnFault(DeviceFault::kRead, "first");
-  health_.OnFault(DeviceFault::kTimeout, "second");
+TEST_F(DeviceHealthTest, GoodReadsDoNotHideFailingWrites) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(health_.serving());
+    health_.OnError(DeviceOpKind::kWrite, "write at 4096: EIO");
+    health_.OnSuccess(DeviceOpKind::kRead);
+    health_.OnSuccess(DeviceOpKind::kFlush);
+  }
+  EXPECT_FALSE(health_.serving());
+  EXPECT_EQ(changes_, 1);
+  EXPECT_EQ(stats_.write_errors, 3u);
+}
+
+TEST_F(DeviceHealthTest, ErrorsAndTimeoutsOfOneKindCountTogetherAndTheCauseIsNamed) {
+  health_.OnError(DeviceOpKind::kRead, "another kind");
+  health_.OnError(DeviceOpKind::kFlush, "first");
+  health_.OnTimeout(DeviceOpKind::kFlush, "second");
   EXPECT_TRUE(health_.serving());
-  health_.OnFault(DeviceFault::kFlush, "flush at 4096: EIO");
+  health_.OnError(DeviceOpKind::kFlush, "flush at 4096: EIO");
   EXPECT_FALSE(health_.serving());
   EXPECT_EQ(changes_, 1);
   EXPECT_EQ(stats_.suspensions, 1u);
@@ -46,21 +59,21 @@ TEST_F(DeviceHealthTest, KindsOfFaultCountTogetherAndTheCauseIsNamed) {
 }
 
 TEST_F(DeviceHealthTest, FaultsWhileOutAreCountedButSuspendOnce) {
-  for (int i = 0; i < 10; ++i) health_.OnFault(DeviceFault::kTimeout, "slow");
+  for (int i = 0; i < 10; ++i) health_.OnTimeout(DeviceOpKind::kWrite, "slow");
   EXPECT_EQ(stats_.timeouts, 10u);
   EXPECT_EQ(stats_.suspensions, 1u);
   EXPECT_EQ(changes_, 1);
 }
 
 TEST_F(DeviceHealthTest, ResumedDeviceNeedsAsManyErrorsAgain) {
-  for (int i = 0; i < 3; ++i) health_.OnFault(DeviceFault::kRead, "EIO");
+  for (int i = 0; i < 3; ++i) health_.OnError(DeviceOpKind::kRead, "EIO");
   health_.Resume();
   EXPECT_TRUE(health_.serving());
   EXPECT_EQ(changes_, 2);
-  health_.OnFault(DeviceFault::kRead, "EIO");
-  health_.OnFault(DeviceFault::kRead, "EIO");
+  health_.OnError(DeviceOpKind::kRead, "EIO");
+  health_.OnError(DeviceOpKind::kRead, "EIO");
   EXPECT_TRUE(health_.serving());
-  health_.OnFault(DeviceFault::kRead, "EIO");
+  health_.OnError(DeviceOpKind::kRead, "EIO");
   EXPECT_FALSE(health_.serving());
   EXPECT_EQ(stats_.suspensions, 2u);
 }
