@@ -232,7 +232,8 @@ void NvmeTier::SetSpare(DiskLocation at, uint64_t record_bytes, bool spare) {
 uint64_t NvmeTier::UsableBytes() const {
   const uint64_t regions = impl_->table.count() - kKeptRegions;
   const double share = impl_->options.fill_limit * impl_->sealer.fill_ratio();
-  return static_cast<uint64_t>(share * static_cast<double>(regions * impl_->options.region_bytes));
+  const auto usable = static_cast<uint64_t>(share * static_cast<double>(regions * impl_->options.region_bytes));
+  return usable - std::min(usable, impl_->table.tombstone_bytes());
 }
 
 bool NvmeTier::Fits(uint64_t record_bytes) const { return record_bytes <= impl_->MaxRecordBytes(); }

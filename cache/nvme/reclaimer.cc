@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kPauseNs = 100'000'000;    // before trying again after the device failed
 constexpr uint64_t kMaxGapBytes = 64 << 10;  // read through rather than around
 constexpr uint64_t kWorthwhileShare = 32;    // a victim must give at least 1/32 of a region
+constexpr uint64_t kTombstoneShare = 16;     // with more than 1/16 of all space in tombstones, old regions are moved
 
 }  // namespace
 
@@ -44,6 +45,19 @@ uint64_t Reclaimer::VictimLimitBytes() const {
   return full - full / kWorthwhileShare;
 }
 
+// Tombstones are needed while an older region may hold what they speak of. A few old regions full of blocks that stay
+// valued would keep all of them for ever, so these regions are rewritten, oldest first, when tombstones have become
+// many.
+std::optional<uint32_t> Reclaimer::PickVictim() const {
+  const uint64_t capacity_bytes = table_->count() * table_->region_bytes();
+  const uint64_t tombstone_limit = std::max(capacity_bytes / kTombstoneShare, table_->region_bytes() / 2);
+  if (table_->tombstone_bytes() > tombstone_limit) {
+    const std::optional<uint32_t> oldest = table_->PickOldest();
+    if (oldest.has_value()) return oldest;
+  }
+  return table_->PickVictim(VictimLimitBytes());
+}
+
 bool Reclaimer::CanHelp() const {
   if (stopping_.is_set()) return false;
   if (busy_ || cleaning_ || sealer_->running() > 0) return true;
@@ -51,7 +65,7 @@ bool Reclaimer::CanHelp() const {
   if (table_->PickUnclean().has_value()) return true;
   if (table_->CountOf(RegionState::kUnclean) > 0 && device_->late_ops() == 0) return true;
   if (table_->CountOf(RegionState::kUnknown) > 0) return true;
-  return table_->PickVictim(VictimLimitBytes()).has_value();
+  return PickVictim().has_value();
 }
 
 Task<void> Reclaimer::Pause() { co_await stopping_.WaitUntil(loop_->NowNs() + kPauseNs); }
@@ -66,8 +80,9 @@ Task<void> Reclaimer::Run() {
       }
       // An unclean region is not counted: a lost operation may hold it for good.
       const bool enough = table_->free_count() >= kFreeTarget;
-      const std::optional<uint32_t> victim = enough ? std::nullopt : table_->PickVictim(VictimLimitBytes());
-      if (victim.has_value()) {
+      const std::optional<uint32_t> victim = enough ? std::nullopt : PickVictim();
+      const bool has_place = table_->free_count() > 0 || (victim.has_value() && table_->BytesToMove(*victim) == 0);
+      if (victim.has_value() && (has_place || writer_->WaitsForSpace())) {
         co_await Empty(*victim);
         continue;
       }
@@ -232,7 +247,7 @@ Task<void> Reclaimer::MoveOne(Victim* victim, size_t index, const WindowRead* re
     if (entry.kind == RecordKind::kTombstone) co_return;
     if (Wanted(victim, index)) table_->Release(victim->region, entry.RecordBytes());
     if (!host_->OnMoved(entry.identity, from, *to)) table_->Release(to->region, entry.RecordBytes());
-  } else if (absl::IsResourceExhausted(to.status())) {
+  } else if (absl::IsResourceExhausted(to.status()) && writer_->WaitsForSpace()) {
     victim->fates[index] = Fate::kLost;  // no space to move it to: better lost than stuck
   } else if (!absl::IsCancelled(to.status())) {
     victim->failure = to.status();

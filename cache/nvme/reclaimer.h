@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "cache/nvme/nvme_tier.h"
@@ -13,7 +14,8 @@
 namespace incipit {
 
 // Owner: the tier. One background task. Never stuck for space: one region is reserved for what it moves, and a
-// region's valued records always fit one; what cannot be moved even so is dropped.
+// region's valued records always fit one. Should the reserve be lost to failed writes, valued records are given up only
+// while an append waits for space.
 class Reclaimer {
  public:
   static constexpr uint32_t kFreeTarget = 2;
@@ -52,6 +54,8 @@ class Reclaimer {
   Task<void> MoveOne(Victim* victim, size_t index, const WindowRead* read);
   bool IsIntact(const Victim* victim, const TocEntry& entry, const std::vector<iovec>& pieces);
   uint64_t VictimLimitBytes() const;
+  // The region that is to be emptied next, if there is any use in it.
+  std::optional<uint32_t> PickVictim() const;
   Task<void> Pause();
 
   Loop* loop_;

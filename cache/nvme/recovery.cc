@@ -218,7 +218,11 @@ Task<void> Recovery::Scan(uint32_t region) {
 
 void Recovery::Report(uint32_t region, const std::vector<TocEntry>& entries) {
   for (const TocEntry& entry : entries) {
-    if (entry.kind != RecordKind::kTombstone) table_->AddLive(region, entry.RecordBytes());
+    if (entry.kind == RecordKind::kTombstone) {
+      table_->AddTombstone(region, entry.RecordBytes());
+    } else {
+      table_->AddLive(region, entry.RecordBytes());
+    }
   }
   for (const TocEntry& entry : entries) {
     ++stats_->recovered_records;

@@ -19,7 +19,8 @@ struct AppendWaiter {
   explicit AppendWaiter(Loop* loop) : done(loop) {}
   Event done;
   absl::Status status;
-  uint64_t live_bytes = 0;  // 0 for a tombstone
+  uint64_t record_bytes = 0;
+  bool tombstone = false;
 };
 
 struct RegionLog;

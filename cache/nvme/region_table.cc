@@ -30,7 +30,8 @@ void RegionTable::Abandon(uint32_t region) {
   RegionInfo& info = regions_[region];
   live_bytes_ -= info.live_bytes;
   spare_bytes_ -= info.spare_bytes;
-  info.live_bytes = info.spare_bytes = 0;
+  tombstone_bytes_ -= info.tombstone_bytes;
+  info.live_bytes = info.spare_bytes = info.tombstone_bytes = 0;
   info.has_toc = false;
   SetState(region, RegionState::kUnclean);
 }
@@ -55,6 +56,12 @@ void RegionTable::AddLive(uint32_t region, uint64_t record_bytes) {
   const uint64_t bytes = AlignUp(record_bytes, kRecordAlign);
   regions_[region].live_bytes += bytes;
   live_bytes_ += bytes;
+}
+
+void RegionTable::AddTombstone(uint32_t region, uint64_t record_bytes) {
+  const uint64_t bytes = AlignUp(record_bytes, kRecordAlign);
+  regions_[region].tombstone_bytes += bytes;
+  tombstone_bytes_ += bytes;
 }
 
 void RegionTable::Release(uint32_t region, uint64_t record_bytes) {
@@ -87,19 +94,43 @@ void RegionTable::SetSpare(uint32_t region, uint64_t record_bytes, bool spare) {
   }
 }
 
-std::optional<uint32_t> RegionTable::PickVictim(uint64_t limit_bytes) const {
-  std::optional<uint32_t> best;
+uint32_t RegionTable::OldestInUse() const {
+  uint32_t oldest = count();
   for (uint32_t i = 0; i < regions_.size(); ++i) {
-    const RegionInfo& info = regions_[i];
-    if (info.state != RegionState::kSealed || info.ValuedBytes() > limit_bytes) continue;
-    if (best.has_value()) {
-      const RegionInfo& other = regions_[*best];
-      if (info.ValuedBytes() > other.ValuedBytes()) continue;
-      if (info.ValuedBytes() == other.ValuedBytes() && info.generation > other.generation) continue;
-    }
+    if (regions_[i].state == RegionState::kFree) continue;
+    if (oldest == count() || regions_[i].generation < regions_[oldest].generation) oldest = i;
+  }
+  return oldest;
+}
+
+uint64_t RegionTable::BytesToMove(uint32_t region, uint32_t oldest) const {
+  const RegionInfo& info = regions_[region];
+  return info.ValuedBytes() + (region == oldest ? 0 : info.tombstone_bytes);
+}
+
+uint64_t RegionTable::BytesToMove(uint32_t region) const { return BytesToMove(region, OldestInUse()); }
+
+std::optional<uint32_t> RegionTable::PickVictim(uint64_t limit_bytes) const {
+  const uint32_t oldest = OldestInUse();
+  std::optional<uint32_t> best;
+  uint64_t best_bytes = 0;
+  for (uint32_t i = 0; i < regions_.size(); ++i) {
+    if (regions_[i].state != RegionState::kSealed) continue;
+    const uint64_t bytes = BytesToMove(i, oldest);
+    if (bytes > limit_bytes) continue;
+    if (best.has_value() && bytes > best_bytes) continue;
+    if (best.has_value() && bytes == best_bytes && regions_[i].generation > regions_[*best].generation) continue;
     best = i;
+    best_bytes = bytes;
   }
   return best;
+}
+
+std::optional<uint32_t> RegionTable::PickOldest() const {
+  const uint32_t oldest = OldestInUse();
+  if (oldest == count() || regions_[oldest].state != RegionState::kSealed) return std::nullopt;
+  if (tombstone_bytes_ == regions_[oldest].tombstone_bytes) return std::nullopt;
+  return oldest;
 }
 
 std::optional<uint32_t> RegionTable::PickUnclean() const {

@@ -29,10 +29,11 @@ struct RegionInfo {
   uint64_t generation = 0;
   uint64_t live_bytes = 0;   // records that the host has not released
   uint64_t spare_bytes = 0;  // of these, records that are in RAM too
+  uint64_t tombstone_bytes = 0;
   uint64_t ValuedBytes() const { return live_bytes - spare_bytes; }
 };
 
-// Bytes are counted as they lie on the device, in multiples of kRecordAlign. One thread. 48 bytes per region.
+// Bytes are counted as they lie on the device, in multiples of kRecordAlign. One thread. 56 bytes per region.
 class RegionTable {
  public:
   RegionTable(Loop* loop, uint32_t region_count, uint64_t region_bytes);
@@ -60,11 +61,18 @@ class RegionTable {
   void AddLive(uint32_t region, uint64_t record_bytes);
   void Release(uint32_t region, uint64_t record_bytes);
   void SetSpare(uint32_t region, uint64_t record_bytes, bool spare);
+  void AddTombstone(uint32_t region, uint64_t record_bytes);
   uint64_t live_bytes() const { return live_bytes_; }
   uint64_t spare_bytes() const { return spare_bytes_; }
+  uint64_t tombstone_bytes() const { return tombstone_bytes_; }
 
-  // The sealed, finished region with the least valued bytes, at most `limit_bytes`; of equal ones the oldest.
+  // What emptying a region takes elsewhere: its valued records, and its tombstones unless it is the oldest region.
+  uint64_t BytesToMove(uint32_t region) const;
+  // The sealed, finished region with the least bytes to move, at most `limit_bytes`; of equal ones the oldest.
   std::optional<uint32_t> PickVictim(uint64_t limit_bytes) const;
+  // The oldest region in use, if it is sealed and a younger one holds tombstones: these can go once no older one is
+  // left.
+  std::optional<uint32_t> PickOldest() const;
   // A region to stamp: kUnclean and not in use.
   std::optional<uint32_t> PickUnclean() const;
   // Could a region other than `region` hold records written before `generation` was opened?
@@ -76,12 +84,16 @@ class RegionTable {
  private:
   friend class RegionPin;
   bool Counts(const RegionInfo& info) const;
+  // Of all regions that may hold records; count() if there is none.
+  uint32_t OldestInUse() const;
+  uint64_t BytesToMove(uint32_t region, uint32_t oldest) const;
   std::vector<RegionInfo> regions_;
   std::deque<uint32_t> free_;
   uint32_t state_counts_[7] = {};
   uint64_t region_bytes_;
   uint64_t live_bytes_ = 0;
   uint64_t spare_bytes_ = 0;
+  uint64_t tombstone_bytes_ = 0;
   Condition changed_;
 };
 

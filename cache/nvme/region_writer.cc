@@ -43,7 +43,8 @@ RegionWriter::RegionWriter(Loop* loop, Device* device, RegionTable* table, Regio
 Task<absl::StatusOr<DiskLocation>> RegionWriter::Append(TocEntry* entry, std::span<const iovec> pieces,
                                                         const AppendRules* rules) {
   AppendWaiter waiter(loop_);
-  if (entry->kind != RecordKind::kTombstone) waiter.live_bytes = entry->RecordBytes();
+  waiter.record_bytes = entry->RecordBytes();
+  waiter.tombstone = entry->kind == RecordKind::kTombstone;
   co_await place_lock_.Acquire(1);
   absl::Status status = co_await MakeRoom(entry, rules->for_reclaim);
   if (status.ok() && rules->still_wanted && !rules->still_wanted())
@@ -76,6 +77,12 @@ RegionWriter::Room RegionWriter::FindRoom(const TocEntry& entry, bool for_reclai
 }
 
 Task<absl::Status> RegionWriter::MakeRoom(const TocEntry* entry, bool for_reclaim) {
+  struct Waiting {  // while it is, reclaim may give up records that it finds no place for
+    ~Waiting() {
+      if (count != nullptr) --*count;
+    }
+    uint32_t* count = nullptr;
+  } waiting;
   while (true) {
     if (closed_) co_return absl::UnavailableError("nvme is shutting down");
     if (!device_->health().serving()) co_return device_->health().Refusal();
@@ -90,6 +97,11 @@ Task<absl::Status> RegionWriter::MakeRoom(const TocEntry* entry, bool for_reclai
     if (for_reclaim || !reclaim_can_help_()) {
       co_return absl::ResourceExhaustedError(
           absl::StrCat("nvme: no free region, and none of ", table_->count(), " can be reclaimed: too much is valued"));
+    }
+    if (waiting.count == nullptr) {
+      waiting.count = &waiting_for_space_;
+      ++waiting_for_space_;
+      table_->changed().NotifyAll();
     }
     // Reclaim appends too, so the lock must not be held while waiting for it.
     place_lock_.Release(1);
@@ -232,7 +244,11 @@ void RegionWriter::Acknowledge(RegionLog* log) {
     if (!log->failure.ok()) continue;
     log->written_end = chunk->End();
     for (AppendWaiter* waiter : chunk->waiters) {
-      if (waiter->live_bytes > 0) table_->AddLive(log->region, waiter->live_bytes);
+      if (waiter->tombstone) {
+        table_->AddTombstone(log->region, waiter->record_bytes);
+      } else {
+        table_->AddLive(log->region, waiter->record_bytes);
+      }
       waiter->done.Set();
     }
     chunk->waiters.clear();

@@ -43,6 +43,8 @@ class RegionWriter {
   // Lets appends that wait for space or buffers look again.
   void Wake();
   void set_reclaim_can_help(std::function<bool()> function) { reclaim_can_help_ = std::move(function); }
+  // Does an append that is not reclaim's own wait for a free region?
+  bool WaitsForSpace() const { return waiting_for_space_ > 0; }
   void set_next_sequence(uint64_t sequence) { next_sequence_ = std::max(next_sequence_, sequence); }
   MutableBytes memory() const { return buffers_.memory(); }
 
@@ -84,6 +86,7 @@ class RegionWriter {
   std::array<uint8_t, kDiskPageBytes> tail_page_{};  // the page that log_->position lies in, up to there
   int64_t chunk_started_ns_ = 0;
   uint64_t next_sequence_ = 1;
+  uint32_t waiting_for_space_ = 0;
   bool closed_ = false;
   TaskScope scope_;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/cache/nvme/tier_fixture.h"
 
 namespace incipit {
@@ -160,6 +162,93 @@ TEST(Reclaimer, AbsurdFooterIsReplacedByAScan) {
   Churn(&node, 300);
   EXPECT_EQ(node.host.regions_dropped, 1u);
   EXPECT_TRUE(node.host.index.contains(1'000));
+  EXPECT_TRUE(node.GetAll().ok());
+}
+
+// The process ends as by kill -9: what was written stays, nothing is sealed.
+void Kill(TierNode* node) {
+  node->faulty.CrashAtOperation(node->faulty.operations() + 1, [] {});
+  EXPECT_FALSE(node->Flush().ok());
+}
+
+TEST(Reclaimer, RestartOfAFullTierLosesNothing) {
+  const NvmeOptions options = SmallOptions();
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    std::shared_ptr<MemDiskContents> contents = MakeContents(options, 8);
+    std::set<uint64_t> before;
+    {
+      TierNode node(contents, options, seed);
+      ASSERT_TRUE(node.Start().ok());
+      std::unique_ptr<Random> random = MakeSeededRandom(seed);
+      // Spare copies fill every region; only some blocks are valued. After the restart all are.
+      const uint64_t count = 150 + random->Below(400);
+      for (uint64_t n = 0; n < count; ++n) {
+        ASSERT_TRUE(node.Put(n, 1, 5'000 + random->Below(10'000)).ok());
+        if (random->Below(3) > 0) node.host.SetSpare(n, true);
+      }
+      for (const auto& [n, block] : node.host.index) before.insert(n);
+      Kill(&node);
+    }
+    for (int restart = 0; restart < 6; ++restart) {
+      TierNode node(contents, options, seed * 100 + restart);
+      ASSERT_TRUE(node.Start().ok());
+      for (const uint64_t n : before) EXPECT_TRUE(node.host.index.contains(n)) << n << " after restart " << restart;
+      node.Pass(30'000);
+      for (const uint64_t n : before) EXPECT_TRUE(node.host.index.contains(n)) << n << " was given up by reclaim";
+      EXPECT_EQ(node.host.dropped_valued, 0u);
+      EXPECT_TRUE(node.GetAll().ok());
+      if (HasFailure()) return;
+      Kill(&node);
+    }
+    TierNode node(contents, options, seed);
+    ASSERT_TRUE(node.Start().ok());
+    for (uint64_t n = 10'000; n < 10'100; ++n) EXPECT_TRUE(node.Put(n, 1, 10'000).ok()) << n;
+    EXPECT_TRUE(node.GetAll().ok());
+  }
+}
+
+TEST(Reclaimer, TombstonesOfManyRemovalsDoNotPileUpBehindBlocksThatStay) {
+  const NvmeOptions options = SmallOptions();
+  TierNode node(MakeContents(options, 12), options, 11);
+  ASSERT_TRUE(node.Start().ok());
+  // Two regions full of blocks that stay valued: older than every tombstone that follows.
+  for (uint64_t n = 0; n < 50; ++n) ASSERT_TRUE(node.Put(n, 1, 10'000).ok());
+  const uint64_t tombstones = 20'000;  // five times what the device holds
+  for (uint64_t i = 0; i < tombstones; ++i) {
+    ASSERT_TRUE(node.Remove(1'000 + i).ok()) << i << " of " << tombstones;
+  }
+  for (uint64_t n = 0; n < 50; ++n) EXPECT_TRUE(node.host.index.contains(n)) << n;
+  EXPECT_TRUE(node.GetAll().ok());
+  EXPECT_EQ(node.host.dropped_valued, 0u);
+  const uint64_t removed_bytes = tombstones * kRecordAlign;
+  EXPECT_LT(node.tier->stats().bytes_reinserted, 12 * removed_bytes);
+}
+
+TEST(Reclaimer, RemovedBlocksStayAwayWhenTheirTombstonesAreRetired) {
+  const NvmeOptions options = SmallOptions();
+  std::shared_ptr<MemDiskContents> contents = MakeContents(options, 12);
+  std::set<uint64_t> removed;
+  {
+    TierNode node(contents, options, 12);
+    ASSERT_TRUE(node.Start().ok());
+    std::unique_ptr<Random> random = MakeSeededRandom(12);
+    for (uint64_t i = 0; i < 6'000; ++i) {
+      const uint64_t n = random->Below(150);
+      if (random->Below(8) == 0) {
+        ASSERT_TRUE(node.Put(n, i, 4'000 + random->Below(8'000)).ok());
+        removed.erase(n);
+      } else {
+        ASSERT_TRUE(node.Remove(n).ok());
+        removed.insert(n);
+      }
+    }
+    EXPECT_GT(node.tier->stats().regions_reclaimed, 10u);
+    Kill(&node);
+  }
+  TierNode node(contents, options, 13);
+  ASSERT_TRUE(node.Start().ok());
+  for (const uint64_t n : removed) EXPECT_FALSE(node.host.index.contains(n)) << n << " is back";
   EXPECT_TRUE(node.GetAll().ok());
 }
 
