@@ -52,12 +52,15 @@ size_t FrameChannel::TakeBuffered(MutableBytes into) {
   return take;
 }
 
-Task<absl::Status> FrameChannel::ReadExactly(MutableBytes into) {
+Task<absl::Status> FrameChannel::ReadExactly(MutableBytes into, bool in_frame) {
+  const size_t wanted = into.size();
   into = into.subspan(TakeBuffered(into));
   while (!into.empty()) {
     const bool direct = into.size() >= buffer_.size();
     const iovec piece = direct ? iovec{into.data(), into.size()} : iovec{buffer_.data(), buffer_.size()};
+    read_waiting_ = in_frame || into.size() < wanted ? ++transfers_ : 0;
     const absl::StatusOr<size_t> count = co_await stream_->Read({&piece, 1});
+    read_waiting_ = 0;
     if (!count.ok()) co_return count.status();
     if (*count == 0) co_return absl::UnavailableError(absl::StrCat(stream_->PeerName(), " closed the connection"));
     bytes_received_ += *count;
@@ -74,13 +77,13 @@ Task<absl::Status> FrameChannel::ReadExactly(MutableBytes into) {
 
 Task<absl::StatusOr<IncomingFrame>> FrameChannel::Receive() {
   if (payload_remaining_ != 0) co_return absl::InternalError("payload of the last frame was not taken");
-  absl::Status status = co_await ReadExactly(receive_header_);
+  absl::Status status = co_await ReadExactly(receive_header_, /*in_frame=*/false);
   if (!status.ok()) co_return status;
   absl::StatusOr<wire::FrameHeader> header = wire::FrameHeader::Decode(receive_header_);
   if (!header.ok()) co_return header.status();
   if (meta_.capacity() > kMetaKeptBytes && header->meta_bytes <= kMetaKeptBytes) std::vector<uint8_t>().swap(meta_);
   meta_.resize(header->meta_bytes);
-  status = co_await ReadExactly(meta_);
+  status = co_await ReadExactly(meta_, /*in_frame=*/true);
   if (!status.ok()) co_return status;
   status = wire::VerifyFrame(receive_header_, meta_);
   if (!status.ok()) co_return status;
@@ -99,7 +102,9 @@ Task<absl::Status> FrameChannel::ReceivePayload(std::span<const iovec> into) {
     if (buffer_begin_ < buffer_end_) {
       moved = TakeBuffered({static_cast<uint8_t*>(receive_pieces_[0].iov_base), receive_pieces_[0].iov_len});
     } else {
+      read_waiting_ = ++transfers_;
       const absl::StatusOr<size_t> count = co_await stream_->Read(receive_pieces_);
+      read_waiting_ = 0;
       if (!count.ok() && !(cancel_receive_ && absl::IsCancelled(count.status()))) co_return count.status();
       if (count.ok() && *count == 0) {
         co_return absl::UnavailableError(absl::StrCat(stream_->PeerName(), " closed the connection inside a payload"));
@@ -141,7 +146,9 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   size_t index = 0, offset = 0;
   while (index < pieces.size()) {
     if (Window(pieces, index, offset, kMaxTransferBytes, &send_pieces_) == 0) break;
+    write_waiting_ = ++transfers_;
     const absl::StatusOr<size_t> count = co_await stream_->Write(send_pieces_);
+    write_waiting_ = 0;
     if (!count.ok()) co_return count.status();
     bytes_sent_ += *count;
     Advance(pieces, *count, &index, &offset);

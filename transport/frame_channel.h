@@ -43,6 +43,11 @@ class FrameChannel {
   // Sends one frame; `payload` must add up to header.payload_bytes. The memory must not change until it ends.
   Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload);
 
+  // The transfer that waits for the peer now, 0 if none does: a read counts only once a part of its frame has arrived.
+  // The same number at two times means that not one byte moved in between, and that it is the peer's doing.
+  uint64_t read_waiting() const { return read_waiting_; }
+  uint64_t write_waiting() const { return write_waiting_; }
+
   void Close() { stream_->Close(); }
   Stream* stream() { return stream_.get(); }
   std::string PeerName() const { return stream_->PeerName(); }
@@ -53,7 +58,7 @@ class FrameChannel {
   size_t buffered_bytes() const { return buffer_end_ - buffer_begin_; }
 
  private:
-  Task<absl::Status> ReadExactly(MutableBytes into);
+  Task<absl::Status> ReadExactly(MutableBytes into, bool in_frame);
   size_t TakeBuffered(MutableBytes into);
 
   std::unique_ptr<Stream> stream_;
@@ -65,6 +70,7 @@ class FrameChannel {
   uint64_t payload_remaining_ = 0;
   bool cancel_receive_ = false;
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
+  uint64_t transfers_ = 0, read_waiting_ = 0, write_waiting_ = 0;
 };
 
 }  // namespace incipit

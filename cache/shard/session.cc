@@ -43,6 +43,7 @@ Task<void> Session::Refuse(std::unique_ptr<FrameChannel> channel, uint64_t reque
 }
 
 Task<void> Session::Run(uint64_t hello_request_id) {
+  WatchForStalls();
   Task<void> hello = SendHelloReply(hello_request_id);
   co_await hello;
   Task<absl::Status> serving = Serve();
@@ -173,25 +174,24 @@ Task<absl::Status> Session::SendLocked(wire::FrameType type, uint64_t request_id
   header.flags = flags;
   header.request_id = request_id;
   header.epoch = shard_->options().identity.epoch;
-  sending_ = true;
-  bytes_sent_at_check_ = channel_->bytes_sent();
-  shard_->loop()->StartTimer(this, shard_->loop()->NowNs() + shard_->options().limits.send_stall_ms * kMillisecondNs);
   Task<absl::Status> sending = channel_->Send(header, *meta, payload);
   const absl::Status status = co_await sending;
-  sending_ = false;
-  shard_->loop()->CancelTimer(this);
   if (!status.ok()) channel_->Close();
   co_return status;
 }
 
+void Session::WatchForStalls() {
+  read_seen_ = channel_->read_waiting();
+  write_seen_ = channel_->write_waiting();
+  shard_->loop()->StartTimer(this, shard_->loop()->NowNs() + shard_->options().limits.client_stall_ms * kMillisecondNs);
+}
+
 void Session::OnTimer() {
-  if (!sending_) return;
-  if (channel_->bytes_sent() == bytes_sent_at_check_) {
-    ++shard_->counters()->sessions_stalled;
-    return channel_->Close();
-  }
-  bytes_sent_at_check_ = channel_->bytes_sent();
-  shard_->loop()->StartTimer(this, shard_->loop()->NowNs() + shard_->options().limits.send_stall_ms * kMillisecondNs);
+  const bool reads_nothing = write_seen_ != 0 && write_seen_ == channel_->write_waiting();
+  const bool sends_nothing = read_seen_ != 0 && read_seen_ == channel_->read_waiting();
+  if (!reads_nothing && !sends_nothing) return WatchForStalls();
+  ++shard_->counters()->sessions_stalled;
+  channel_->Close();
 }
 
 Task<void> Session::Reply(wire::FrameType type, uint64_t request_id, std::vector<uint8_t> meta) {

@@ -48,7 +48,8 @@ class Session : private Timer {
   absl::Status CheckKeys(NamespaceId name_space, const wire::KeyBatch& keys) const;
 
  private:
-  void OnTimer() override;  // watches for a client that takes no bytes
+  void OnTimer() override;  // watches for a client that takes no bytes, or leaves a frame unfinished
+  void WatchForStalls();
   Task<void> SendHelloReply(uint64_t request_id);
   Task<absl::Status> Serve();
   Task<absl::Status> Dispatch(const IncomingFrame* frame);
@@ -67,8 +68,7 @@ class Session : private Timer {
   uint64_t id_;
   std::vector<NamespaceId> namespaces_;
   Semaphore send_lock_;
-  uint64_t bytes_sent_at_check_ = 0;
-  bool sending_ = false;
+  uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   uint32_t loads_ = 0;
   TaskScope jobs_;
 };

@@ -21,7 +21,7 @@ struct ShardLimits {
   double max_pinned_share = 0.5;  // of the shard's RAM and NVMe together
   uint32_t store_wait_ms = 500;   // how long one block waits for room before it is answered busy
   uint32_t default_load_deadline_ms = 30'000;
-  uint32_t send_stall_ms = 10'000;      // a client that takes no bytes for so long is cut off
+  uint32_t client_stall_ms = 10'000;    // a client that takes no bytes, or leaves a frame unfinished, is cut off
   uint64_t stamp_past_ms = 60'000;      // older request stamps count as this old
   uint64_t load_chunk_bytes = 2 << 20;  // RAM hits sent in one reply frame
   uint32_t nvme_reads_per_load = 32;    // in flight for one request

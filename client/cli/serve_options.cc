@@ -117,8 +117,8 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
   AddNumber(command, kLimits, "--store-wait-ms", &limits->store_wait_ms,
             "how long a block waits for room before it is answered busy");
   AddNumber(command, kLimits, "--load-deadline-ms", &limits->default_load_deadline_ms, "of loads that state none");
-  AddNumber(command, kLimits, "--send-stall-ms", &limits->send_stall_ms,
-            "a client that takes no bytes for so long is cut off");
+  AddNumber(command, kLimits, "--client-stall-ms", &limits->client_stall_ms,
+            "a client that takes no bytes, or leaves a frame unfinished, for so long is cut off");
   AddNumber(command, kLimits, "--stamp-past-ms", &limits->stamp_past_ms, "older request stamps count as this old");
   AddSize(command, kLimits, "--load-chunk-bytes", &limits->load_chunk_bytes, "RAM hits sent in one reply frame");
   AddNumber(command, kLimits, "--nvme-reads-per-load", &limits->nvme_reads_per_load, "NVMe reads at once for one load");

@@ -123,12 +123,13 @@ class BadInput {
       }
     }
     uint64_t cut = 0;
-    for (int waits = 0; waits < kPatienceMs / 10 && cut < kSlowReaders; ++waits) {
+    for (int waits = 0; waits < kPatienceMs / 10 && cut < kSlowReaders + kSlowSenders; ++waits) {
       usleep(10'000);
       cut = stalled();
     }
     stalled_ = cut;
-    Check(cut >= kSlowReaders, "clients that take nothing", "were not cut off", {});
+    Check(cut >= kSlowReaders + kSlowSenders, "clients that take nothing or stop inside a store", "were not cut off",
+          {});
   }
 
   void RunDamaged(uint64_t count) {
@@ -207,7 +208,8 @@ bool Run(const std::string& binary, uint64_t count, uint64_t seed) {
   const std::string log = scratch.path() + "/node.log";
   auto node = NodeProcess::Start(
       binary,
-      {"--shards", "2", "--ram", fmt::format("{}", kRamBytes), "--send-stall-ms", "1000", "--log-level", "warn"}, log);
+      {"--shards", "2", "--ram", fmt::format("{}", kRamBytes), "--client-stall-ms", "1000", "--log-level", "warn"},
+      log);
   INCIPIT_CHECK(node.ok(), std::string(node.status().message()).c_str());
   GoodClient good(node->get());
   auto clients = BlockClients::Connect((*node)->address(), kDeadlineMs);

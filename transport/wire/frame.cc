@@ -18,6 +18,7 @@ constexpr size_t kFlagsAt = 6;
 constexpr size_t kRequestIdAt = 8;
 constexpr size_t kEpochAt = 16;
 constexpr size_t kMetaBytesAt = 24;
+constexpr size_t kHeaderChecksumAt = 28;
 constexpr size_t kPayloadBytesAt = 32;
 constexpr size_t kChecksumAt = 40;
 static_assert(kChecksumAt + sizeof(uint64_t) == kFrameHeaderBytes);
@@ -35,6 +36,14 @@ using HeaderBytes = std::array<uint8_t, kFrameHeaderBytes>;
 template <typename T>
 void Put(HeaderBytes* header, size_t at, T value) {
   std::memcpy(header->data() + at, &value, sizeof(T));
+}
+
+// Of everything before the frame's checksum, with its own field taken as zero.
+uint32_t HeaderChecksumOf(ByteView header) {
+  std::array<uint8_t, kChecksumAt> covered;
+  std::memcpy(covered.data(), header.data(), covered.size());
+  std::memset(covered.data() + kHeaderChecksumAt, 0, sizeof(uint32_t));
+  return static_cast<uint32_t>(Xxh3Of(covered));
 }
 
 // REQUIRES: the checksum field is zero.
@@ -58,7 +67,7 @@ absl::Status Refuse(FrameType type, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("frame ", FrameTypeName(type), ": ", what));
 }
 
-absl::Status CheckFields(const FrameHeader& header, uint32_t reserved) {
+absl::Status CheckFields(const FrameHeader& header) {
   const FrameType type = header.type;
   if ((header.flags & ~kFrameFlagLast) != 0) {
     return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", only bit 0 is defined"));
@@ -67,7 +76,6 @@ absl::Status CheckFields(const FrameHeader& header, uint32_t reserved) {
   if (IsReply(type) && type != FrameType::kLoadReply && header.flags != kFrameFlagLast) {
     return Refuse(type, "flags 0x0, a single reply carries the flag last (0x1)");
   }
-  if (reserved != 0) return Refuse(type, absl::StrCat("reserved field is ", reserved, ", must be 0"));
   if (header.meta_bytes > kMaxMetaBytes) {
     return Refuse(type, absl::StrCat("meta_bytes ", header.meta_bytes, ", at most ", kMaxMetaBytes,
                                      ": send less in one message"));
@@ -105,6 +113,7 @@ HeaderBytes FrameHeader::Encode(ByteView meta) const {
   Put(&header, kEpochAt, epoch);
   Put(&header, kMetaBytesAt, meta_bytes);
   Put(&header, kPayloadBytesAt, payload_bytes);
+  Put(&header, kHeaderChecksumAt, HeaderChecksumOf(header));
   Put(&header, kChecksumAt, ChecksumOf(header, meta));
   return header;
 }
@@ -136,10 +145,15 @@ absl::StatusOr<FrameHeader> FrameHeader::Decode(ByteView header) {
   decoded.request_id = reader.Read<uint64_t>();
   decoded.epoch = reader.Read<uint64_t>();
   decoded.meta_bytes = reader.Read<uint32_t>();
-  const auto reserved = reader.Read<uint32_t>();
+  const auto stated = reader.Read<uint32_t>();
   decoded.payload_bytes = reader.Read<uint64_t>();
-  if (absl::Status status = CheckFields(decoded, reserved); !status.ok()) return status;
-  return decoded;
+  // Fields first: a peer that asks for too much learns what is allowed. The checksum then catches lengths that were
+  // damaged on the way, before anybody waits for bytes that will never come.
+  if (absl::Status status = CheckFields(decoded); !status.ok()) return status;
+  const uint32_t found = HeaderChecksumOf(header);
+  if (found == stated) return decoded;
+  return absl::DataLossError(absl::StrCat("frame ", FrameTypeName(decoded.type), ": header checksum 0x",
+                                          absl::Hex(stated), " stated, 0x", absl::Hex(found), " found"));
 }
 
 absl::Status VerifyFrame(ByteView header, ByteView meta) {

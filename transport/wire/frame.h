@@ -56,8 +56,9 @@ struct FrameHeader {
 
   // Encodes with the checksum over header and `meta`. REQUIRES: meta.size() == meta_bytes, limits kept.
   std::array<uint8_t, kFrameHeaderBytes> Encode(ByteView meta) const;
-  // Decodes everything that can be checked without the meta: magic, version, type, lengths against the limits.
-  // InvalidArgument names the field, what was found and what is allowed. FailedPrecondition: unknown version.
+  // Decodes everything that can be checked without the meta: magic, version, type, lengths against the limits, header
+  // checksum. InvalidArgument names the field, what was found and what is allowed. FailedPrecondition: unknown version.
+  // DataLoss: the header was damaged on the way.
   static absl::StatusOr<FrameHeader> Decode(ByteView header);
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };

@@ -242,7 +242,7 @@ TEST_F(SessionTest, ConnectionsBeyondTheLimitAreRefused) {
 
 TEST_F(SessionTest, ClientThatStopsReadingIsCutOff) {
   layout_ = SmallLayout(4, 4096);
-  options_.limits.send_stall_ms = 100;
+  options_.limits.client_stall_ms = 100;
   Start();
   auto client = Connect();
   std::vector<std::vector<uint8_t>> keys;
@@ -254,6 +254,25 @@ TEST_F(SessionTest, ClientThatStopsReadingIsCutOff) {
   loop_.RunUntil(loop_.NowNs() + 1'000'000'000);
   EXPECT_EQ(node_.shard(0)->counters()->sessions_stalled, 1u);
   EXPECT_EQ(node_.shard(0)->Report().sessions, 0u);
+}
+
+TEST_F(SessionTest, ClientThatLeavesAFrameUnfinishedIsCutOffAndAnIdleOneIsNot) {
+  options_.limits.client_stall_ms = 100;
+  Start();
+  auto idle = Connect();
+  wire::FrameHeader header;
+  header.type = wire::FrameType::kMatch;
+  header.meta_bytes = 100;
+  const auto frame = header.Encode(std::vector<uint8_t>(100));
+  for (const size_t sent : {size_t{10}, frame.size()}) {  // inside the header, before the meta
+    auto client = Connect();
+    ASSERT_TRUE(client->SendRaw({frame.begin(), frame.begin() + static_cast<int64_t>(sent)}).ok());
+    loop_.RunUntil(loop_.NowNs() + 1'000'000'000);
+    EXPECT_EQ(node_.shard(0)->Report().sessions, 1u) << sent << " bytes sent";
+  }
+  EXPECT_EQ(node_.shard(0)->counters()->sessions_stalled, 2u);
+  ASSERT_TRUE(idle->SendFrame(wire::FrameType::kPing, 5, {}).ok());
+  EXPECT_EQ(idle->Receive()->header.type, wire::FrameType::kPong);
 }
 
 TEST_F(SessionTest, LoadsBeyondTheLimitAreAnsweredBusy) {

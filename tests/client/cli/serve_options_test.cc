@@ -57,7 +57,7 @@ TEST(ServeOptionsTest, FlagsReachTheirSettings) {
                    "1m",
                    "--max-pinned-share",
                    "0.25",
-                   "--send-stall-ms",
+                   "--client-stall-ms",
                    "7",
                    "--nvme-read-timeout-ms",
                    "9",
@@ -84,7 +84,7 @@ TEST(ServeOptionsTest, FlagsReachTheirSettings) {
   EXPECT_EQ(node.limits.max_sessions, 5u);
   EXPECT_EQ(node.limits.max_load_bytes, 1ull << 20);
   EXPECT_EQ(node.limits.max_pinned_share, 0.25);
-  EXPECT_EQ(node.limits.send_stall_ms, 7u);
+  EXPECT_EQ(node.limits.client_stall_ms, 7u);
   EXPECT_EQ(node.nvme.read_timeout_ms, 9u);
   EXPECT_EQ(node.store.free_ram_target, 0.1);
   EXPECT_EQ(options.ready_fd, 3);
