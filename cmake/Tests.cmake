@@ -9,6 +9,8 @@ function(incipit_tests folder)
   endif()
   add_executable(test_${folder} ${sources})
   target_link_libraries(test_${folder} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
+  # Tests are many and run briefly: compiling them is what costs. The code under test keeps its own flags.
+  target_compile_options(test_${folder} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
   target_compile_definitions(test_${folder} PRIVATE
     INCIPIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" INCIPIT_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_precompile_headers(test_${folder} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <absl/status/statusor.h>

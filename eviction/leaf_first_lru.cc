@@ -57,6 +57,12 @@ uint64_t LeafFirstLru::StampOf(BlockId id) const {
   return runs_[nodes_[id].run].stamp;
 }
 
+uint64_t LeafFirstLru::MemoryBytes() const {
+  // A B-tree's nodes are at least half full.
+  return nodes_.capacity() * sizeof(Node) + runs_.capacity() * sizeof(Run) +
+         (unused_runs_.capacity() + 2 * order_.size()) * sizeof(RunId);
+}
+
 void LeafFirstLru::Insert(BlockId id, Position position) {
   nodes_[id].depth = position.depth;
   const RunId run = RunFor(position);

@@ -34,6 +34,7 @@ class LeafFirstLru final : public Policy {
   bool Outranks(BlockId a, BlockId b) const override;
   uint64_t StampOf(BlockId id) const override;
   size_t size() const override { return size_; }
+  uint64_t MemoryBytes() const override;
 
  private:
   using RunId = uint32_t;

@@ -43,6 +43,8 @@ class Policy {
   // Stamp of the last touch. REQUIRES: `id` is held.
   virtual uint64_t StampOf(BlockId id) const = 0;
   virtual size_t size() const = 0;
+  // Memory that the policy takes, nearly exact. Cheap.
+  virtual uint64_t MemoryBytes() const = 0;
 };
 
 // Leaf-first LRU: oldest request stamp first, and within one request the deepest block first, so that the cached set

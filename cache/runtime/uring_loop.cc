@@ -1,5 +1,6 @@
 #include "cache/runtime/uring_loop.h"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ namespace {
 constexpr uint64_t kMaxFixedBufferBytes = 1ull << 30;
 constexpr size_t kReapBatch = 128;
 constexpr int kReadyRoundsPerSubmit = 8;
-constexpr int64_t kSpinTrialIntervalNs = 2'000'000;
+constexpr int64_t kSpinAloneNs = 10'000;  // after so long, whoever else wants the core goes first
 
 int64_t ReadClock(clockid_t clock) {
   timespec now;
@@ -44,7 +45,7 @@ struct UringLoop::WakeupOp final : UringOp {
   UringLoop* loop;
 };
 
-UringLoop::UringLoop(const UringLoopOptions& options) : options_(options) {}
+UringLoop::UringLoop(const UringLoopOptions& options) : options_(options), spin_window_(options.max_spin_ns) {}
 
 absl::StatusOr<std::unique_ptr<UringLoop>> UringLoop::Create(const UringLoopOptions& options) {
   std::unique_ptr<UringLoop> loop(new UringLoop(options));
@@ -103,12 +104,11 @@ void UringLoop::ArmWakeup() {
   io_uring_sqe_set_data(sqe, static_cast<UringOp*>(wakeup_op_.get()));
 }
 
-size_t UringLoop::Reap() {
-  size_t total = 0;
+void UringLoop::Reap() {
   while (true) {
     io_uring_cqe* cqes[kReapBatch];
     const unsigned count = io_uring_peek_batch_cqe(&ring_, cqes, kReapBatch);
-    if (count == 0) return total;
+    if (count == 0) return;
     // Copied before any is handled: handling submits, and that may need the completion queue.
     std::pair<UringOp*, int32_t> done[kReapBatch];
     for (unsigned i = 0; i < count; ++i)
@@ -117,26 +117,28 @@ size_t UringLoop::Reap() {
     for (unsigned i = 0; i < count; ++i) {
       if (done[i].first != nullptr) done[i].first->OnComplete(done[i].second);
     }
-    total += count;
   }
 }
 
-// Polls for a short while instead of sleeping, as long as polling has been finding work: a wake-up costs tens of
-// microseconds, but a poll that finds nothing takes the core from whoever would produce the work.
-bool UringLoop::Spin() {
-  const int64_t start_ns = NowNs();
-  if (options_.spin_ns == 0 || start_ns - last_work_ns_ > 4 * options_.spin_ns) return false;
-  if (spin_gain_ < 0.3) {
-    if (start_ns < next_spin_trial_ns_) return false;
-    next_spin_trial_ns_ = start_ns + kSpinTrialIntervalNs;
-  }
-  bool found = false;
-  while (!found && NowNs() - start_ns < options_.spin_ns) {
+// Polls for a short while instead of sleeping: a wake-up costs tens of microseconds. False: nothing came.
+bool UringLoop::Spin(int64_t since_ns, int64_t until_ns) {
+  for (int64_t now_ns = since_ns; now_ns < until_ns; now_ns = NowNs()) {
     io_uring_get_events(&ring_);
-    found = io_uring_cq_ready(&ring_) > 0 || has_inbox_.load(std::memory_order_relaxed);
+    if (io_uring_cq_ready(&ring_) > 0 || has_inbox_.load(std::memory_order_relaxed)) return true;
+    if (now_ns - since_ns > kSpinAloneNs) sched_yield();  // perhaps to the thread that has the work
   }
-  spin_gain_ = 0.9 * spin_gain_ + (found ? 0.1 : 0.0);
-  return found;
+  return false;
+}
+
+void UringLoop::Sleep(int64_t wait_until_ns) {
+  if (wait_until_ns == kForeverNs) {
+    io_uring_submit_and_wait(&ring_, 1);
+    return;
+  }
+  io_uring_cqe* cqe = nullptr;
+  const int64_t wait_ns = std::max<int64_t>(wait_until_ns - NowNs(), 0);
+  __kernel_timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
+  io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
 }
 
 void UringLoop::SubmitAndWait(int64_t wait_until_ns) {
@@ -147,15 +149,11 @@ void UringLoop::SubmitAndWait(int64_t wait_until_ns) {
     return;
   }
   if (io_uring_sq_ready(&ring_) > 0) io_uring_submit_and_get_events(&ring_);
-  if (io_uring_cq_ready(&ring_) > 0 || Spin()) return;
-  io_uring_cqe* cqe = nullptr;
-  if (wait_until_ns == kForeverNs) {
-    io_uring_submit_and_wait(&ring_, 1);
-    return;
-  }
-  const int64_t wait_ns = std::max<int64_t>(wait_until_ns - NowNs(), 0);
-  __kernel_timespec timeout{wait_ns / 1'000'000'000, wait_ns % 1'000'000'000};
-  io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
+  if (io_uring_cq_ready(&ring_) > 0) return;
+  const int64_t since_ns = NowNs();
+  const int64_t spin_until_ns = std::min(wait_until_ns, since_ns + spin_window_.ns());
+  if (!Spin(since_ns, spin_until_ns)) Sleep(wait_until_ns);
+  spin_window_.OnWaited(NowNs() - since_ns);
 }
 
 void UringLoop::RunOnce(int64_t wait_until_ns) {
@@ -163,7 +161,7 @@ void UringLoop::RunOnce(int64_t wait_until_ns) {
   for (int i = 0; i < kReadyRoundsPerSubmit && HasReady(); ++i) RunReady();
   FireTimers(NowNs());
   SubmitAndWait(wait_until_ns);
-  if (Reap() > 0) last_work_ns_ = NowNs();
+  Reap();
   if (has_inbox_.load(std::memory_order_acquire)) DrainInbox();
   TakeInterrupt();
 }

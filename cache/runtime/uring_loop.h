@@ -15,13 +15,14 @@
 #include "absl/status/statusor.h"
 #include "cache/runtime/loop.h"
 #include "cache/runtime/run_task.h"
+#include "cache/runtime/spin_window.h"
 
 namespace incipit {
 
 struct UringLoopOptions {
-  uint32_t entries = 1024;    // submission queue; the completion queue is four times as long
-  bool single_thread = true;  // one thread creates and drives it (cheapest); false: any one thread at a time
-  int64_t spin_ns = 30'000;   // how long to poll before sleeping, while polling proves worth it; 0 = never
+  uint32_t entries = 1024;        // submission queue; the completion queue is four times as long
+  bool single_thread = true;      // one thread creates and drives it (cheapest); false: any one thread at a time
+  int64_t max_spin_ns = 200'000;  // how long to poll before sleeping at most, where that proves worth it; 0 = never
 };
 
 // An operation in flight. Lives in the frame of the coroutine that awaits it.
@@ -80,9 +81,10 @@ class UringLoop : public Loop {
  private:
   explicit UringLoop(const UringLoopOptions& options);
   io_uring_sqe* GetSqe();
-  size_t Reap();
+  void Reap();
   void SubmitAndWait(int64_t wait_until_ns);
-  bool Spin();
+  bool Spin(int64_t since_ns, int64_t until_ns);
+  void Sleep(int64_t wait_until_ns);
   void ArmWakeup();
   void DrainInbox();
 
@@ -95,9 +97,7 @@ class UringLoop : public Loop {
   std::unique_ptr<WakeupOp> wakeup_op_;
   std::vector<iovec> fixed_buffers_;
   uint64_t rounds_ = 0;
-  double spin_gain_ = 1.0;  // moving share of spins that found work
-  int64_t last_work_ns_ = 0;
-  int64_t next_spin_trial_ns_ = 0;
+  SpinWindow spin_window_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> has_inbox_{false};
   std::mutex inbox_mutex_;

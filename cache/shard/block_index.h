@@ -25,6 +25,8 @@ class BlockIndex {
   void Insert(BlockId id) { ids_.insert(id); }
   void Erase(BlockId id) { ids_.erase(id); }
   size_t size() const { return ids_.size(); }
+  // A slot is an id and a byte of its hash.
+  uint64_t MemoryBytes() const { return ids_.capacity() * (sizeof(BlockId) + 1); }
 
  private:
   struct Hasher {

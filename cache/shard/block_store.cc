@@ -295,6 +295,8 @@ StoreGauges BlockStore::gauges() const {
   gauges.blocks_in_nvme_only = nvme_policy_->size();
   gauges.dirty_blocks = backups_.size();
   gauges.writing_bytes = writing_bytes_;
+  gauges.metadata_bytes =
+      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_->MemoryBytes() + nvme_policy_->MemoryBytes();
   gauges.namespaces = namespaces_.size();
   gauges.recovered = nvme_ == nullptr || nvme_->stats().state != NvmeState::kRecovering;
   gauges.arena = arena_->stats();

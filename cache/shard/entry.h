@@ -43,6 +43,11 @@ struct Entry {
   ExtentList ram;
 
   uint64_t RecordBytes() const { return uint64_t{header_bytes} + stored_bytes; }
+  // What it takes outside its slot: keys over 32 bytes, more than 4 extents.
+  uint64_t HeapBytes() const {
+    const uint64_t of_key = key.capacity() > 32 ? key.capacity() : 0;
+    return of_key + (ram.capacity() > 4 ? ram.capacity() * sizeof(Extent) : 0);
+  }
   bool InUse() const { return pins > 0 || readers > 0 || writing; }
 };
 
@@ -67,10 +72,18 @@ class EntryTable {
   Entry& At(BlockId id) { return chunks_[id / kChunk][id % kChunk]; }
   const Entry& At(BlockId id) const { return chunks_[id / kChunk][id % kChunk]; }
   size_t size() const { return next_ - free_.size(); }
+  // Memory of the slots, exact, and of what they own outside, estimated from some of them.
+  uint64_t MemoryBytes() const {
+    const BlockId step = next_ / kSampledEntries + 1;
+    uint64_t heap_bytes = 0;
+    for (BlockId id = 0; id < next_; id += step) heap_bytes += At(id).HeapBytes() * step;
+    return chunks_.size() * kChunk * sizeof(Entry) + free_.capacity() * sizeof(BlockId) + heap_bytes;
+  }
   BlockId end() const { return next_; }  // ids are below it; freed ones among them are not indexed
 
  private:
   static constexpr uint32_t kChunk = 4096;
+  static constexpr BlockId kSampledEntries = 1024;
   std::vector<std::unique_ptr<Entry[]>> chunks_;
   std::vector<BlockId> free_;
   BlockId next_ = 0;

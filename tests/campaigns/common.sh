@@ -17,9 +17,11 @@ scratch_folder() {
   trap 'rm -rf "$INCIPIT_CAMPAIGN_DIR"' EXIT
 }
 
-# run_process_campaign NAME: the program of tests/processes/NAME_main.cc, against this tree's binary.
+# run_process_campaign NAME: the program of tests/processes/NAME_main.cc, against a copy of this tree's binary, so that
+# a build in the middle of a long campaign does not disturb it.
 run_process_campaign() {
   build_targets incipit "campaign_$1"
   scratch_folder
-  "build/release/campaign_$1" build/release/incipit
+  cp build/release/incipit "build/release/campaign_$1" "$INCIPIT_CAMPAIGN_DIR"
+  "$INCIPIT_CAMPAIGN_DIR/campaign_$1" "$INCIPIT_CAMPAIGN_DIR/incipit"
 }

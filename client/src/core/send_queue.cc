@@ -48,6 +48,7 @@ Task<absl::Status> SendQueue::Run(FrameChannel* channel) {
     const OutgoingFrame frame = std::move(queue.front());
     queue.pop_front();
     sending_id_ = frame.header.request_id;
+    if (frame.prepare) frame.prepare();
     status = co_await channel->Send(frame.header, *frame.meta, frame.payload);
     sending_id_ = 0;
     sent_.Set();

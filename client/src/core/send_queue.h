@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,6 +20,7 @@ struct OutgoingFrame {
   std::shared_ptr<const std::vector<uint8_t>> meta;
   std::span<const iovec> payload;  // the caller's memory
   bool bulk = false;               // a store
+  std::function<void()> prepare;   // if set: called right before the frame is sent; completes `meta`
 };
 
 // One thread: the loop's. Outlives the channels that Run() is given, one after the other.

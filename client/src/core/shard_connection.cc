@@ -262,7 +262,6 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_return absl::DeadlineExceededError("the deadline came before the request could be sent");
   }
   const uint64_t id = next_id_++;
-  if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
   OutgoingFrame frame;
   frame.header.type = request->type;
   frame.header.request_id = id;
@@ -270,6 +269,12 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.meta = request->meta;
   frame.payload = request->payload;
   frame.bulk = request->bulk;
+  frame.prepare = [this, request] {
+    if (request->meta->empty() && request->make_meta) request->make_meta();
+    if (request->in_namespace) {
+      std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
+    }
+  };
   pending_[id] = reply;
   if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
   sends_.Push(std::move(frame));

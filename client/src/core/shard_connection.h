@@ -42,6 +42,9 @@ struct ShardRequest {
   std::span<const iovec> payload{};
   bool in_namespace = true;
   bool bulk = false;  // goes after everything that is not
+  // If set: fills the empty `meta` right before it is sent. Work that reads the payload belongs here, so that the bytes
+  // are still in the processor's cache when they leave. Must stay callable until Exchange ends.
+  std::function<void()> make_meta{};
 };
 
 // One thread: the loop's. Start() it, and Stop() it before destroying it. Costs no allocation per request beyond the

@@ -107,18 +107,25 @@ std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uin
   return batches;
 }
 
-// The message and its payload. Checksums are made here, just before the bytes leave.
-wire::Store BuildMessage(const StoreWork& work, const StoreBatch& batch, std::vector<iovec>* payload) {
+std::vector<iovec> PayloadOf(const StoreWork& work, const StoreBatch& batch) {
+  std::vector<iovec> payload;
+  for (const uint32_t index : batch.parts) {
+    const StorePart& part = work.parts[index];
+    PieceCursor whole(PiecesOf(work.request->items[part.item]), part.offset);
+    whole.Take(part.bytes(), &payload);
+  }
+  return payload;
+}
+
+// The message, checksums of the payload included: reads all of it.
+wire::Store BuildMessage(const StoreWork& work, const StoreBatch& batch) {
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
   message.blocks.reserve(batch.parts.size());
   std::vector<iovec> segment;
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
-    const std::span<const iovec> pieces = PiecesOf(work.request->items[part.item]);
-    PieceCursor cursor(pieces, part.offset);
-    PieceCursor whole = cursor;
-    whole.Take(part.bytes(), payload);
+    PieceCursor cursor(PiecesOf(work.request->items[part.item]), part.offset);
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
     block.codec = Codec::kRaw;
@@ -142,10 +149,10 @@ void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& ex
 }
 
 Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
-  std::vector<iovec> payload;
+  const std::vector<iovec> payload = PayloadOf(*work, *batch);
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
-  BuildMessage(*work, *batch, &payload).Encode(request.meta.get());
   request.payload = payload;
+  request.make_meta = [work, batch, meta = request.meta] { BuildMessage(*work, *batch).Encode(meta.get()); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(work->context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
