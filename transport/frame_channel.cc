@@ -152,6 +152,7 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
     if (!count.ok()) co_return count.status();
     bytes_sent_ += *count;
     Advance(pieces, *count, &index, &offset);
+    if (between_writes_ && index < pieces.size()) between_writes_();
   }
   co_return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 
 #include <sys/uio.h>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,6 +49,9 @@ class FrameChannel {
   uint64_t read_waiting() const { return read_waiting_; }
   uint64_t write_waiting() const { return write_waiting_; }
 
+  // Called between the transfers that one Send is cut into: other work of the sender, of much less than a millisecond.
+  void set_between_writes(std::function<void()> function) { between_writes_ = std::move(function); }
+
   void Close() { stream_->Close(); }
   Stream* stream() { return stream_.get(); }
   std::string PeerName() const { return stream_->PeerName(); }
@@ -69,6 +73,7 @@ class FrameChannel {
   std::array<uint8_t, wire::kFrameHeaderBytes> receive_header_{}, send_header_{};
   uint64_t payload_remaining_ = 0;
   bool cancel_receive_ = false;
+  std::function<void()> between_writes_;
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
   uint64_t transfers_ = 0, read_waiting_ = 0, write_waiting_ = 0;
 };

@@ -9,7 +9,8 @@ namespace incipit {
 namespace {
 
 constexpr int64_t kMillisecondNs = 1'000'000;
-// Blocks are received in groups of about this many bytes: few system calls, and still in the cache when verified.
+// Memory is found for blocks of about this many bytes at once, and as much is received at once: few system calls, and
+// the bytes are still in the processor's cache when they are verified.
 constexpr uint64_t kGroupBytes = 1 << 20;
 constexpr size_t kMaxGroupBlocks = 128;
 
@@ -51,7 +52,14 @@ class StoreReceiver {
   struct Incoming {
     size_t index = 0;
     uint64_t bytes = 0;
+    bool damaged = false;
     std::optional<StoreTicket> ticket;
+  };
+  // Segments [first, end) of one block, received together with others and not yet verified.
+  struct Stretch {
+    Incoming* block = nullptr;
+    size_t first = 0, end = 0;
+    uint64_t offset = 0;  // of the first in the block's payload
   };
 
   absl::Status Check() {
@@ -123,7 +131,6 @@ class StoreReceiver {
 
   Task<absl::Status> ReceiveGroup() {
     std::vector<Incoming> group;
-    std::vector<iovec> pieces;
     uint64_t bytes = 0;
     while (next_ < request_.blocks.size() && bytes < kGroupBytes && group.size() < kMaxGroupBlocks) {
       Incoming incoming;
@@ -131,21 +138,57 @@ class StoreReceiver {
       incoming.bytes = StoredBytes(request_.blocks[next_]);
       Task<std::optional<StoreTicket>> admitting = Admit(next_);
       std::optional<StoreTicket> ticket = co_await admitting;
-      if (ticket.has_value()) {
-        incoming.ticket.emplace(*std::move(ticket));
-        store_->PayloadPieces(incoming.ticket->id(), 0, incoming.bytes, &pieces);
-      } else {
-        AddScratch(incoming.bytes, &pieces);
-      }
+      if (ticket.has_value()) incoming.ticket.emplace(*std::move(ticket));
       bytes += incoming.bytes;
       group.push_back(std::move(incoming));
       ++next_;
     }
-    Task<absl::Status> receiving = session_->channel()->ReceivePayload(pieces);
-    CO_RETURN_IF_ERROR(co_await receiving);
     for (Incoming& incoming : group) {
-      if (incoming.ticket.has_value()) reply_.statuses[incoming.index] = VerifyAndCommit(&incoming);
+      Task<absl::Status> receiving = ReceiveBlock(&incoming);
+      CO_RETURN_IF_ERROR(co_await receiving);
     }
+    Task<absl::Status> rest = ReceiveStretches();
+    CO_RETURN_IF_ERROR(co_await rest);
+    for (Incoming& incoming : group) {
+      if (incoming.ticket.has_value()) reply_.statuses[incoming.index] = Finish(&incoming);
+    }
+    co_return absl::OkStatus();
+  }
+
+  // Adds the block to what is to be received, and receives whenever that is enough.
+  Task<absl::Status> ReceiveBlock(Incoming* incoming) {
+    const std::vector<Segment>& segments = request_.blocks[incoming->index].segments;
+    Stretch stretch{.block = incoming};
+    uint64_t end_offset = 0;
+    while (stretch.end < segments.size()) {
+      while (stretch.end < segments.size() && stretch_bytes_ + end_offset - stretch.offset < kGroupBytes) {
+        end_offset += segments[stretch.end++].stored_bytes;
+      }
+      const uint64_t bytes = end_offset - stretch.offset;
+      if (incoming->ticket.has_value()) {
+        store_->PayloadPieces(incoming->ticket->id(), stretch.offset, bytes, &pieces_);
+        stretches_.push_back(stretch);
+      } else {
+        AddScratch(bytes, &pieces_);
+      }
+      stretch_bytes_ += bytes;
+      if (stretch_bytes_ >= kGroupBytes) {
+        Task<absl::Status> receiving = ReceiveStretches();
+        CO_RETURN_IF_ERROR(co_await receiving);
+      }
+      stretch.first = stretch.end;
+      stretch.offset = end_offset;
+    }
+    co_return absl::OkStatus();
+  }
+
+  Task<absl::Status> ReceiveStretches() {
+    Task<absl::Status> receiving = session_->channel()->ReceivePayload(pieces_);
+    CO_RETURN_IF_ERROR(co_await receiving);
+    for (const Stretch& stretch : stretches_) Verify(stretch);
+    pieces_.clear();
+    stretches_.clear();
+    stretch_bytes_ = 0;
     co_return absl::OkStatus();
   }
 
@@ -158,17 +201,23 @@ class StoreReceiver {
     }
   }
 
-  wire::BlockStatus VerifyAndCommit(Incoming* incoming) {
-    const wire::StoredBlock& block = request_.blocks[incoming->index];
-    pieces_.clear();
-    store_->PayloadPieces(incoming->ticket->id(), 0, incoming->bytes, &pieces_);
-    uint64_t offset = 0;
-    for (const Segment& segment : block.segments) {
-      if (Xxh3OfPieces(pieces_, offset, segment.stored_bytes) != segment.checksum) {
-        ++shard_->counters()->store_damaged;
-        return wire::BlockStatus::kDamaged;
+  void Verify(const Stretch& stretch) {
+    const std::vector<Segment>& segments = request_.blocks[stretch.block->index].segments;
+    uint64_t offset = stretch.offset;
+    for (size_t i = stretch.first; i < stretch.end; ++i) {
+      segment_pieces_.clear();
+      store_->PayloadPieces(stretch.block->ticket->id(), offset, segments[i].stored_bytes, &segment_pieces_);
+      if (Xxh3OfPieces(segment_pieces_, 0, segments[i].stored_bytes) != segments[i].checksum) {
+        stretch.block->damaged = true;
       }
-      offset += segment.stored_bytes;
+      offset += segments[i].stored_bytes;
+    }
+  }
+
+  wire::BlockStatus Finish(Incoming* incoming) {
+    if (incoming->damaged) {
+      ++shard_->counters()->store_damaged;
+      return wire::BlockStatus::kDamaged;
     }
     shard_->counters()->store_bytes += incoming->bytes;
     return store_->Commit(std::move(*incoming->ticket));
@@ -186,7 +235,9 @@ class StoreReceiver {
   uint64_t stamp_ns_ = 0;
   size_t next_ = 0;
   std::vector<uint8_t> scratch_;
-  std::vector<iovec> pieces_;
+  std::vector<iovec> pieces_, segment_pieces_;
+  std::vector<Stretch> stretches_;
+  uint64_t stretch_bytes_ = 0;  // of pieces_
 };
 
 }  // namespace

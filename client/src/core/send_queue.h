@@ -20,7 +20,9 @@ struct OutgoingFrame {
   std::shared_ptr<const std::vector<uint8_t>> meta;
   std::span<const iovec> payload;  // the caller's memory
   bool bulk = false;               // a store
-  std::function<void()> prepare;   // if set: called right before the frame is sent; completes `meta`
+  // If set: completes `meta`, going on for about so many bytes of payload with each call; true once that is done.
+  // Called while the frame before it is being sent, and until it is done right before this one is.
+  std::function<bool(uint64_t budget_bytes)> prepare;
 };
 
 // One thread: the loop's. Outlives the channels that Run() is given, one after the other.
@@ -42,6 +44,8 @@ class SendQueue {
   void Stop();
 
  private:
+  void PrepareNext();
+
   std::deque<OutgoingFrame> urgent_, bulk_;
   Event pushed_;
   Event sent_;

@@ -269,11 +269,12 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.meta = request->meta;
   frame.payload = request->payload;
   frame.bulk = request->bulk;
-  frame.prepare = [this, request] {
-    if (request->meta->empty() && request->make_meta) request->make_meta();
+  frame.prepare = [this, request](uint64_t budget_bytes) {
+    if (request->make_meta && !request->make_meta(budget_bytes)) return false;
     if (request->in_namespace) {
       std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
     }
+    return true;
   };
   pending_[id] = reply;
   if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();

@@ -42,9 +42,9 @@ struct ShardRequest {
   std::span<const iovec> payload{};
   bool in_namespace = true;
   bool bulk = false;  // goes after everything that is not
-  // If set: fills the empty `meta` right before it is sent. Work that reads the payload belongs here, so that the bytes
-  // are still in the processor's cache when they leave. Must stay callable until Exchange ends.
-  std::function<void()> make_meta{};
+  // If set: fills the empty `meta` in steps of about so many bytes of payload; true once that is done. Work that reads
+  // the payload belongs here: it is done shortly before the bytes leave. Must stay callable until Exchange ends.
+  std::function<bool(uint64_t budget_bytes)> make_meta{};
 };
 
 // One thread: the loop's. Start() it, and Stop() it before destroying it. Costs no allocation per request beyond the

@@ -9,8 +9,8 @@
 #include "client/src/core/block_status.h"
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/piece_cursor.h"
-#include "client/src/core/segment_codec.h"
 #include "client/src/core/status_call.h"
+#include "client/src/core/store_message_builder.h"
 
 namespace incipit {
 namespace {
@@ -117,26 +117,19 @@ std::vector<iovec> PayloadOf(const StoreWork& work, const StoreBatch& batch) {
   return payload;
 }
 
-// The message, checksums of the payload included: reads all of it.
-wire::Store BuildMessage(const StoreWork& work, const StoreBatch& batch) {
+StoreMessageBuilder MakeBuilder(const StoreWork& work, const StoreBatch& batch, std::span<const iovec> payload,
+                                std::shared_ptr<std::vector<uint8_t>> meta) {
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
-  message.blocks.reserve(batch.parts.size());
-  std::vector<iovec> segment;
+  std::vector<StoreMessageBuilder::Shape> shapes;
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
-    PieceCursor cursor(PiecesOf(work.request->items[part.item]), part.offset);
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
     block.codec = Codec::kRaw;
-    block.segments.reserve(part.segment_count);
-    for (uint32_t i = 0; i < part.segment_count; ++i) {
-      segment.clear();
-      cursor.Take(part.segment_bytes, &segment);
-      block.segments.push_back(EncodeSegment(segment, part.segment_bytes));
-    }
+    shapes.push_back({part.segment_count, part.segment_bytes});
   }
-  return message;
+  return StoreMessageBuilder(std::move(message), std::move(shapes), payload, std::move(meta));
 }
 
 void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& exchanged,
@@ -152,7 +145,8 @@ Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const Sto
   const std::vector<iovec> payload = PayloadOf(*work, *batch);
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
   request.payload = payload;
-  request.make_meta = [work, batch, meta = request.meta] { BuildMessage(*work, *batch).Encode(meta.get()); };
+  StoreMessageBuilder builder = MakeBuilder(*work, *batch, payload, request.meta);
+  request.make_meta = [&builder](uint64_t budget_bytes) { return builder.Step(budget_bytes); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(work->context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);

@@ -8,7 +8,7 @@ namespace {
 TEST(SpinWindow, LongWaitsEndPollingAfterAFew) {
   SpinWindow window(200'000);
   for (int i = 0; i < 10; ++i) window.OnWaited(150'000);
-  EXPECT_EQ(window.ns(), 200'000);
+  EXPECT_EQ(window.ns(), 160'000) << "long enough for such waits";
   int waits = 0;
   for (; window.ns() > 0; ++waits) window.OnWaited(1'000'000'000);
   EXPECT_LE(waits, 5);
