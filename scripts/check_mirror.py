@@ -43,9 +43,8 @@ COVERED = {
         "cache/nvme/region_scanner", "cache/nvme/region_stamper", "cache/nvme/store_superblock",
         "cache/nvme/toc_reader"],
     "tests/cache/shard/session_test.cc": [
-        "cache/shard/block_store", "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
-        "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters",
-        "cache/shard/store_receiver"],
+        "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
+        "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kReadAheadBytes = 16 * 1024;
 // One transfer moves at most this much, so that others on the thread get their turn within a millisecond.
 constexpr size_t kMaxTransferBytes = 1 << 20;
+constexpr size_t kFilledTransferBytes = 256 * 1024;  // what `fill` has touched should still be in the inner caches
 constexpr size_t kDiscardBytes = 256 * 1024;
 constexpr size_t kMetaKeptBytes = 64 * 1024;  // a larger meta buffer is given back after its frame
 
@@ -133,7 +134,8 @@ void FrameChannel::CancelReceive() {
   stream_->CancelRead();
 }
 
-Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload) {
+Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload,
+                                      FillPayload fill) {
   header.meta_bytes = static_cast<uint32_t>(meta.size());
   header.payload_bytes = 0;
   for (const iovec& piece : payload) header.payload_bytes += piece.iov_len;
@@ -143,16 +145,21 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   pieces.push_back({send_header_.data(), send_header_.size()});
   if (!meta.empty()) pieces.push_back({const_cast<uint8_t*>(meta.data()), meta.size()});
   pieces.insert(pieces.end(), payload.begin(), payload.end());
+  const size_t limit = fill ? kFilledTransferBytes : kMaxTransferBytes;
+  const uint64_t payload_start = send_header_.size() + meta.size();
+  uint64_t sent = 0;
   size_t index = 0, offset = 0;
   while (index < pieces.size()) {
-    if (Window(pieces, index, offset, kMaxTransferBytes, &send_pieces_) == 0) break;
+    const size_t window = Window(pieces, index, offset, limit, &send_pieces_);
+    if (window == 0) break;
+    if (fill && sent + window > payload_start) fill(sent + window - payload_start);
     write_waiting_ = ++transfers_;
     const absl::StatusOr<size_t> count = co_await stream_->Write(send_pieces_);
     write_waiting_ = 0;
     if (!count.ok()) co_return count.status();
     bytes_sent_ += *count;
+    sent += *count;
     Advance(pieces, *count, &index, &offset);
-    if (between_writes_ && index < pieces.size()) between_writes_();
   }
   co_return absl::OkStatus();
 }

@@ -23,6 +23,9 @@ struct IncomingFrame {
   ByteView meta;  // valid until the next Receive
 };
 
+// Completes the payload of a frame while it is being sent: called before its bytes up to `payload_end` leave.
+using FillPayload = std::function<void(uint64_t payload_end)>;
+
 // One thread. One Receive/ReceivePayload and one Send outstanding at a time; receiving and sending are independent.
 // After any error but Cancelled from ReceivePayload the channel is of no further use: Close it.
 class FrameChannel {
@@ -41,16 +44,14 @@ class FrameChannel {
   uint64_t payload_remaining() const { return payload_remaining_; }
   void CancelReceive();
 
-  // Sends one frame; `payload` must add up to header.payload_bytes. The memory must not change until it ends.
-  Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload);
+  // Sends one frame with all of `payload`. The memory must not change until it ends, but for what `fill` does.
+  Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload,
+                          FillPayload fill = {});
 
   // The transfer that waits for the peer now, 0 if none does: a read counts only once a part of its frame has arrived.
   // The same number at two times means that not one byte moved in between, and that it is the peer's doing.
   uint64_t read_waiting() const { return read_waiting_; }
   uint64_t write_waiting() const { return write_waiting_; }
-
-  // Called between the transfers that one Send is cut into: other work of the sender, of much less than a millisecond.
-  void set_between_writes(std::function<void()> function) { between_writes_ = std::move(function); }
 
   void Close() { stream_->Close(); }
   Stream* stream() { return stream_.get(); }
@@ -73,7 +74,6 @@ class FrameChannel {
   std::array<uint8_t, wire::kFrameHeaderBytes> receive_header_{}, send_header_{};
   uint64_t payload_remaining_ = 0;
   bool cancel_receive_ = false;
-  std::function<void()> between_writes_;
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
   uint64_t transfers_ = 0, read_waiting_ = 0, write_waiting_ = 0;
 };

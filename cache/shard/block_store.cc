@@ -148,16 +148,7 @@ Task<absl::StatusOr<StoreTicket>> BlockStore::Reserve(const NewBlock* block, int
   entry.segment_count = static_cast<uint16_t>(header.segments.size());
   entry.codec = block->codec;
   entry.ram = *std::move(extents);
-  std::vector<uint8_t> encoded;
-  header.Encode(&encoded);
-  std::vector<iovec> pieces;
-  arena_->Slice(entry.ram, 0, encoded.size(), &pieces);
-  const uint8_t* from = encoded.data();
-  for (const iovec& piece : pieces) {
-    std::memcpy(piece.iov_base, from, piece.iov_len);
-    from += piece.iov_len;
-  }
-  co_return StoreTicket(this, id, block->stamp_ns);
+  co_return StoreTicket(this, id, std::move(header));
 }
 
 void BlockStore::PayloadPieces(BlockId id, uint64_t offset, uint64_t length, std::vector<iovec>* out) const {
@@ -165,7 +156,19 @@ void BlockStore::PayloadPieces(BlockId id, uint64_t offset, uint64_t length, std
   arena_->Slice(entry.ram, entry.header_bytes + offset, length, out);
 }
 
-wire::BlockStatus BlockStore::Commit(StoreTicket ticket) {
+void BlockStore::WriteHeader(BlockId id, const RecordHeader& header) {
+  std::vector<uint8_t> encoded;
+  header.Encode(&encoded);
+  std::vector<iovec> pieces;
+  arena_->Slice(entries_.At(id).ram, 0, encoded.size(), &pieces);
+  const uint8_t* from = encoded.data();
+  for (const iovec& piece : pieces) {
+    std::memcpy(piece.iov_base, from, piece.iov_len);
+    from += piece.iov_len;
+  }
+}
+
+wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment> segments) {
   const BlockId id = ticket.id_;
   Entry& entry = entries_.At(id);
   const BlockId holder = index_.Probe(entry.hash);
@@ -179,11 +182,14 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket) {
     ++counters_.index_collisions;
     return wire::BlockStatus::kBusy;
   }
+  INCIPIT_CHECK(segments.size() == ticket.header_.segments.size(), "commit of other segments than were reserved");
+  ticket.header_.segments.assign(segments.begin(), segments.end());
+  WriteHeader(id, ticket.header_);
   ticket.store_ = nullptr;
   entry.indexed = true;
   entry.in_ram = true;
   index_.Insert(id);
-  ram_policy_->OnInsert(id, {ticket.stamp_ns_, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  ram_policy_->OnInsert(id, {ticket.header_.stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
   ++counters_.blocks_stored;
   QueueBackup(id);
   return wire::BlockStatus::kOk;

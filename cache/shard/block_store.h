@@ -44,17 +44,18 @@ class BlockStore;
 class StoreTicket {
  public:
   StoreTicket(StoreTicket&& other) noexcept
-      : store_(std::exchange(other.store_, nullptr)), id_(other.id_), stamp_ns_(other.stamp_ns_) {}
+      : store_(std::exchange(other.store_, nullptr)), id_(other.id_), header_(std::move(other.header_)) {}
   StoreTicket& operator=(StoreTicket&&) = delete;
   ~StoreTicket();
   BlockId id() const { return id_; }
 
  private:
   friend class BlockStore;
-  StoreTicket(BlockStore* store, BlockId id, uint64_t stamp_ns) : store_(store), id_(id), stamp_ns_(stamp_ns) {}
+  StoreTicket(BlockStore* store, BlockId id, RecordHeader header)
+      : store_(store), id_(id), header_(std::move(header)) {}
   BlockStore* store_;
   BlockId id_;
-  uint64_t stamp_ns_;
+  RecordHeader header_;  // its checksums are known when the block has arrived
 };
 
 // A RAM copy held still while its bytes are sent. Move-only.
@@ -106,12 +107,13 @@ class BlockStore : private NvmeTier::Host {
     uint64_t stamp_ns = 0;
     uint64_t writer_id = 0;
     Codec codec = Codec::kRaw;
-    std::span<const Segment> segments;
+    std::span<const Segment> segments;  // sizes only
   };
   Task<absl::StatusOr<StoreTicket>> Reserve(const NewBlock* block, int64_t deadline_ns);
   void PayloadPieces(BlockId id, uint64_t offset, uint64_t length, std::vector<iovec>* out) const;
-  // kOk, or kPresent / kConflict if another writer was first, or kBusy on an index collision.
-  wire::BlockStatus Commit(StoreTicket ticket);
+  // `segments` are those of Reserve, with the checksums of what was received. kOk, or kPresent / kConflict if another
+  // writer was first, or kBusy on an index collision.
+  wire::BlockStatus Commit(StoreTicket ticket, std::span<const Segment> segments);
   // kPresent if the segments equal the stored ones, kConflict if not (counted); for a block that is already here.
   Task<wire::BlockStatus> CompareWithStored(BlockId id, std::vector<Segment> segments);
 
@@ -149,6 +151,7 @@ class BlockStore : private NvmeTier::Host {
   void ReleaseRam(BlockId id);
   void DropNvmeCopy(BlockId id);
   void MarkSpare(BlockId id, bool spare);
+  void WriteHeader(BlockId id, const RecordHeader& header);
   void NoteSpaceFreed() { space_freed_.Set(); }
 
   // block_store_ram.cc: room in RAM.

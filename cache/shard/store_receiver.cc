@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "transport/wire/segment_table.h"
 
 namespace incipit {
 namespace {
@@ -48,14 +49,15 @@ class StoreReceiver {
   }
 
  private:
-  // One block of the group being received: a ticket where its bytes are wanted, else they go to scratch.
+  // One block of the group being received. Its bytes land in the arena where they are wanted, else in scratch.
   struct Incoming {
     size_t index = 0;
-    uint64_t bytes = 0;
-    bool damaged = false;
+    std::vector<Segment> segments;  // with the checksums that the client stated, once all has been received
+    std::vector<uint64_t> stated;   // the checksum table, as it arrives
     std::optional<StoreTicket> ticket;
+    bool present = false;  // already here: what the client stated is compared with it
   };
-  // Segments [first, end) of one block, received together with others and not yet verified.
+  // Segments [first, end) of one block, received together with others and not yet hashed.
   struct Stretch {
     Incoming* block = nullptr;
     size_t first = 0, end = 0;
@@ -78,17 +80,11 @@ class StoreReceiver {
     return absl::OkStatus();
   }
 
-  static uint64_t StoredBytes(const wire::StoredBlock& block) {
-    uint64_t bytes = 0;
-    for (const Segment& segment : block.segments) bytes += segment.stored_bytes;
-    return bytes;
-  }
-
   // Segment count and sizes must be those of the layout, or two engines could disagree on what the bytes mean.
-  bool FitsLayout(const wire::StoredBlock& block) const {
+  bool FitsLayout(const wire::StoredBlock& block, const std::vector<Segment>& segments) const {
     const GroupSpec& group = store_->namespaces().At(name_space_).layout->groups[block.key.group];
-    if (block.segments.size() != group.SegmentsOfPart(block.key.part)) return false;
-    for (const Segment& segment : block.segments) {
+    if (segments.size() != group.SegmentsOfPart(block.key.part)) return false;
+    for (const Segment& segment : segments) {
       if (segment.raw_bytes != group.SegmentBytes()) return false;
       if (block.codec == Codec::kRaw && segment.stored_bytes != segment.raw_bytes) return false;
     }
@@ -96,20 +92,19 @@ class StoreReceiver {
   }
 
   // Decides whether the block's bytes are wanted, and finds memory for them.
-  Task<std::optional<StoreTicket>> Admit(size_t index) {
-    const wire::StoredBlock& block = request_.blocks[index];
-    wire::BlockStatus* status = &reply_.statuses[index];
+  Task<void> Admit(Incoming* incoming) {
+    const wire::StoredBlock& block = request_.blocks[incoming->index];
     ++shard_->counters()->store_blocks;
-    if (!FitsLayout(block)) {
+    if (!FitsLayout(block, incoming->segments)) {
       ++shard_->counters()->store_rejected;
-      co_return std::nullopt;
+      co_return;
     }
     const BlockId present = store_->Find(name_space_, block.key);
     if (present != kNoBlock && store_->PresenceOf(present) != wire::Presence::kMiss) {
       store_->Touch(present, stamp_ns_);
-      Task<wire::BlockStatus> comparing = store_->CompareWithStored(present, block.segments);
-      *status = co_await comparing;
-      co_return std::nullopt;
+      reply_.statuses[incoming->index] = wire::BlockStatus::kPresent;
+      incoming->present = true;
+      co_return;
     }
     BlockStore::NewBlock fresh;
     fresh.name_space = name_space_;
@@ -117,31 +112,29 @@ class StoreReceiver {
     fresh.stamp_ns = stamp_ns_;
     fresh.writer_id = session_->writer_id();
     fresh.codec = block.codec;
-    fresh.segments = block.segments;
+    fresh.segments = incoming->segments;
     const int64_t deadline_ns = shard_->loop()->NowNs() + shard_->options().limits.store_wait_ms * kMillisecondNs;
     Task<absl::StatusOr<StoreTicket>> reserving = store_->Reserve(&fresh, deadline_ns);
     absl::StatusOr<StoreTicket> ticket = co_await reserving;
-    if (!ticket.ok()) {
+    if (ticket.ok()) {
+      incoming->ticket.emplace(*std::move(ticket));
+    } else {
       ++shard_->counters()->store_busy;
-      *status = wire::BlockStatus::kBusy;
-      co_return std::nullopt;
+      reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
     }
-    co_return std::optional<StoreTicket>(*std::move(ticket));
   }
 
   Task<absl::Status> ReceiveGroup() {
     std::vector<Incoming> group;
     uint64_t bytes = 0;
     while (next_ < request_.blocks.size() && bytes < kGroupBytes && group.size() < kMaxGroupBlocks) {
-      Incoming incoming;
-      incoming.index = next_;
-      incoming.bytes = StoredBytes(request_.blocks[next_]);
-      Task<std::optional<StoreTicket>> admitting = Admit(next_);
-      std::optional<StoreTicket> ticket = co_await admitting;
-      if (ticket.has_value()) incoming.ticket.emplace(*std::move(ticket));
-      bytes += incoming.bytes;
-      group.push_back(std::move(incoming));
-      ++next_;
+      Incoming& incoming = group.emplace_back();
+      incoming.index = next_++;
+      incoming.segments = std::move(request_.blocks[incoming.index].segments);
+      incoming.stated.resize(incoming.segments.size());
+      Task<void> admitting = Admit(&incoming);
+      co_await admitting;
+      bytes += wire::StoredBytesOf(incoming.segments);
     }
     for (Incoming& incoming : group) {
       Task<absl::Status> receiving = ReceiveBlock(&incoming);
@@ -150,19 +143,19 @@ class StoreReceiver {
     Task<absl::Status> rest = ReceiveStretches();
     CO_RETURN_IF_ERROR(co_await rest);
     for (Incoming& incoming : group) {
-      if (incoming.ticket.has_value()) reply_.statuses[incoming.index] = Finish(&incoming);
+      Task<void> finishing = Finish(&incoming);
+      co_await finishing;
     }
     co_return absl::OkStatus();
   }
 
   // Adds the block to what is to be received, and receives whenever that is enough.
   Task<absl::Status> ReceiveBlock(Incoming* incoming) {
-    const std::vector<Segment>& segments = request_.blocks[incoming->index].segments;
     Stretch stretch{.block = incoming};
     uint64_t end_offset = 0;
-    while (stretch.end < segments.size()) {
-      while (stretch.end < segments.size() && stretch_bytes_ + end_offset - stretch.offset < kGroupBytes) {
-        end_offset += segments[stretch.end++].stored_bytes;
+    while (stretch.end < incoming->segments.size()) {
+      while (stretch.end < incoming->segments.size() && stretch_bytes_ + end_offset - stretch.offset < kGroupBytes) {
+        end_offset += incoming->segments[stretch.end++].stored_bytes;
       }
       const uint64_t bytes = end_offset - stretch.offset;
       if (incoming->ticket.has_value()) {
@@ -179,13 +172,16 @@ class StoreReceiver {
       stretch.first = stretch.end;
       stretch.offset = end_offset;
     }
+    const uint64_t table_bytes = incoming->stated.size() * wire::kSegmentChecksumBytes;
+    pieces_.push_back({incoming->stated.data(), table_bytes});
+    stretch_bytes_ += table_bytes;
     co_return absl::OkStatus();
   }
 
   Task<absl::Status> ReceiveStretches() {
     Task<absl::Status> receiving = session_->channel()->ReceivePayload(pieces_);
     CO_RETURN_IF_ERROR(co_await receiving);
-    for (const Stretch& stretch : stretches_) Verify(stretch);
+    for (const Stretch& stretch : stretches_) Hash(stretch);
     pieces_.clear();
     stretches_.clear();
     stretch_bytes_ = 0;
@@ -201,26 +197,40 @@ class StoreReceiver {
     }
   }
 
-  void Verify(const Stretch& stretch) {
-    const std::vector<Segment>& segments = request_.blocks[stretch.block->index].segments;
+  // While the bytes are still in the processor's cache.
+  void Hash(const Stretch& stretch) {
     uint64_t offset = stretch.offset;
     for (size_t i = stretch.first; i < stretch.end; ++i) {
+      Segment& segment = stretch.block->segments[i];
       segment_pieces_.clear();
-      store_->PayloadPieces(stretch.block->ticket->id(), offset, segments[i].stored_bytes, &segment_pieces_);
-      if (Xxh3OfPieces(segment_pieces_, 0, segments[i].stored_bytes) != segments[i].checksum) {
-        stretch.block->damaged = true;
-      }
-      offset += segments[i].stored_bytes;
+      store_->PayloadPieces(stretch.block->ticket->id(), offset, segment.stored_bytes, &segment_pieces_);
+      segment.checksum = Xxh3OfPieces(segment_pieces_, 0, segment.stored_bytes);
+      offset += segment.stored_bytes;
     }
   }
 
-  wire::BlockStatus Finish(Incoming* incoming) {
-    if (incoming->damaged) {
+  // The block and its checksum table have arrived.
+  Task<void> Finish(Incoming* incoming) {
+    wire::BlockStatus* status = &reply_.statuses[incoming->index];
+    if (incoming->present) {
+      for (size_t i = 0; i < incoming->segments.size(); ++i) incoming->segments[i].checksum = incoming->stated[i];
+      const BlockId present = store_->Find(name_space_, request_.blocks[incoming->index].key);
+      if (present == kNoBlock) co_return;  // It was evicted or removed meanwhile; it was here when it was offered.
+      Task<wire::BlockStatus> comparing = store_->CompareWithStored(present, std::move(incoming->segments));
+      *status = co_await comparing;
+    } else if (incoming->ticket.has_value()) {
+      *status = VerifyAndCommit(incoming);
+    }
+  }
+
+  wire::BlockStatus VerifyAndCommit(Incoming* incoming) {
+    for (size_t i = 0; i < incoming->segments.size(); ++i) {
+      if (incoming->segments[i].checksum == incoming->stated[i]) continue;
       ++shard_->counters()->store_damaged;
       return wire::BlockStatus::kDamaged;
     }
-    shard_->counters()->store_bytes += incoming->bytes;
-    return store_->Commit(std::move(*incoming->ticket));
+    shard_->counters()->store_bytes += wire::StoredBytesOf(incoming->segments);
+    return store_->Commit(std::move(*incoming->ticket), incoming->segments);
   }
 
   Session* session_;

@@ -59,12 +59,14 @@ class Life {
   void StoreAll() {
     for (uint64_t i = 0; i < kBlocks; ++i) {
       const auto key = KeyOf(i);
-      const auto payload = PayloadOf(key, layout_.groups[0].BlockBytes());
+      const auto bytes = PayloadOf(key, layout_.groups[0].BlockBytes());
       wire::Store store;
       wire::StoredBlock block;
       block.key.key = key;
-      block.segments = SegmentsOf(layout_.groups[0], payload);
+      block.segments = SegmentsOf(layout_.groups[0], bytes);
       store.blocks.push_back(block);
+      std::vector<uint8_t> payload;
+      testing::AppendStored(bytes, block.segments, &payload);
       auto answer = client_->Call(wire::FrameType::kStore, store, payload);
       ASSERT_TRUE(answer.ok()) << answer.status();
       ASSERT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kOk);

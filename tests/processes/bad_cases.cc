@@ -94,16 +94,20 @@ void AddBatchCases(const Bytes& key, std::vector<BadCase>* cases) {
 void AddLayoutAndPayloadCases(const Bytes& key, std::vector<BadCase>* cases) {
   const Bytes layout = BadLayout().Encode();
   const GroupSpec group = BadLayout().groups[0];
-  const Bytes payload = testing::PayloadOf(key, group.BlockBytes());
-  const std::vector<Segment> right = testing::SegmentsOf(group, payload);
+  const Bytes block = testing::PayloadOf(key, group.BlockBytes());
+  const std::vector<Segment> right = testing::SegmentsOf(group, block);
+  Bytes payload;
+  testing::AppendStored(block, right, &payload);
   cases->push_back({"layout of random bytes", true, OpenFrame(Bytes(100, 0x5a))});
   cases->push_back({"layout of an unknown version", true, OpenFrame(Patched<uint16_t>(layout, 4, 99))});
   cases->push_back({"layout cut short", true, OpenFrame(Bytes(layout.begin(), layout.end() - 3))});
   cases->push_back({"empty layout", true, OpenFrame({})});
   std::vector<Segment> fewer(right.begin(), right.end() - 1);
   const Bytes less(payload.begin(), payload.end() - static_cast<int64_t>(group.SegmentBytes()));
-  cases->push_back(
-      {"fewer segments than the layout has", true, StoreFrame(fewer, less.size(), less, key), BadCase::kRejected});
+  Bytes of_fewer;
+  testing::AppendStored(ByteView(block).first(block.size() - group.SegmentBytes()), fewer, &of_fewer);
+  cases->push_back({"fewer segments than the layout has", true, StoreFrame(fewer, of_fewer.size(), of_fewer, key),
+                    BadCase::kRejected});
   cases->push_back({"payload shorter than its segments", true, StoreFrame(right, less.size(), less, key)});
   std::vector<Segment> negative = right;
   negative[0].stored_bytes = UINT32_MAX;
@@ -128,23 +132,21 @@ std::vector<BadCase> BadCases() {
 std::vector<Bytes> RightRequests() {
   const Bytes key = testing::KeyOf(1);
   const GroupSpec group = BadLayout().groups[0];
-  const Bytes payload = testing::PayloadOf(key, group.BlockBytes());
+  const Bytes block = testing::PayloadOf(key, group.BlockBytes());
+  const std::vector<Segment> segments = testing::SegmentsOf(group, block);
+  Bytes payload;
+  testing::AppendStored(block, segments, &payload);
   const wire::Match match = MatchOf(20, key);
   wire::Load load;
   wire::Offer offer;
   wire::Touch touch;
   wire::Remove remove;
   load.keys = offer.keys = touch.keys = remove.keys = match.keys;
-  return {FrameOf(FrameType::kMatch, match),
-          FrameOf(FrameType::kLoad, load),
-          FrameOf(FrameType::kOffer, offer),
-          FrameOf(FrameType::kTouch, touch),
-          FrameOf(FrameType::kRemove, remove),
-          FrameOf(FrameType::kRelease, wire::Release{}),
-          FrameOf(FrameType::kStats, Bytes{}),
-          FrameOf(FrameType::kPing, Bytes{}),
-          OpenFrame(BadLayout().Encode()),
-          StoreFrame(testing::SegmentsOf(group, payload), payload.size(), payload, key)};
+  return {FrameOf(FrameType::kMatch, match),   FrameOf(FrameType::kLoad, load),
+          FrameOf(FrameType::kOffer, offer),   FrameOf(FrameType::kTouch, touch),
+          FrameOf(FrameType::kRemove, remove), FrameOf(FrameType::kRelease, wire::Release{}),
+          FrameOf(FrameType::kStats, Bytes{}), FrameOf(FrameType::kPing, Bytes{}),
+          OpenFrame(BadLayout().Encode()),     StoreFrame(segments, payload.size(), payload, key)};
 }
 
 }  // namespace incipit::campaign

@@ -71,12 +71,14 @@ class Life {
   wire::BlockStatus Store(uint64_t number) {
     Settle(1000);  // every request has its own stamp
     const auto key = KeyOf(number);
-    const auto payload = PayloadOf(key, layout_.groups[0].BlockBytes());
+    const auto bytes = PayloadOf(key, layout_.groups[0].BlockBytes());
     wire::Store store;
     wire::StoredBlock block;
     block.key.key = key;
-    block.segments = SegmentsOf(layout_.groups[0], payload);
+    block.segments = SegmentsOf(layout_.groups[0], bytes);
     store.blocks.push_back(block);
+    std::vector<uint8_t> payload;
+    testing::AppendStored(bytes, block.segments, &payload);
     auto answer = client_->Call(wire::FrameType::kStore, store, payload);
     EXPECT_TRUE(answer.ok()) << answer.status();
     return wire::StatusReply::Decode(answer->meta)->statuses[0];

@@ -51,4 +51,13 @@ inline std::vector<Segment> SegmentsOf(const GroupSpec& group, const std::vector
   return segments;
 }
 
+// Appends a block as a Store carries it: its bytes, then the table of its segments' checksums.
+inline void AppendStored(ByteView bytes, const std::vector<Segment>& segments, std::vector<uint8_t>* payload) {
+  payload->insert(payload->end(), bytes.begin(), bytes.end());
+  for (const Segment& segment : segments) {
+    const auto* table = reinterpret_cast<const uint8_t*>(&segment.checksum);
+    payload->insert(payload->end(), table, table + sizeof(segment.checksum));
+  }
+}
+
 }  // namespace incipit::testing

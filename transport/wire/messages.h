@@ -140,15 +140,16 @@ struct Offer {
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<Offer> Decode(ByteView meta);
 };
+inline constexpr size_t kSegmentChecksumBytes = 8;
 struct StoredBlock {
   KeyRef key;
   Codec codec = Codec::kRaw;
-  std::vector<Segment> segments;  // all segments of the block (of this part)
+  std::vector<Segment> segments;  // all segments of the block (of this part); their checksums travel in the payload
 };
 struct Store {
   uint32_t namespace_id = 0;
   uint64_t stamp_ns = 0;
-  std::vector<StoredBlock> blocks;  // payload: their stored segments, concatenated in this order
+  std::vector<StoredBlock> blocks;  // payload: for each its stored segments, then a checksum for each of them
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<Store> Decode(ByteView meta);
   uint64_t PayloadBytes() const;

@@ -21,6 +21,13 @@ void EncodeSegments(const std::vector<Segment>& segments, std::vector<uint8_t>* 
 // Adds to it otherwise. One allocation, made only when the meta holds that many entries.
 void DecodeSegments(MetaReader* reader, uint16_t count, std::vector<Segment>* segments, uint64_t* payload_bytes);
 
+inline constexpr size_t kSegmentSizesBytes = 8;
+// The same without checksums: stored_bytes u32, raw_bytes u32. Decoded checksums are 0. `extra_bytes` counts towards
+// the message's payload as well.
+void EncodeSegmentSizes(const std::vector<Segment>& segments, std::vector<uint8_t>* out);
+void DecodeSegmentSizes(MetaReader* reader, uint16_t count, uint64_t extra_bytes, std::vector<Segment>* segments,
+                        uint64_t* payload_bytes);
+
 uint64_t StoredBytesOf(const std::vector<Segment>& segments);
 
 }  // namespace incipit::wire

@@ -22,7 +22,7 @@ void EncodeBlock(const StoredBlock& block, std::vector<uint8_t>* out) {
   writer.Write(SegmentCount(block.segments));
   writer.Write(static_cast<uint16_t>(key.size()));
   writer.WriteBytes(key);
-  EncodeSegments(block.segments, out);
+  EncodeSegmentSizes(block.segments, out);
 }
 
 void DecodeBlock(MetaReader* reader, StoredBlock* block, uint64_t* payload_bytes) {
@@ -31,11 +31,12 @@ void DecodeBlock(MetaReader* reader, StoredBlock* block, uint64_t* payload_bytes
   block->key.depth_tokens = reader->Read<uint32_t>("blocks.depth_tokens");
   block->codec = reader->ReadEnum("blocks.codec", Codec::kRaw);
   const auto segment_count = reader->ReadCount<uint16_t>(
-      "blocks.segment_count", {.min = 1, .max = kMaxSegments, .entry_bytes = kSegmentEntryBytes, .what = "segments"});
+      "blocks.segment_count", {.min = 1, .max = kMaxSegments, .entry_bytes = kSegmentSizesBytes, .what = "segments"});
   const auto key_bytes =
       reader->ReadCount<uint16_t>("blocks.key_bytes", {.min = 1, .max = kMaxKeyBytes, .what = "bytes"});
   block->key.key = reader->ReadBytes("blocks.key", key_bytes);
-  if (reader->ok()) DecodeSegments(reader, segment_count, &block->segments, payload_bytes);
+  if (!reader->ok()) return;
+  DecodeSegmentSizes(reader, segment_count, segment_count * kSegmentChecksumBytes, &block->segments, payload_bytes);
 }
 
 }  // namespace
@@ -67,7 +68,9 @@ absl::StatusOr<Store> Store::Decode(ByteView meta) {
 
 uint64_t Store::PayloadBytes() const {
   uint64_t bytes = 0;
-  for (const StoredBlock& block : blocks) bytes += StoredBytesOf(block.segments);
+  for (const StoredBlock& block : blocks) {
+    bytes += StoredBytesOf(block.segments) + block.segments.size() * kSegmentChecksumBytes;
+  }
   return bytes;
 }
 

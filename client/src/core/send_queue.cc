@@ -6,8 +6,6 @@
 namespace incipit {
 namespace {
 
-constexpr uint64_t kPrepareBytes = 1 << 20;  // between two transfers, which are as large
-
 bool RemoveFrom(std::deque<OutgoingFrame>* queue, uint64_t request_id) {
   const auto found = std::find_if(queue->begin(), queue->end(), [request_id](const OutgoingFrame& frame) {
     return frame.header.request_id == request_id;
@@ -40,7 +38,6 @@ Task<bool> SendQueue::WaitSent(uint64_t request_id, int64_t deadline_ns) {
 Task<absl::Status> SendQueue::Run(FrameChannel* channel) {
   absl::Status status;
   stopped_ = false;
-  channel->set_between_writes([this] { PrepareNext(); });
   while (!stopped_ && status.ok()) {
     std::deque<OutgoingFrame>& queue = urgent_.empty() ? bulk_ : urgent_;
     if (queue.empty()) {
@@ -51,19 +48,13 @@ Task<absl::Status> SendQueue::Run(FrameChannel* channel) {
     const OutgoingFrame frame = std::move(queue.front());
     queue.pop_front();
     sending_id_ = frame.header.request_id;
-    while (frame.prepare && !frame.prepare(kPrepareBytes)) {
-    }
-    status = co_await channel->Send(frame.header, *frame.meta, frame.payload);
+    status = co_await channel->Send(frame.header, *frame.meta, frame.payload, frame.fill);
     sending_id_ = 0;
     sent_.Set();
   }
   urgent_.clear();
   bulk_.clear();
   co_return status;
-}
-
-void SendQueue::PrepareNext() {
-  if (urgent_.empty() && !bulk_.empty() && bulk_.front().prepare) bulk_.front().prepare(kPrepareBytes);
 }
 
 void SendQueue::Stop() {

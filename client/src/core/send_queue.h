@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -20,9 +19,7 @@ struct OutgoingFrame {
   std::shared_ptr<const std::vector<uint8_t>> meta;
   std::span<const iovec> payload;  // the caller's memory
   bool bulk = false;               // a store
-  // If set: completes `meta`, going on for about so many bytes of payload with each call; true once that is done.
-  // Called while the frame before it is being sent, and until it is done right before this one is.
-  std::function<bool(uint64_t budget_bytes)> prepare;
+  FillPayload fill;                // completes the payload as it is sent
 };
 
 // One thread: the loop's. Outlives the channels that Run() is given, one after the other.
@@ -44,8 +41,6 @@ class SendQueue {
   void Stop();
 
  private:
-  void PrepareNext();
-
   std::deque<OutgoingFrame> urgent_, bulk_;
   Event pushed_;
   Event sent_;

@@ -262,6 +262,7 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_return absl::DeadlineExceededError("the deadline came before the request could be sent");
   }
   const uint64_t id = next_id_++;
+  if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
   OutgoingFrame frame;
   frame.header.type = request->type;
   frame.header.request_id = id;
@@ -269,13 +270,7 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.meta = request->meta;
   frame.payload = request->payload;
   frame.bulk = request->bulk;
-  frame.prepare = [this, request](uint64_t budget_bytes) {
-    if (request->make_meta && !request->make_meta(budget_bytes)) return false;
-    if (request->in_namespace) {
-      std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
-    }
-    return true;
-  };
+  frame.fill = request->fill;
   pending_[id] = reply;
   if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
   sends_.Push(std::move(frame));

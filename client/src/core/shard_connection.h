@@ -41,10 +41,8 @@ struct ShardRequest {
   std::shared_ptr<std::vector<uint8_t>> meta;
   std::span<const iovec> payload{};
   bool in_namespace = true;
-  bool bulk = false;  // goes after everything that is not
-  // If set: fills the empty `meta` in steps of about so many bytes of payload; true once that is done. Work that reads
-  // the payload belongs here: it is done shortly before the bytes leave. Must stay callable until Exchange ends.
-  std::function<bool(uint64_t budget_bytes)> make_meta{};
+  bool bulk = false;   // goes after everything that is not
+  FillPayload fill{};  // completes the payload as it is sent; must stay callable until Exchange ends
 };
 
 // One thread: the loop's. Start() it, and Stop() it before destroying it. Costs no allocation per request beyond the

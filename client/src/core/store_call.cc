@@ -10,7 +10,7 @@
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/piece_cursor.h"
 #include "client/src/core/status_call.h"
-#include "client/src/core/store_message_builder.h"
+#include "client/src/core/store_payload.h"
 
 namespace incipit {
 namespace {
@@ -107,29 +107,21 @@ std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uin
   return batches;
 }
 
-std::vector<iovec> PayloadOf(const StoreWork& work, const StoreBatch& batch) {
-  std::vector<iovec> payload;
-  for (const uint32_t index : batch.parts) {
-    const StorePart& part = work.parts[index];
-    PieceCursor whole(PiecesOf(work.request->items[part.item]), part.offset);
-    whole.Take(part.bytes(), &payload);
-  }
-  return payload;
-}
-
-StoreMessageBuilder MakeBuilder(const StoreWork& work, const StoreBatch& batch, std::span<const iovec> payload,
-                                std::shared_ptr<std::vector<uint8_t>> meta) {
+wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, StorePayload* payload) {
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
-  std::vector<StoreMessageBuilder::Shape> shapes;
+  message.blocks.reserve(batch.parts.size());
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
     block.codec = Codec::kRaw;
-    shapes.push_back({part.segment_count, part.segment_bytes});
+    const auto segment_bytes = static_cast<uint32_t>(part.segment_bytes);
+    block.segments.assign(part.segment_count, Segment{segment_bytes, segment_bytes, 0});
+    payload->AddBlock(PieceCursor(PiecesOf(work.request->items[part.item]), part.offset), part.segment_count,
+                      part.segment_bytes);
   }
-  return StoreMessageBuilder(std::move(message), std::move(shapes), payload, std::move(meta));
+  return message;
 }
 
 void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& exchanged,
@@ -142,11 +134,11 @@ void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& ex
 }
 
 Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
-  const std::vector<iovec> payload = PayloadOf(*work, *batch);
+  StorePayload payload;
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
-  request.payload = payload;
-  StoreMessageBuilder builder = MakeBuilder(*work, *batch, payload, request.meta);
-  request.make_meta = [&builder](uint64_t budget_bytes) { return builder.Step(budget_bytes); };
+  MakeMessage(*work, *batch, &payload).Encode(request.meta.get());
+  request.payload = payload.pieces();
+  request.fill = [&payload](uint64_t payload_end) { payload.FillUpTo(payload_end); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(work->context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);

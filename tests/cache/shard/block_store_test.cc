@@ -41,7 +41,7 @@ class BlockStoreTest : public ::testing::Test {
     block.segments = segments;
     auto ticket = loop_.Run(store_->Reserve(&block, loop_.NowNs()));
     ASSERT_TRUE(ticket.ok()) << ticket.status();
-    ASSERT_EQ(store_->Commit(*std::move(ticket)), wire::BlockStatus::kOk);
+    ASSERT_EQ(store_->Commit(*std::move(ticket), segments), wire::BlockStatus::kOk);
   }
 
   SimLoop loop_;

@@ -1,84 +1,16 @@
 #include "cache/shard/session.h"
 
-#include <gtest/gtest.h>
-
-#include "tests/support/blocks.h"
-#include "tests/support/sim_node.h"
-#include "tests/support/wire_client.h"
+#include "tests/cache/shard/session_fixture.h"
 
 namespace incipit {
 namespace {
 
-using testing::Answer;
 using testing::KeyOf;
 using testing::PayloadOf;
-using testing::SegmentsOf;
-using testing::SimNode;
 using testing::SmallLayout;
 using testing::WireClient;
 
-class SessionTest : public ::testing::Test {
- protected:
-  SessionTest()
-      : random_(MakeSeededRandom(1)), network_(&loop_, random_.get()), node_(&loop_, &network_, random_.get()) {
-    options_.store.ram_bytes = 8 << 20;
-  }
-  void Start() { ASSERT_TRUE(node_.Start(options_, {nullptr}).ok()); }
-  std::unique_ptr<WireClient> Connect() {
-    auto client = std::make_unique<WireClient>(&loop_, &network_, "node");
-    EXPECT_TRUE(client->SayHello().ok());
-    EXPECT_TRUE(client->Open(layout_).ok());
-    return client;
-  }
-  wire::Store StoreOf(const std::vector<std::vector<uint8_t>>& keys, std::vector<uint8_t>* payload,
-                      uint64_t version = 0) {
-    wire::Store store;
-    for (const auto& key : keys) {
-      const auto bytes = PayloadOf(key, layout_.groups[0].BlockBytes(), version);
-      wire::StoredBlock block;
-      block.key.key = key;
-      block.segments = SegmentsOf(layout_.groups[0], bytes);
-      store.blocks.push_back(block);
-      payload->insert(payload->end(), bytes.begin(), bytes.end());
-    }
-    return store;
-  }
-  std::vector<wire::BlockStatus> StoreBlocks(WireClient* client, const std::vector<std::vector<uint8_t>>& keys,
-                                             uint64_t version = 0) {
-    std::vector<uint8_t> payload;
-    const wire::Store store = StoreOf(keys, &payload, version);
-    auto answer = client->Call(wire::FrameType::kStore, store, payload);
-    EXPECT_TRUE(answer.ok()) << answer.status();
-    auto reply = wire::StatusReply::Decode(answer->meta);
-    EXPECT_TRUE(reply.ok()) << reply.status() << WireClient::ErrorOf(*answer);
-    return reply.ok() ? reply->statuses : std::vector<wire::BlockStatus>{};
-  }
-  // The keys stay views into `keys`.
-  wire::Load LoadOf(const std::vector<std::vector<uint8_t>>& keys) {
-    wire::Load load;
-    for (const auto& key : keys) load.keys.push_back({0, 0, 0, key});
-    return load;
-  }
-  absl::Status ErrorFor(WireClient* client, wire::FrameType type, const std::vector<uint8_t>& meta,
-                        const std::vector<uint8_t>& payload = {}) {
-    absl::Status sent = client->SendFrame(type, 99, meta, payload);
-    EXPECT_TRUE(sent.ok()) << sent;
-    auto answer = client->Receive();
-    return answer.ok() ? WireClient::ErrorOf(*answer) : answer.status();
-  }
-  bool StillServes(WireClient* client) {
-    auto answer = client->SendFrame(wire::FrameType::kPing, 5, {});
-    auto pong = client->Receive();
-    return answer.ok() && pong.ok() && pong->header.type == wire::FrameType::kPong;
-  }
-
-  SimLoop loop_;
-  std::unique_ptr<Random> random_;
-  MemNetwork network_;
-  Layout layout_ = SmallLayout();
-  ShardOptions options_;
-  SimNode node_;
-};
+class SessionTest : public testing::SessionFixture {};
 
 TEST_F(SessionTest, StoredBytesComeBackExactly) {
   Start();
@@ -114,28 +46,6 @@ TEST_F(SessionTest, SegmentRangeCarriesOnlyItsBytes) {
   EXPECT_EQ(answer->payload, std::vector<uint8_t>(whole.begin() + segment, whole.begin() + 3 * segment));
 }
 
-TEST_F(SessionTest, SecondStoreIsPresentAndOtherBytesAreAConflict) {
-  Start();
-  auto client = Connect();
-  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)})[0], wire::BlockStatus::kOk);
-  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)})[0], wire::BlockStatus::kPresent);
-  EXPECT_EQ(StoreBlocks(client.get(), {KeyOf(1)}, 77)[0], wire::BlockStatus::kConflict);
-  auto answer = client->Call(wire::FrameType::kLoad, LoadOf({KeyOf(1)}));
-  EXPECT_EQ(answer->payload, PayloadOf(KeyOf(1), layout_.groups[0].BlockBytes()));
-}
-
-TEST_F(SessionTest, DamagedPayloadIsNeverPublished) {
-  Start();
-  auto client = Connect();
-  std::vector<uint8_t> payload;
-  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
-  payload[100] ^= 1;
-  auto answer = client->Call(wire::FrameType::kStore, store, payload);
-  EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kDamaged);
-  auto loaded = client->Call(wire::FrameType::kLoad, LoadOf({KeyOf(1)}));
-  EXPECT_EQ(wire::LoadReply::Decode(loaded->meta)->blocks[0].status, wire::BlockStatus::kMiss);
-}
-
 TEST_F(SessionTest, OtherTenantsAndLayoutsSeeNothing) {
   Start();
   auto writer = Connect();
@@ -151,34 +61,6 @@ TEST_F(SessionTest, OtherTenantsAndLayoutsSeeNothing) {
     auto answer = stranger.Call(wire::FrameType::kLoad, load);
     EXPECT_EQ(wire::LoadReply::Decode(answer->meta)->blocks[0].status, wire::BlockStatus::kMiss);
   }
-}
-
-TEST_F(SessionTest, PayloadThatDoesNotFitTheLayoutIsRejected) {
-  Start();
-  auto client = Connect();
-  const Layout other = SmallLayout(2, 64);
-  std::vector<uint8_t> payload = PayloadOf(KeyOf(1), other.groups[0].BlockBytes());
-  wire::Store store;
-  wire::StoredBlock block;
-  const auto key = KeyOf(1);
-  block.key.key = key;
-  block.segments = SegmentsOf(other.groups[0], payload);
-  store.blocks.push_back(block);
-  auto answer = client->Call(wire::FrameType::kStore, store, payload);
-  EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kRejected);
-  EXPECT_TRUE(StillServes(client.get()));
-}
-
-TEST_F(SessionTest, PayloadLengthOtherThanItsSegmentsIsRefused) {
-  Start();
-  auto client = Connect();
-  std::vector<uint8_t> payload;
-  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
-  payload.resize(payload.size() / 2);
-  std::vector<uint8_t> meta;
-  store.Encode(&meta);
-  EXPECT_TRUE(absl::IsInvalidArgument(ErrorFor(client.get(), wire::FrameType::kStore, meta, payload)));
-  EXPECT_TRUE(StillServes(client.get()));
 }
 
 TEST_F(SessionTest, UnknownGroupAndNamespaceAreRefused) {

@@ -33,6 +33,24 @@ TEST(SegmentTableTest, EntriesAreLittleEndianFieldsWithoutPadding) {
   EXPECT_EQ(bytes, (std::vector<uint8_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}));
 }
 
+TEST(SegmentTableTest, SizesAloneSurviveARoundTripAndCountWithWhatComesBesideThem) {
+  const std::vector<Segment> segments = {{1, 2, 3}, {400, 100, UINT64_MAX}};
+  std::vector<uint8_t> bytes;
+  EncodeSegmentSizes(segments, &bytes);
+  EXPECT_EQ(bytes.size(), 2 * kSegmentSizesBytes);
+  MetaReader reader("M", bytes);
+  std::vector<Segment> out;
+  uint64_t payload_bytes = 1000;
+  DecodeSegmentSizes(&reader, 2, 16, &out, &payload_bytes);
+  EXPECT_TRUE(reader.Finish().ok());
+  EXPECT_EQ(out, (std::vector<Segment>{{1, 2, 0}, {400, 100, 0}}));
+  EXPECT_EQ(payload_bytes, 1417u);
+  payload_bytes = kMaxFramePayloadBytes - 16;
+  MetaReader again("M", bytes);
+  DecodeSegmentSizes(&again, 2, 16, &out, &payload_bytes);
+  EXPECT_EQ(again.Finish().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(SegmentTableTest, MissingEntriesAreRefusedBeforeMemoryIsReserved) {
   const std::vector<uint8_t> bytes(1023 * kSegmentEntryBytes + 15);
   MetaReader reader("M", bytes);

@@ -81,15 +81,15 @@ TEST(StoreTest, SumsOfHugeSegmentsDoNotOverflow) {
 
 TEST(StoreTest, PayloadOfTheMessageIsLimited) {
   const StoredBlock largest = Block({Sized(kMaxPayloadBytes)});
-  const Store full{1, 2, {largest, largest}};
+  const StoredBlock rest = Block({Sized(kMaxPayloadBytes - 2 * kSegmentChecksumBytes)});
+  const Store full{1, 2, {largest, rest}};
   EXPECT_EQ(full.PayloadBytes(), kMaxFramePayloadBytes);
   EXPECT_TRUE(Store::Decode(Encoded(full)).ok());
-  ExpectRefused({largest, largest, Block({Sized(1)})},
-                "payload of 134217729 bytes or more, over the limit of 134217728");
+  ExpectRefused({largest, rest, Block({Sized(1)})}, "payload of 134217737 bytes or more, over the limit of 134217728");
 }
 
-TEST(StoreTest, PayloadBytesAddsUpAllSegments) {
-  EXPECT_EQ((Store{1, 2, {Block({Sized(1), Sized(20)}), Block({Sized(300)})}}).PayloadBytes(), 321u);
+TEST(StoreTest, PayloadBytesAddsUpAllSegmentsAndTheirChecksums) {
+  EXPECT_EQ((Store{1, 2, {Block({Sized(1), Sized(20)}), Block({Sized(300)})}}).PayloadBytes(), 345u);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "cache/runtime/sync.h"
 #include "transport/frame_channel.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/segment_table.h"
 
 namespace incipit {
 
@@ -265,17 +266,22 @@ class FakeNode {
     wire::StatusReply reply;
     uint64_t offset = 0;
     for (const wire::StoredBlock& stored : store.blocks) {
-      Block block{.segments = stored.segments, .depth_tokens = stored.key.depth_tokens};
+      Block block;
+      block.segments = stored.segments;
+      block.depth_tokens = stored.key.depth_tokens;
+      uint64_t table = offset + wire::StoredBytesOf(stored.segments);
       bool whole = true;
       uint64_t bytes = 0;
-      for (const Segment& segment : stored.segments) {
+      for (Segment& segment : block.segments) {
+        std::memcpy(&segment.checksum, payload.data() + table, sizeof(segment.checksum));
+        table += sizeof(segment.checksum);
         const ByteView view(payload.data() + offset + bytes, segment.stored_bytes);
         whole &= Xxh3Of(view) == segment.checksum;
         bytes += segment.stored_bytes;
       }
       block.payload.assign(payload.begin() + static_cast<int64_t>(offset),
                            payload.begin() + static_cast<int64_t>(offset + bytes));
-      offset += bytes;
+      offset = table;
       const BlockName name = NameOf(*connection, stored.key);
       if (!whole) {
         reply.statuses.push_back(wire::BlockStatus::kDamaged);
