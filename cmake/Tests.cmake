@@ -1,27 +1,33 @@
-# One test program per top-level folder of tests/; each holds every *_test.cc below that folder.
+# One test program per top-level folder of tests/, and one for the command line; each holds every *_test.cc below its
+# folder.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
-function(incipit_tests folder)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
-  if(NOT sources)
-    return()
+function(incipit_tests name)
+  set(folder ${name})
+  if(name STREQUAL "cli")
+    set(folder client/cli)
   endif()
-  add_executable(test_${folder} ${sources})
-  target_link_libraries(test_${folder} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
+  if(name STREQUAL "client")
+    list(FILTER sources EXCLUDE REGEX "/tests/client/cli/")
+  endif()
+  add_executable(test_${name} ${sources})
+  target_link_libraries(test_${name} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
   # Tests are many and run briefly: compiling them is what costs. The code under test keeps its own flags.
-  target_compile_options(test_${folder} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
-  target_compile_definitions(test_${folder} PRIVATE
+  target_compile_options(test_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
+  target_compile_definitions(test_${name} PRIVATE
     INCIPIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" INCIPIT_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  target_precompile_headers(test_${folder} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <absl/status/statusor.h>
+  target_precompile_headers(test_${name} PRIVATE <gtest/gtest.h> <gmock/gmock.h> <absl/status/statusor.h>
     <absl/container/flat_hash_map.h> <algorithm> <memory> <string> <vector>)
-  gtest_discover_tests(test_${folder} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
 endfunction()
 
 incipit_tests(eviction incipit_eviction)
 incipit_tests(transport incipit_transport)
 incipit_tests(cache incipit_client incipit_cache)
-incipit_tests(client incipit_cli incipit_client incipit_cache)
+incipit_tests(client incipit_client incipit_cache)
+incipit_tests(cli incipit_cli)
 if(TARGET test_client)  # The C interface is called from C; the examples are run.
   add_library(test_c_calls OBJECT tests/client/src/c_calls.c)
   target_link_libraries(test_c_calls PRIVATE incipit_options)
