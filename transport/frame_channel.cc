@@ -48,6 +48,7 @@ FrameChannel::~FrameChannel() = default;
 
 size_t FrameChannel::TakeBuffered(MutableBytes into) {
   const size_t take = std::min(into.size(), buffer_end_ - buffer_begin_);
+  if (take == 0) return 0;  // `into` may be an empty view of nothing
   std::memcpy(into.data(), buffer_.data() + buffer_begin_, take);
   buffer_begin_ += take;
   return take;

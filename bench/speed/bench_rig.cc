@@ -78,13 +78,14 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
   return rig;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect() const {
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries) const {
   ClientOptions client;
   client.address = address_;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";
   client.progress = Progress::kCaller;
+  client.busy_retries = busy_retries;
   client.default_deadline_ms = kDeadlineMs;
   return Client::Connect(std::move(client));
 }

@@ -28,7 +28,8 @@ class BenchRig {
   static absl::StatusOr<std::unique_ptr<BenchRig>> Create(const BenchOptions& options, const Layout& layout,
                                                           const RigSizes& sizes);
   // A client with a connection of its own to each shard, which does its work on the calling thread.
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  // `busy_retries` as in ClientOptions.
+  absl::StatusOr<std::unique_ptr<Client>> Connect(uint32_t busy_retries = ClientOptions().busy_retries) const;
   // Stores every block of the set through `buffer` and checks that each is there. Not timed.
   absl::Status StoreSet(const BlockSet& set, MutableBytes buffer, const ProgressSink& progress) const;
   // The private node's CPU time so far; 0 without one.

@@ -176,16 +176,17 @@ absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const 
   const double part_s = options.seconds / options.pairs / 2;
   for (uint32_t pair = 0; pair < options.pairs; ++pair) {
     Show(progress, "measuring", pair, options.pairs);
-    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig->Connect());
+    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig->Connect(/*busy_retries=*/0));
     LoadPump pump(client.get(), &set, buffer.bytes(), &report);
     const double peak = pump.Run(kPeakLoads, part_s);
-    ASSIGN_OR_RETURN(std::unique_ptr<Client> probe_client, rig->Connect());
+    ASSIGN_OR_RETURN(std::unique_ptr<Client> probe_client, rig->Connect(/*busy_retries=*/0));
     RefusalProbe probe(std::move(probe_client), &set);
     report.samples.AddRates(pump.Run(kOverloadLoads, part_s), peak);
     resident_bytes = std::max(resident_bytes, rig->node()->process()->ResidentBytes());
     refusals_us.Merge(probe.Refusals());
     probes_served += probe.served();
   }
+  if (refusals_us.size() == 0) return absl::InternalError("no probe was refused: this was no overload");
   if (resident_bytes > sizes.ram_bytes + kMemoryBeyondArenaBytes) ++report.failures;
   report.latency_us = refusals_us;
   report.latency_of = "a refusal, on a connection of its own";

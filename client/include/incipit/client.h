@@ -57,7 +57,8 @@ struct ClientOptions {
   uint32_t breaker_failures = 3;            // consecutive failures of a shard after which its calls miss at once
   uint32_t breaker_cooldown_ms = 1000;      // until the next probe of a shard whose breaker is open
   uint64_t max_inflight_bytes = 64 * kMiB;  // payload asked for and not yet received, per shard
-  double prefill_tokens_per_s = 0;          // of the engine; over 0: what is slower than computing it again is a miss
+  uint32_t busy_retries = 4;        // how often a call that the node answers "busy" is tried again before it says so
+  double prefill_tokens_per_s = 0;  // of the engine; over 0: what is slower than computing it again is a miss
 };
 
 // Keys of consecutive blocks of one group: key i covers tokens [i * block_tokens, (i + 1) * block_tokens). A view: the

@@ -36,6 +36,7 @@ ShardConnectionOptions ConnectionOptions(const ClientOptions& options, Random* r
   connection.breaker.pause_min_ns = int64_t{options.reconnect_min_ms} * 1'000'000;
   connection.breaker.pause_max_ns = int64_t{options.reconnect_max_ms} * 1'000'000;
   connection.max_inflight_bytes = options.max_inflight_bytes;
+  connection.busy_retries = options.busy_retries;
   return connection;
 }
 

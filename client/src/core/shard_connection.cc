@@ -11,7 +11,6 @@
 namespace incipit {
 namespace {
 
-constexpr int kMaxBusyRetries = 4;
 constexpr uint64_t kDefaultSlots = 64;  // requests outstanding where the node states no limit
 constexpr size_t kMaxAbandoned = 4096;  // a node that still owes so many replies is not heard any more
 // A request that expires counts as a failure of the shard only if nothing was heard for at least this long: a call
@@ -223,12 +222,12 @@ Task<absl::Status> ShardConnection::WaitReady(int64_t deadline_ns) {
 
 Task<absl::Status> ShardConnection::Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns) {
   bool was_lost = false;
-  for (int busy = 0;;) {
+  for (uint32_t busy = 0;;) {
     absl::Status status = co_await TryExchange(request, reply, deadline_ns);
     if (reply->answered_) co_return status;  // Part of the answer was delivered: once more would give it twice.
     if (absl::IsUnavailable(status) && !was_lost && !breaker_.open()) {
       was_lost = true;
-    } else if (absl::IsResourceExhausted(status) && busy < kMaxBusyRetries && reply->retry_after_us_ > 0) {
+    } else if (absl::IsResourceExhausted(status) && busy < options_.busy_retries && reply->retry_after_us_ > 0) {
       ++busy;
       const uint64_t wait_us = reply->retry_after_us_ + random_->Below(reply->retry_after_us_);
       const int64_t again_ns = loop_->NowNs() + static_cast<int64_t>(wait_us) * 1000;

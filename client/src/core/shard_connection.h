@@ -29,6 +29,7 @@ struct ShardConnectionOptions {
   int64_t step_timeout_ns = 2'000'000'000;  // for connecting, and for each step of the handshake
   CircuitBreaker::Options breaker;
   uint64_t max_inflight_bytes = 64 * kMiB;
+  uint32_t busy_retries = 4;
   // Judges what the node said of itself, before the connection is used. An error refuses the connection.
   std::function<absl::Status(const wire::HelloReply&)> on_hello;
   // The node refused to serve this shard at all.

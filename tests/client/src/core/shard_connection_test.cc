@@ -192,6 +192,20 @@ TEST(ShardConnection, BusyIsTriedAgainAfterTheStatedTime) {
   EXPECT_EQ(f.client->counters().breaker_opened, 0u);
 }
 
+TEST(ShardConnection, BusyIsToldAtOnceIfNoRetriesAreWanted) {
+  ClientFixture f(9);
+  f.options.busy_retries = 0;
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  f.node->intercept = [](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad) co_return false;
+    co_await FakeNode::ReplyError(connection, header.request_id, absl::StatusCode::kResourceExhausted, 500);
+    co_return true;
+  };
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kBusy));
+  EXPECT_EQ(f.client->counters().busy_replies, 1u);
+}
+
 TEST(ShardConnection, ErrorForTheConnectionEndsItWithoutBeingNonsense) {
   ClientFixture f(10);
   f.ConnectAndWait();
