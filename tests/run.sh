@@ -9,7 +9,7 @@ usage: tests/run.sh [--quick | --all | --stage NAME]... [--keep-going] [--list] 
 
 Checks, builds and tests the tree on Debian 12; missing packages are installed first (root or sudo).
   --quick        only the release build and its tests
-  --all          every stage of --list; without it: format, tidy, mirror, release
+  --all          every stage of --list; without it: all but clang-tidy
   --stage NAME   only this stage; may be given several times
   --keep-going   run the later stages after a failure as well
   --list         names of all stages, in order
@@ -33,7 +33,7 @@ all_stages=(
   'clang-tidy|static analysis'
 )
 quick_stages=(release)
-default_stages=(format tidy mirror release)
+default_stages=(format tidy mirror headers release asan-ubsan tsan fuzz campaigns)
 
 jobs=${JOBS:-$(nproc)}
 logs=build/run

@@ -22,6 +22,7 @@
 namespace incipit {
 namespace {
 
+constexpr uint32_t kLockPollMs = 10;
 constexpr uint64_t kMaxTransferBytes = 1ull << 30;  // the kernel cuts longer ones anyway
 
 std::string FileSystemOf(int fd, const std::string& path) {
@@ -62,7 +63,20 @@ absl::StatusOr<std::unique_ptr<UringDisk>> UringDisk::Open(UringLoop* loop, cons
 }
 
 UringDisk::~UringDisk() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  // Not left to close(): the ring may hold the file for a moment longer.
+  SetLock(F_UNLCK);
+  close(fd_);
+}
+
+// 0, or errno.
+int UringDisk::SetLock(int16_t type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(options_.start_bytes);
+  lock.l_len = static_cast<off_t>(capacity_bytes_);
+  return fcntl(fd_, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
 }
 
 absl::Status UringDisk::RefusedDirect(int error, const char* operation) const {
@@ -140,13 +154,12 @@ absl::Status UringDisk::SizeFile(uint64_t present_bytes) {
 // A lock of the byte range, held by this open file: shards of one process share a device, two processes never share
 // a range. It ends with the process, however that ends.
 absl::Status UringDisk::LockRange() {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(options_.start_bytes);
-  lock.l_len = static_cast<off_t>(capacity_bytes_);
-  if (fcntl(fd_, F_OFD_SETLK, &lock) == 0) return absl::OkStatus();
-  const int error = errno;
+  int error = SetLock(F_WRLCK);
+  for (uint32_t waited_ms = 0; error == EAGAIN && waited_ms < options_.lock_wait_ms; waited_ms += kLockPollMs) {
+    usleep(kLockPollMs * 1000);
+    error = SetLock(F_WRLCK);
+  }
+  if (error == 0) return absl::OkStatus();
   if (error == EAGAIN || error == EACCES) {
     return absl::FailedPreconditionError(absl::StrCat(
         options_.path, ": bytes from ", options_.start_bytes, " to ", options_.start_bytes + capacity_bytes_,

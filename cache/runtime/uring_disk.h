@@ -16,13 +16,17 @@ struct UringDiskOptions {
   uint64_t bytes = 0;        // file: size to preallocate. Device: length of the range, 0 = all after start_bytes
   uint64_t start_bytes = 0;  // where this disk begins: shards of a node share one device by ranges
   bool preallocate = true;   // false: a sparse file, which may run out of space later (tests)
+  // How long to wait for a process that is ending: the kernel lets go of a killed one's ring, and so of its files, a
+  // little after the process itself.
+  uint32_t lock_wait_ms = 3000;
 };
 
 // Owner: the shard; the loop must outlive it and all its tasks. Thread: the loop's. Buffers registered with the loop
 // use fixed operations, others plain ones. Cost: one submission per operation, one more per short transfer.
 class UringDisk : public Disk {
  public:
-  // Blocks while the file is created and one page is read: for start-up only.
+  // Blocks while the file is created and one page is read, and for lock_wait_ms where the range is in use: for start-up
+  // only.
   // FailedPrecondition: O_DIRECT refused (names path, file system and setting), or another process uses the range.
   // ResourceExhausted: not enough space (needed and free bytes). InvalidArgument, NotFound, PermissionDenied: the path.
   static absl::StatusOr<std::unique_ptr<UringDisk>> Open(UringLoop* loop, const UringDiskOptions& options);
@@ -38,6 +42,7 @@ class UringDisk : public Disk {
   absl::Status OpenPath();
   absl::Status SizeDevice();
   absl::Status SizeFile(uint64_t present_bytes);
+  int SetLock(int16_t type);
   absl::Status LockRange();
   absl::Status TryDirectRead();
   absl::Status RefusedDirect(int error, const char* operation) const;

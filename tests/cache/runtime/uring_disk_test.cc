@@ -1,8 +1,12 @@
 #include "cache/runtime/uring_disk.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -101,9 +105,26 @@ TEST_F(UringDiskTest, TransferBeyondCapacityIsOutOfRangeAndTouchesNothing) {
 
 TEST_F(UringDiskTest, SecondOpenOfARangeIsRefused) {
   const auto disk = Open({.path = PathOf("a"), .bytes = 4 * kPage});
-  const absl::Status status = Refused({.path = PathOf("a"), .bytes = 4 * kPage, .start_bytes = 3 * kPage});
+  const absl::Status status =
+      Refused({.path = PathOf("a"), .bytes = 4 * kPage, .start_bytes = 3 * kPage, .lock_wait_ms = 0});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("in use"));
+}
+
+TEST_F(UringDiskTest, RangeOfAProcessThatIsEndingIsWaitedFor) {
+  const int fd = open(PathOf("a").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_len = static_cast<off_t>(4 * kPage);
+  ASSERT_EQ(fcntl(fd, F_OFD_SETLK, &lock), 0);
+  std::thread owner([fd] {
+    usleep(50'000);
+    close(fd);
+  });
+  const auto disk = Open({.path = PathOf("a"), .bytes = 4 * kPage, .lock_wait_ms = 600'000});
+  EXPECT_EQ(disk->CapacityBytes(), 4 * kPage);
+  owner.join();
 }
 
 TEST_F(UringDiskTest, MoreThanTheDiskHoldsIsRefusedAndGivenBack) {

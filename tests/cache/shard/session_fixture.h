@@ -25,6 +25,7 @@ class SessionFixture : public ::testing::Test {
     EXPECT_TRUE(client->Open(layout_).ok());
     return client;
   }
+  // The keys stay views into `keys`.
   wire::Store StoreOf(const std::vector<std::vector<uint8_t>>& keys, std::vector<uint8_t>* payload,
                       uint64_t version = 0) {
     wire::Store store;

@@ -27,7 +27,8 @@ TEST_F(StoreReceiverTest, DamagedPayloadIsNeverPublished) {
   Start();
   auto client = Connect();
   std::vector<uint8_t> payload;
-  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
+  const std::vector<std::vector<uint8_t>> stored_keys = {KeyOf(1)};
+  const wire::Store store = StoreOf(stored_keys, &payload);
   for (const size_t at : {size_t{100}, payload.size() - 3}) {  // a byte of the block, a byte of its checksum table
     payload[at] ^= 1;
     auto answer = client->Call(wire::FrameType::kStore, store, payload);
@@ -46,7 +47,8 @@ TEST_F(StoreReceiverTest, BlocksLargerThanOneTransferAreStoredWhole) {
   const std::vector<std::vector<uint8_t>> keys = {KeyOf(1), KeyOf(2), KeyOf(3)};
   for (const wire::BlockStatus status : StoreBlocks(client.get(), keys)) EXPECT_EQ(status, wire::BlockStatus::kOk);
   std::vector<uint8_t> payload;
-  const wire::Store store = StoreOf({KeyOf(4)}, &payload);
+  const std::vector<std::vector<uint8_t>> damaged_keys = {KeyOf(4)};
+  const wire::Store store = StoreOf(damaged_keys, &payload);
   payload[3'000'000] ^= 8;
   auto answer = client->Call(wire::FrameType::kStore, store, payload);
   EXPECT_EQ(wire::StatusReply::Decode(answer->meta)->statuses[0], wire::BlockStatus::kDamaged);
@@ -78,7 +80,8 @@ TEST_F(StoreReceiverTest, PayloadLengthOtherThanItsSegmentsIsRefused) {
   Start();
   auto client = Connect();
   std::vector<uint8_t> payload;
-  const wire::Store store = StoreOf({KeyOf(1)}, &payload);
+  const std::vector<std::vector<uint8_t>> stored_keys = {KeyOf(1)};
+  const wire::Store store = StoreOf(stored_keys, &payload);
   payload.resize(payload.size() / 2);
   std::vector<uint8_t> meta;
   store.Encode(&meta);
