@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kReadAheadBytes = 16 * 1024;
 // One transfer moves at most this much, so that others on the thread get their turn within a millisecond.
 constexpr size_t kMaxTransferBytes = 1 << 20;
-constexpr size_t kFilledTransferBytes = 256 * 1024;  // what `fill` has touched should still be in the inner caches
+constexpr size_t kFilledTransferBytes = 1024 * 1024;  // what `fill` has touched should still be in the inner caches
 constexpr size_t kDiscardBytes = 256 * 1024;
 constexpr size_t kMetaKeptBytes = 64 * 1024;  // a larger meta buffer is given back after its frame
 

@@ -18,8 +18,9 @@ namespace incipit {
 class Stream {
  public:
   virtual ~Stream() = default;  // REQUIRES: nothing outstanding
-  // Reads at least one byte into the pieces, as many as are there; 0 = the peer closed.
-  // Cancelled after CancelRead or Close, Unavailable if the connection broke.
+  // Reads at least one byte into the pieces, as many as are there; 0 = the peer closed. A read of 64 KiB or more may
+  // wait for more than the first byte: ask for so many only if all of them must come. Cancelled after CancelRead or
+  // Close, Unavailable if the connection broke.
   virtual Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into) = 0;
   // Writes at least one byte. The bytes must not change until it ends.
   virtual Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) = 0;

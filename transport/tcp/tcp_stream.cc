@@ -15,6 +15,8 @@ namespace {
 
 // One system call moves at most this much, so that a long transfer leaves the thread free for others in between.
 constexpr size_t kMaxPieces = 256;
+constexpr size_t kLargeReadBytes = 64 << 10;
+constexpr size_t kLowWaterBytes = 256 << 10;
 
 absl::Status SocketError(const char* what, const std::string& peer, int error) {
   if (error == ECANCELED) return absl::CancelledError(absl::StrCat(what, " ", peer, ": cancelled"));
@@ -34,11 +36,22 @@ TcpStream::~TcpStream() {
   if (fd_ >= 0) close(fd_);
 }
 
+// A receiver that is faster than the sender would otherwise be woken for every packet, at the sender's cost. Large
+// reads are of bytes that must come, so waiting for a good part of them cannot hang.
+void TcpStream::SetLowWater(std::span<const iovec> into) {
+  size_t wanted = 0;
+  for (size_t i = 0; i < std::min(into.size(), kMaxPieces); ++i) wanted += into[i].iov_len;
+  const int low_water = wanted < kLargeReadBytes ? 1 : static_cast<int>(std::min(wanted, kLowWaterBytes));
+  if (low_water == low_water_) return;
+  if (setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &low_water, sizeof(low_water)) == 0) low_water_ = low_water;
+}
+
 Task<absl::StatusOr<size_t>> TcpStream::Read(std::span<const iovec> into) {
   if (closed_) co_return absl::CancelledError(absl::StrCat("read from ", peer_name_, ": stream is closed"));
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(into.data());
   message.msg_iovlen = std::min(into.size(), kMaxPieces);
+  SetLowWater(into);
   const int32_t result = co_await loop_->Submit(
       [&](io_uring_sqe* sqe) {
         if (into.size() == 1) {

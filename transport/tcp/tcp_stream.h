@@ -26,8 +26,11 @@ class TcpStream : public Stream {
   int ReleaseFd();
 
  private:
+  void SetLowWater(std::span<const iovec> into);
+
   UringLoop* loop_;
   int fd_;
+  int low_water_ = 1;  // bytes that must be there before the socket counts as readable
   bool closed_ = false;
   UringOp* read_op_ = nullptr;
   UringOp* write_op_ = nullptr;
