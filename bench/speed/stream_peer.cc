@@ -95,7 +95,7 @@ absl::Status Serve(int fd, const Command& command, MutableBytes memory, std::vec
 }  // namespace
 
 std::string StreamVariant::Name() const {
-  static constexpr const char* kNames[] = {"blocking", "spin 30 us then sleep", "io_uring"};
+  static constexpr const char* kNames[] = {"blocking", "spin 200 us then sleep", "io_uring"};
   return fmt::format("{}, {} KiB a call", kNames[static_cast<size_t>(waiting)], chunk_bytes / 1024);
 }
 

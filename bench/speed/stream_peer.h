@@ -16,7 +16,7 @@ namespace incipit::bench {
 struct StreamVariant {
   enum class Waiting : uint32_t {
     kBlock = 0,  // blocking calls
-    kSpin = 1,   // tries for 30 us, as our loop does, then sleeps
+    kSpin = 1,   // tries for 200 us, as our loop does, then sleeps
     kRing = 2,   // io_uring, one operation at a time
   };
   Waiting waiting = Waiting::kBlock;
