@@ -39,10 +39,10 @@ jobs=${JOBS:-$(nproc)}
 logs=build/run
 results=$logs/results.tsv  # one line per counted run: stage, passed, failed, skipped, seconds
 
-# Everything that handles bytes from outside, or memory by hand. The command line and the benchmarks on top are tested in
-# the release build.
+# Everything that handles bytes from outside, or memory by hand. The command line and the benchmarks on top are tested
+# in the release build.
 asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_campaigns)
-not_in_asan='^EndToEnd|^test_(cli|bench)_NOT_BUILT'
+not_in_asan='^EndToEnd|^test_(cli|bench)_NOT_BUILT'  # names that ctest gives to what was not built
 
 # What uses more than one thread; everything else is single-threaded by design and has nothing for TSan to find.
 tsan_targets=(test_transport test_cache test_client)
