@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kReadAheadBytes = 16 * 1024;
 // One transfer moves at most this much, so that others on the thread get their turn within a millisecond.
 constexpr size_t kMaxTransferBytes = 1 << 20;
-constexpr size_t kFilledTransferBytes = 1024 * 1024;  // what `fill` has touched should still be in the inner caches
 constexpr size_t kDiscardBytes = 256 * 1024;
 constexpr size_t kMetaKeptBytes = 64 * 1024;  // a larger meta buffer is given back after its frame
 
@@ -146,12 +145,11 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   pieces.push_back({send_header_.data(), send_header_.size()});
   if (!meta.empty()) pieces.push_back({const_cast<uint8_t*>(meta.data()), meta.size()});
   pieces.insert(pieces.end(), payload.begin(), payload.end());
-  const size_t limit = fill ? kFilledTransferBytes : kMaxTransferBytes;
   const uint64_t payload_start = send_header_.size() + meta.size();
   uint64_t sent = 0;
   size_t index = 0, offset = 0;
   while (index < pieces.size()) {
-    const size_t window = Window(pieces, index, offset, limit, &send_pieces_);
+    const size_t window = Window(pieces, index, offset, kMaxTransferBytes, &send_pieces_);
     if (window == 0) break;
     if (fill && sent + window > payload_start) fill(sent + window - payload_start);
     write_waiting_ = ++transfers_;
