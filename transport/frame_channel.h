@@ -30,6 +30,10 @@ using FillPayload = std::function<void(uint64_t payload_end)>;
 // After any error but Cancelled from ReceivePayload the channel is of no further use: Close it.
 class FrameChannel {
  public:
+  static constexpr uint64_t kMinTransferBytes = 64 << 10;
+  // One transfer moves at most this much, so that others on the thread get their turn within a millisecond.
+  static constexpr uint64_t kMaxTransferBytes = 1 << 20;
+
   explicit FrameChannel(std::unique_ptr<Stream> stream);
   ~FrameChannel();
 
@@ -44,6 +48,9 @@ class FrameChannel {
   uint64_t payload_remaining() const { return payload_remaining_; }
   void CancelReceive();
 
+  // Sends at most so much at a time from now on, within kMinTransferBytes and kMaxTransferBytes. One transfer keeps the
+  // thread busy from end to end, so where several channels of a thread are sending, each should send less at a time.
+  void LimitTransfers(uint64_t bytes);
   // Sends one frame with all of `payload`. The memory must not change until it ends, but for what `fill` does.
   Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload,
                           FillPayload fill = {});
@@ -73,6 +80,7 @@ class FrameChannel {
   std::vector<iovec> receive_pieces_, send_pieces_;
   std::array<uint8_t, wire::kFrameHeaderBytes> receive_header_{}, send_header_{};
   uint64_t payload_remaining_ = 0;
+  uint64_t transfer_bytes_ = kMaxTransferBytes;  // of one sending
   bool cancel_receive_ = false;
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
   uint64_t transfers_ = 0, read_waiting_ = 0, write_waiting_ = 0;

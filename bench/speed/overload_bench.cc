@@ -10,100 +10,23 @@
 #include "bench/common/stopwatch.h"
 #include "bench/speed/bench.h"
 #include "bench/speed/bench_rig.h"
+#include "bench/speed/load_pump.h"
 #include "cache/base/status_macros.h"
 #include "client/layouts/layouts.h"
 
 namespace incipit::bench {
 namespace {
 
-constexpr uint32_t kPeakLoads = 8;  // in flight, which is enough to keep node and worker busy
-constexpr uint32_t kOverloadLoads = 10 * kPeakLoads;
-constexpr uint32_t kNodeMaxLoads = 4 * kPeakLoads;  // that the node takes on; more are answered busy
-constexpr size_t kBlocksPerLoad = 16;
-constexpr int64_t kRetryNs = 1'000'000;  // after a refusal
+constexpr uint32_t kOverload = 10;
+constexpr uint32_t kPeakWorkers = 8;  // enough to keep the node busy
+constexpr uint32_t kAllWorkers = kOverload * kPeakWorkers;
+constexpr uint32_t kNodeMaxLoads = kPeakWorkers;  // more are answered busy
+constexpr size_t kBlocksPerLoad = 128;
 constexpr auto kProbePause = std::chrono::milliseconds(5);
-constexpr uint32_t kPollUs = 200;
 constexpr uint64_t kMemoryBeyondArenaBytes = 256 * kMiB;  // buffers, index, code
 constexpr double kTargetRatio = 0.9;
 
-bool Refused(const LoadResult& result) {
-  return std::any_of(result.status.begin(), result.status.end(),
-                     [](BlockStatus status) { return status == BlockStatus::kBusy; });
-}
-
-// Keeps a number of loads in flight from one client, all on the calling thread. A refused one is tried again.
-class LoadPump {
- public:
-  LoadPump(Client* client, const BlockSet* set, MutableBytes buffer, BenchReport* report)
-      : client_(client), set_(set), buffer_(buffer), report_(report) {}
-
-  // GB/s of what came in within `seconds`, verified.
-  double Run(uint32_t in_flight, double seconds) {
-    slots_.assign(in_flight, {});
-    bytes_ = 0;
-    const Stopwatch watch;
-    while (watch.Seconds() < seconds) {
-      for (uint32_t i = 0; i < in_flight; ++i) StartIfDue(i);
-      client_->Poll(kPollUs);
-    }
-    const double gb_per_s = static_cast<double>(bytes_) / 1e9 / watch.Seconds();
-    while (std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.busy; }))
-      client_->Poll(kPollUs);
-    return gb_per_s;
-  }
-
- private:
-  struct Slot {
-    bool busy = false;
-    int64_t not_before_ns = 0;
-  };
-
-  void StartIfDue(uint32_t index) {
-    Slot& slot = slots_[index];
-    if (slot.busy || MonotonicNs() < slot.not_before_ns) return;
-    slot.busy = true;
-    const std::span<const PlannedBlock> blocks = NextBlocks();
-    const uint64_t part = kBlocksPerLoad * blocks[0].bytes;
-    const MutableBytes into = buffer_.subspan(index * part, part);
-    std::vector<LoadRequest> requests = PlanLoads(*set_, blocks, UINT64_MAX, into);
-    client_->LoadAsync(std::move(requests[0]), [this, index, blocks, into](absl::StatusOr<LoadResult> result) {
-      Finish(index, blocks, into, result);
-    });
-  }
-
-  std::span<const PlannedBlock> NextBlocks() {
-    if (next_ + kBlocksPerLoad > set_->blocks.size()) next_ = 0;
-    next_ += kBlocksPerLoad;
-    return std::span(set_->blocks).subspan(next_ - kBlocksPerLoad, kBlocksPerLoad);
-  }
-
-  void Finish(uint32_t index, std::span<const PlannedBlock> blocks, ByteView into,
-              const absl::StatusOr<LoadResult>& result) {
-    slots_[index].busy = false;
-    if (!result.ok()) {
-      ++report_->failures;
-      return;
-    }
-    if (Refused(*result)) {
-      slots_[index].not_before_ns = MonotonicNs() + kRetryNs;
-      return;
-    }
-    const LoadCheck check = CheckLoads(blocks, {*result}, into);
-    report_->wrong_bytes += check.wrong_bytes;
-    report_->failures += check.missed;
-    bytes_ += result->bytes;
-  }
-
-  Client* client_;
-  const BlockSet* set_;
-  MutableBytes buffer_;
-  BenchReport* report_;
-  std::vector<Slot> slots_;
-  size_t next_ = 0;
-  uint64_t bytes_ = 0;
-};
-
-// Asks now and then over a connection of its own and notes how long a refusal takes. A thread.
+// Asks now and then over a connection of its own and notes how long the node's refusals take. A thread.
 class RefusalProbe {
  public:
   RefusalProbe(std::unique_ptr<Client> client, const BlockSet* set) : client_(std::move(client)), set_(set) {
@@ -114,27 +37,23 @@ class RefusalProbe {
     stop_ = true;
     if (thread_.joinable()) thread_.join();
   }
-  // Ends the thread; refusals in microseconds.
+  // Ends the thread; microseconds of the refusals that came from the node.
   const Percentiles& Refusals() {
     stop_ = true;
     thread_.join();
     return refusals_us_;
   }
-  uint64_t served() const { return served_; }
 
  private:
   void Loop() {
     const std::span<const PlannedBlock> one(&set_->blocks[0], 1);
     while (!stop_) {
       std::vector<LoadRequest> requests = PlanLoads(*set_, one, UINT64_MAX, buffer_);
+      const uint64_t busy_before = client_->counters().busy_replies;
       const Stopwatch watch;
       const absl::StatusOr<LoadResult> result = client_->Load(std::move(requests[0]));
       const double us = watch.Microseconds();
-      if (result.ok() && Refused(*result)) {
-        refusals_us_.Add(us);
-      } else {
-        ++served_;
-      }
+      if (result.ok() && client_->counters().busy_replies > busy_before) refusals_us_.Add(us);
       std::this_thread::sleep_for(kProbePause);
     }
   }
@@ -144,55 +63,101 @@ class RefusalProbe {
   std::vector<uint8_t> buffer_;
   std::atomic<bool> stop_{false};
   Percentiles refusals_us_;
-  uint64_t served_ = 0;
   std::thread thread_;
+};
+
+class OverloadBench {
+ public:
+  OverloadBench(const BenchOptions& options, const ProgressSink& progress) : options_(options), progress_(progress) {}
+
+  absl::StatusOr<BenchReport> Run() {
+    RETURN_IF_ERROR(Prepare());
+    for (uint32_t pair = 0; pair < options_.pairs; ++pair) {
+      Show(progress_, "measuring", pair, options_.pairs);
+      RETURN_IF_ERROR(RunPair());
+    }
+    if (resident_bytes_ > ram_bytes_ + kMemoryBeyondArenaBytes) ++report_.failures;
+    report_.options = options_;
+    report_.unit = "GB/s";
+    report_.ceiling_name =
+        fmt::format("goodput with {} of the workers asking, {} blocks a load", kPeakWorkers, kBlocksPerLoad);
+    report_.target_ratio = kTargetRatio;
+    report_.latency_us = refusals_us_;
+    report_.latency_of = "a refusal by the node, on a connection of its own";
+    report_.details = {{"workers", kAllWorkers},
+                       {"node_max_loads", kNodeMaxLoads},
+                       {"asked_over_peak", Rounded(asked_over_peak_.Median(), 2)},
+                       {"refused_share", Rounded(refused_share_.Median(), 3)},
+                       {"refusals_probed", refusals_us_.size()},
+                       {"refused_by_node_share", Rounded(by_node_share_.Median(), 3)},
+                       {"resident_bytes", resident_bytes_},
+                       {"ram_bytes", ram_bytes_}};
+    return std::move(report_);
+  }
+
+ private:
+  absl::Status Prepare() {
+    if (!options_.connect.empty()) {
+      return absl::InvalidArgumentError(
+          "--op overload needs a node of its own, with limits that it can reach: --spawn");
+    }
+    ASSIGN_OR_RETURN(const Layout layout, NamedLayout(options_.layout, options_.block_tokens));
+    set_ = BlockSet::Make(layout, TokensForBytes(layout, options_.data_bytes),
+                          [](GroupIndex group, uint32_t index) { return SyntheticKey(group, index); });
+    if (layout.groups.size() > 1 || set_.blocks.size() < kBlocksPerLoad) {
+      return absl::InvalidArgumentError(
+          fmt::format("--op overload takes layouts of one group, and data of at least {} blocks", kBlocksPerLoad));
+    }
+    ram_bytes_ = set_.bytes + set_.bytes / 8 + 64 * kMiB * options_.shards;
+    ASSIGN_OR_RETURN(rig_, BenchRig::Create(options_, layout,
+                                            {.ram_bytes = ram_bytes_,
+                                             .more_arguments = {"--max-loads", std::to_string(kNodeMaxLoads)}}));
+    ASSIGN_OR_RETURN(buffer_, MappedBuffer::Create(kAllWorkers * kBlocksPerLoad * set_.blocks[0].bytes));
+    return rig_->StoreSet(set_, buffer_.bytes(), progress_);
+  }
+
+  absl::Status RunPair() {
+    std::vector<std::unique_ptr<Client>> clients(kAllWorkers);
+    for (std::unique_ptr<Client>& client : clients) {
+      ASSIGN_OR_RETURN(client, rig_->Connect(/*busy_retries=*/0));
+    }
+    LoadPump pump(&set_, kBlocksPerLoad, buffer_.bytes());
+    const double part_s = options_.seconds / options_.pairs / 3;
+    // Before and after, since connections change as they age.
+    const PumpResult peak = pump.Run(clients, kPeakWorkers, 0, part_s);
+    if (peak.served == 0) return absl::UnavailableError("no load was served without overload");
+    ASSIGN_OR_RETURN(std::unique_ptr<Client> probe_client, rig_->Connect(/*busy_retries=*/0));
+    RefusalProbe probe(std::move(probe_client), &set_);
+    const auto pause_ns = static_cast<int64_t>(1e9 * kAllWorkers / (kOverload * peak.AskedPerSecond()));
+    const PumpResult over = pump.Run(clients, kAllWorkers, pause_ns, part_s);
+    refusals_us_.Merge(probe.Refusals());
+    const PumpResult peak_again = pump.Run(clients, kPeakWorkers, 0, part_s);
+    report_.samples.AddRates(over.GbPerSecond(), (peak.GbPerSecond() + peak_again.GbPerSecond()) / 2);
+    for (const PumpResult& result : {peak, over, peak_again}) {
+      report_.wrong_bytes += result.wrong_bytes;
+      report_.failures += result.failures;
+    }
+    asked_over_peak_.Add(over.AskedPerSecond() / peak.AskedPerSecond());
+    refused_share_.Add(static_cast<double>(over.refused) / static_cast<double>(over.asked));
+    by_node_share_.Add(static_cast<double>(over.refused_by_node) / static_cast<double>(over.asked));
+    resident_bytes_ = std::max(resident_bytes_, rig_->node()->process()->ResidentBytes());
+    return absl::OkStatus();
+  }
+
+  const BenchOptions& options_;
+  const ProgressSink& progress_;
+  BlockSet set_;
+  MappedBuffer buffer_;
+  std::unique_ptr<BenchRig> rig_;
+  BenchReport report_;
+  Percentiles refusals_us_, asked_over_peak_, refused_share_, by_node_share_;
+  uint64_t ram_bytes_ = 0, resident_bytes_ = 0;
 };
 
 }  // namespace
 
 absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const ProgressSink& progress) {
-  if (!options.connect.empty()) {
-    return absl::InvalidArgumentError("--op overload needs a node of its own, with limits that it can reach: --spawn");
-  }
-  ASSIGN_OR_RETURN(const Layout layout, NamedLayout(options.layout, options.block_tokens));
-  const BlockSet set = BlockSet::Make(layout, TokensForBytes(layout, options.data_bytes),
-                                      [](GroupIndex group, uint32_t index) { return SyntheticKey(group, index); });
-  if (layout.groups.size() > 1 || set.blocks.size() < kBlocksPerLoad) {
-    return absl::InvalidArgumentError("--op overload takes layouts of one group, and data of at least 16 blocks");
-  }
-  const RigSizes sizes{.ram_bytes = set.bytes + set.bytes / 8 + 64 * kMiB * options.shards,
-                       .more_arguments = {"--max-loads", std::to_string(kNodeMaxLoads)}};
-  ASSIGN_OR_RETURN(const std::unique_ptr<BenchRig> rig, BenchRig::Create(options, layout, sizes));
-  ASSIGN_OR_RETURN(const MappedBuffer buffer,
-                   MappedBuffer::Create(kOverloadLoads * kBlocksPerLoad * set.blocks[0].bytes));
-  RETURN_IF_ERROR(rig->StoreSet(set, buffer.bytes(), progress));
-  BenchReport report;
-  report.options = options;
-  report.unit = "GB/s";
-  report.ceiling_name = fmt::format("goodput with {} loads of {} blocks in flight", kPeakLoads, kBlocksPerLoad);
-  report.target_ratio = kTargetRatio;
-  Percentiles refusals_us;
-  uint64_t probes_served = 0, resident_bytes = 0;
-  const double part_s = options.seconds / options.pairs / 2;
-  for (uint32_t pair = 0; pair < options.pairs; ++pair) {
-    Show(progress, "measuring", pair, options.pairs);
-    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig->Connect(/*busy_retries=*/0));
-    LoadPump pump(client.get(), &set, buffer.bytes(), &report);
-    const double peak = pump.Run(kPeakLoads, part_s);
-    ASSIGN_OR_RETURN(std::unique_ptr<Client> probe_client, rig->Connect(/*busy_retries=*/0));
-    RefusalProbe probe(std::move(probe_client), &set);
-    report.samples.AddRates(pump.Run(kOverloadLoads, part_s), peak);
-    resident_bytes = std::max(resident_bytes, rig->node()->process()->ResidentBytes());
-    refusals_us.Merge(probe.Refusals());
-    probes_served += probe.served();
-  }
-  if (resident_bytes > sizes.ram_bytes + kMemoryBeyondArenaBytes) ++report.failures;
-  report.latency_us = refusals_us;
-  report.latency_of = "a refusal, on a connection of its own";
-  report.details = {{"loads_in_flight", kOverloadLoads},     {"node_max_loads", kNodeMaxLoads},
-                    {"refusals_probed", refusals_us.size()}, {"probes_served", probes_served},
-                    {"resident_bytes", resident_bytes},      {"ram_bytes", sizes.ram_bytes}};
-  return report;
+  return OverloadBench(options, progress).Run();
 }
 
 }  // namespace incipit::bench

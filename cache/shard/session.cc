@@ -143,6 +143,11 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
 
 Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
   const int64_t received_ns = shard_->loop()->NowNs();
+  if (!shard_->MayLoad(loads_)) {  // Refusing must cost little, or it takes from those who are served.
+    Task<void> refusing = RefuseLoad(request_id, received_ns);
+    co_await refusing;
+    co_return;
+  }
   auto job = std::make_unique<LoadJob>(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), received_ns);
   absl::Status status = job->Prepare();
   if (!status.ok()) {
@@ -150,21 +155,26 @@ Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
     co_await replying;
     co_return;
   }
-  if (loads_ >= shard_->options().limits.max_loads_per_session || !shard_->AdmitLoad(job->expected_bytes())) {
-    Task<void> replying =
-        ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), shard_->RetryAfterUs());
-    shard_->counters()->refusal_latency.Record(shard_->loop()->NowNs() - received_ns);
-    co_await replying;
+  if (!shard_->AdmitLoad(job->expected_bytes(), loads_)) {
+    Task<void> refusing = RefuseLoad(request_id, received_ns);
+    co_await refusing;
     co_return;
   }
   ++loads_;
   auto run = [](Session* session, std::unique_ptr<LoadJob> owned) -> Task<void> {
     Task<void> running = owned->Run();
     co_await running;
-    --session->loads_;
-    session->shard_->EndLoad();
+    session->shard_->EndLoad(--session->loads_);
   };
   jobs_.Spawn(run(this, std::move(job)));
+}
+
+Task<void> Session::RefuseLoad(uint64_t request_id, int64_t received_ns) {
+  ++shard_->counters()->loads_busy;
+  Task<void> replying =
+      ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), shard_->NextAppointmentUs());
+  co_await replying;
+  shard_->counters()->refusal_latency.Record(shard_->loop()->NowNs() - received_ns);
 }
 
 Task<absl::Status> Session::SendLocked(wire::FrameType type, uint64_t request_id, uint16_t flags,
@@ -174,6 +184,7 @@ Task<absl::Status> Session::SendLocked(wire::FrameType type, uint64_t request_id
   header.flags = flags;
   header.request_id = request_id;
   header.epoch = shard_->options().identity.epoch;
+  channel_->LimitTransfers(shard_->TransferBytes());
   Task<absl::Status> sending = channel_->Send(header, *meta, payload);
   const absl::Status status = co_await sending;
   if (!status.ok()) channel_->Close();

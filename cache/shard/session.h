@@ -60,6 +60,7 @@ class Session : private Timer {
   Task<void> HandleRelease(uint64_t request_id, ByteView meta);
   Task<void> HandleStats(uint64_t request_id);
   Task<void> HandleLoad(uint64_t request_id, ByteView meta);
+  Task<void> RefuseLoad(uint64_t request_id, int64_t received_ns);
   Task<void> RunRemove(uint64_t request_id, std::vector<uint8_t> meta);
 
   Shard* shard_;

@@ -12,6 +12,9 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr int64_t kYieldNs = 2 * kMillisecondNs;
 constexpr int64_t kLeaseCheckNs = 50 * kMillisecondNs;
 constexpr int64_t kRateWindowNs = 10 * kMillisecondNs;
+// That several sessions send in one round of the loop, about a quarter of a millisecond.
+constexpr uint64_t kRoundBytes = 512 << 10;
+constexpr double kAppointmentsPerLoad = 1.2;
 constexpr uint32_t kMinRetryAfterUs = 200;
 constexpr uint32_t kMaxRetryAfterUs = 1'000'000;
 
@@ -120,13 +123,14 @@ Task<void> Shard::ExpireLeases() {
   }
 }
 
-bool Shard::AdmitLoad(uint64_t bytes) {
-  const ShardLimits& limits = options_.limits;
-  if (loads_ >= limits.max_loads || (loads_ > 0 && load_bytes_ + bytes > limits.max_load_bytes)) {
-    ++counters_.loads_busy;
-    return false;
-  }
+bool Shard::MayLoad(uint32_t session_loads) const {
+  return loads_ < options_.limits.max_loads && session_loads < options_.limits.max_loads_per_session;
+}
+
+bool Shard::AdmitLoad(uint64_t bytes, uint32_t session_loads) {
+  if (!MayLoad(session_loads) || (loads_ > 0 && load_bytes_ + bytes > options_.limits.max_load_bytes)) return false;
   ++loads_;
+  if (session_loads == 0) ++sessions_loading_;
   load_bytes_ += bytes;
   loads_idle_.Clear();
   return true;
@@ -143,13 +147,24 @@ void Shard::LoadProgress(uint64_t bytes) {
   progress_bytes_ = 0;
 }
 
-void Shard::EndLoad() {
+void Shard::EndLoad(uint32_t session_loads_left) {
+  if (session_loads_left == 0) --sessions_loading_;
   if (--loads_ == 0) loads_idle_.Set();
 }
 
-uint32_t Shard::RetryAfterUs() const {
-  const double wait_us = static_cast<double>(load_bytes_) / std::max(bytes_per_ns_, 1e-3) / 1000.0;
-  return static_cast<uint32_t>(std::clamp<double>(wait_us, kMinRetryAfterUs, kMaxRetryAfterUs));
+uint64_t Shard::TransferBytes() const {
+  return sessions_loading_ <= 1 ? FrameChannel::kMaxTransferBytes : kRoundBytes / sessions_loading_;
+}
+
+// Appointments are spaced a little closer than loads end, so that there is always somebody to take a free place, and
+// hardly anybody who is refused again: what refusals cost then does not grow with the number of those who ask.
+uint32_t Shard::NextAppointmentUs() {
+  const double drain_ns = static_cast<double>(load_bytes_) / std::max(bytes_per_ns_, 1e-3);
+  const auto spacing_ns = static_cast<int64_t>(drain_ns / (kAppointmentsPerLoad * std::max<uint32_t>(loads_, 1)));
+  const int64_t now_ns = loop_->NowNs();
+  next_appointment_ns_ = std::max(next_appointment_ns_, now_ns) + spacing_ns;
+  next_appointment_ns_ = std::min(next_appointment_ns_, now_ns + int64_t{kMaxRetryAfterUs} * 1000);
+  return static_cast<uint32_t>(std::max<int64_t>((next_appointment_ns_ - now_ns) / 1000, kMinRetryAfterUs));
 }
 
 Task<void> Shard::YieldToLoads() {

@@ -51,11 +51,16 @@ class Shard {
   uint64_t AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockId> blocks);
   void EndLease(uint64_t session, uint64_t lease_id);
 
-  // Admission of loads. False: over a limit; answer busy with RetryAfterUs().
-  bool AdmitLoad(uint64_t bytes);
+  // Admission of loads. False: over a limit; answer busy with NextAppointmentUs(). `session_loads`: in progress
+  // already.
+  bool MayLoad(uint32_t session_loads) const;
+  bool AdmitLoad(uint64_t bytes, uint32_t session_loads);
   void LoadProgress(uint64_t bytes);  // so many of the admitted bytes were sent or given up
-  void EndLoad();
-  uint32_t RetryAfterUs() const;
+  void EndLoad(uint32_t session_loads_left);
+  // What a session should send at a time, so that no request waits long behind what all of them send.
+  uint64_t TransferBytes() const;
+  // When somebody who is refused now should ask again, from now. Each call gives a later time.
+  uint32_t NextAppointmentUs();
   // Stores let loads pass: waits, but not for long, while loads are in progress.
   Task<void> YieldToLoads();
 
@@ -75,6 +80,8 @@ class Shard {
   std::vector<Session*> sessions_;
   uint64_t next_session_id_ = 1;
   uint32_t loads_ = 0;
+  uint32_t sessions_loading_ = 0;
+  int64_t next_appointment_ns_ = 0;
   uint64_t load_bytes_ = 0;
   double bytes_per_ns_ = 1.0;  // moving average of what loads send
   int64_t last_progress_ns_ = 0;

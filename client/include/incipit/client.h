@@ -226,6 +226,7 @@ struct ClientCounters {
   uint64_t protocol_errors = 0;   // replies that made no sense; each closes its connection
   uint64_t expired_calls = 0;     // requests to a shard that had no answer by their deadline
   uint64_t busy_replies = 0;
+  uint64_t loads_held_back = 0;  // busy without asking, since the shard had said when to ask again
   uint64_t connections = 0, connection_failures = 0, breaker_opened = 0;
   uint64_t guarded_matches = 0;  // reported as not worth loading
 };

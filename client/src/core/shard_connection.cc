@@ -104,6 +104,7 @@ Task<absl::Status> ShardConnection::Establish() {
   const uint32_t slots = session_.hello.max_inflight_requests;
   slots_.set_limit(slots == 0 ? kDefaultSlots : slots);
   silent_since_ns_ = 0;
+  loads_busy_until_ns_ = 0;
   heard_bytes_ = channel_->bytes_received();
   co_return absl::OkStatus();
 }
@@ -202,7 +203,12 @@ absl::Status ShardConnection::TakeError(PendingReply* reply, const IncomingFrame
   breaker_.OnReply();
   session_answered_ = true;
   reply->retry_after_us_ = error->retry_after_us;
-  if (error->code == absl::StatusCode::kResourceExhausted) ++counters_->busy_replies;
+  if (error->code == absl::StatusCode::kResourceExhausted) {
+    ++counters_->busy_replies;
+    if (reply->expected_ == wire::FrameType::kLoadReply) {
+      loads_busy_until_ns_ = loop_->NowNs() + int64_t{error->retry_after_us} * 1000;
+    }
+  }
   reply->Finish(absl::Status(error->code, fmt::format("{} says: {}", channel_->PeerName(), error->message)));
   return absl::OkStatus();
 }
@@ -223,13 +229,18 @@ Task<absl::Status> ShardConnection::WaitReady(int64_t deadline_ns) {
 Task<absl::Status> ShardConnection::Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns) {
   bool was_lost = false;
   for (uint32_t busy = 0;;) {
-    absl::Status status = co_await TryExchange(request, reply, deadline_ns);
+    absl::Status status;
+    if (request->type == wire::FrameType::kLoad && loop_->NowNs() < loads_busy_until_ns_) {
+      status = HoldBack(reply);
+    } else {
+      status = co_await TryExchange(request, reply, deadline_ns);
+    }
     if (reply->answered_) co_return status;  // Part of the answer was delivered: once more would give it twice.
     if (absl::IsUnavailable(status) && !was_lost && !breaker_.open()) {
       was_lost = true;
     } else if (absl::IsResourceExhausted(status) && busy < options_.busy_retries && reply->retry_after_us_ > 0) {
       ++busy;
-      const uint64_t wait_us = reply->retry_after_us_ + random_->Below(reply->retry_after_us_);
+      const uint64_t wait_us = reply->retry_after_us_ + random_->Below(reply->retry_after_us_ / 4 + 1);
       const int64_t again_ns = loop_->NowNs() + static_cast<int64_t>(wait_us) * 1000;
       if (again_ns >= deadline_ns) co_return status;
       const bool stopped = co_await stop_.WaitUntil(again_ns);
@@ -238,6 +249,16 @@ Task<absl::Status> ShardConnection::Exchange(const ShardRequest* request, Pendin
       co_return status;
     }
   }
+}
+
+// The shard said when to come back. Asking before would cost it time that others could be served in.
+absl::Status ShardConnection::HoldBack(PendingReply* reply) {
+  reply->Reset();
+  const int64_t left_ns = std::max<int64_t>(loads_busy_until_ns_ - loop_->NowNs(), 0);
+  reply->retry_after_us_ = static_cast<uint32_t>(left_ns / 1000 + 1);
+  ++counters_->loads_held_back;
+  return absl::ResourceExhaustedError(
+      fmt::format("{} is busy and asked not to be asked for {} us", options_.address, reply->retry_after_us_));
 }
 
 Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns) {

@@ -62,7 +62,8 @@ class ShardConnection {
   Task<absl::Status> WaitReady(int64_t deadline_ns);
   // Sends a request and waits until `reply` has taken all its frames. Ends at the deadline or very soon after, and then
   // neither `reply` nor the request's payload is touched any more. A busy answer, and once a connection lost before
-  // any answer, are followed by another try as long as the deadline permits.
+  // any answer, are followed by another try as long as the deadline permits. After a busy answer to a load, loads are
+  // not sent but busy at once until the shard wants to be asked again.
   //   DeadlineExceeded; Unavailable: no connection; ResourceExhausted: busy; otherwise what the node's Error says.
   Task<absl::Status> Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
 
@@ -85,6 +86,7 @@ class ShardConnection {
   Task<absl::Status> Dispatch(IncomingFrame frame);
   Task<absl::Status> Deliver(PendingReply* reply, IncomingFrame frame);
   absl::Status TakeError(PendingReply* reply, const IncomingFrame& frame);
+  absl::Status HoldBack(PendingReply* reply);
   Task<absl::Status> TryExchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
   Task<void> Abandon(uint64_t id, const ShardRequest* request, PendingReply* reply);
   Task<void> FinishSending(uint64_t id, const ShardRequest* request, int64_t deadline_ns);
@@ -111,6 +113,7 @@ class ShardConnection {
   absl::flat_hash_map<uint64_t, PendingReply*> pending_;
   absl::flat_hash_set<uint64_t> abandoned_;  // given up, but their last reply is still to come
   uint64_t next_id_ = 1;
+  int64_t loads_busy_until_ns_ = 0;
   int64_t silent_since_ns_ = 0;  // of the oldest request sent since something was last heard; 0 = none
   uint64_t heard_bytes_ = 0;     // received when that time was set
   Budget slots_;                 // requests the node accepts on one connection

@@ -167,13 +167,17 @@ TEST_F(SessionTest, LoadsBeyondTheLimitAreAnsweredBusy) {
   LoadOf({KeyOf(1), KeyOf(2)}).Encode(&meta);
   for (uint64_t i = 0; i < 4; ++i) ASSERT_TRUE(client->SendFrame(wire::FrameType::kLoad, 100 + i, meta).ok());
   int busy = 0, served = 0;
+  uint32_t last_us = 0;
   for (int i = 0; i < 4; ++i) {
     auto answer = client->Receive();
     ASSERT_TRUE(answer.ok());
     if (answer->header.type == wire::FrameType::kLoadReply) ++served;
     if (absl::IsResourceExhausted(WireClient::ErrorOf(*answer))) {
       ++busy;
-      EXPECT_GT(wire::Error::Decode(answer->meta)->retry_after_us, 0u);
+      const uint32_t retry_after_us = wire::Error::Decode(answer->meta)->retry_after_us;
+      EXPECT_GT(retry_after_us, 0u);
+      EXPECT_GE(retry_after_us, last_us) << "who was refused later comes later";
+      last_us = retry_after_us;
     }
   }
   EXPECT_EQ(busy + served, 4);

@@ -206,6 +206,27 @@ TEST(ShardConnection, BusyIsToldAtOnceIfNoRetriesAreWanted) {
   EXPECT_EQ(f.client->counters().busy_replies, 1u);
 }
 
+TEST(ShardConnection, NoLoadIsSentBeforeTheTimeThatABusyAnswerStates) {
+  ClientFixture f(9);
+  f.options.busy_retries = 0;
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  auto asked = std::make_shared<int>(0);
+  f.node->intercept = [asked](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad || (*asked)++ > 0) co_return false;
+    co_await FakeNode::ReplyError(connection, header.request_id, absl::StatusCode::kResourceExhausted,
+                                  200'000);  // LoadChain lets 50 ms pass
+    co_return true;
+  };
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kBusy));
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kBusy));
+  EXPECT_EQ(*asked, 1);
+  EXPECT_EQ(f.client->counters().loads_held_back, 1u);
+  f.loop.RunUntil(f.loop.NowNs() + 200'000'000);
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+  EXPECT_EQ(*asked, 2);
+}
+
 TEST(ShardConnection, ErrorForTheConnectionEndsItWithoutBeingNonsense) {
   ClientFixture f(10);
   f.ConnectAndWait();
