@@ -11,8 +11,7 @@ namespace incipit {
 class BlockIndex {
  public:
   // Only the low `hash_bits` of hashes count: 128 in production, few in tests that force collisions.
-  BlockIndex(EntryTable* entries, int hash_bits)
-      : entries_(entries), hash_bits_(hash_bits), ids_(0, Hasher{entries}, Equal{entries}) {}
+  BlockIndex(EntryTable* entries, int hash_bits) : hash_bits_(hash_bits), ids_(0, Hasher{entries}, Equal{entries}) {}
 
   Hash128 Trim(Hash128 hash) const;
   // The block whose hash this is, whatever its identity; kNoBlock if none. `hash` is trimmed.
@@ -43,7 +42,6 @@ class BlockIndex {
     bool operator()(const Hash128& hash, BlockId id) const { return entries->At(id).hash == hash; }
   };
 
-  EntryTable* entries_;
   int hash_bits_;
   absl::flat_hash_set<BlockId, Hasher, Equal> ids_;
 };
