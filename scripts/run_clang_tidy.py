@@ -16,6 +16,7 @@ FLAGS = ["-std=c++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-
          "-DINCIPIT_BINARY_DIR=\"\"", *[f"-I{folder or '.'}" for folder in INCLUDE_DIRS]]
 # As in cmake/Targets.cmake.
 EXTRA_FLAGS = {
+    "cache/base/version.cc": [f'-DINCIPIT_{name}=""' for name in ("VERSION", "COMPILER", "BUILD_TYPE")],
     "cache/base/xxh3_avx2.cc": ["-mavx2"],
     "cache/base/xxh3_avx512.cc": ["-mavx512f", "-mavx512bw"],
 }

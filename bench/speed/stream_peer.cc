@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,6 +108,8 @@ absl::StatusOr<std::unique_ptr<StreamPeer>> StreamPeer::Start(uint64_t data_byte
       getsockname(listen_fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     return SocketError("cannot listen on loopback");
   }
+  const timeval patience{kConnectTimeoutSeconds, 0};
+  setsockopt(listen_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));  // of accept
   ASSIGN_OR_RETURN(
       ChildProcess process,
       ChildProcess::Start({.arguments = {kOwnProgram, "bench", "--stream-peer", std::to_string(ntohs(address.sin_port)),

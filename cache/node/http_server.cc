@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
     server.Get(page.path, [render = std::move(page.render)](const httplib::Request&, httplib::Response& response) {
       HttpResponse made = render();
       response.status = made.code;
-      response.set_content(std::move(made.body), made.content_type);
+      response.set_content(made.body, made.content_type);
     });
   }
   server.set_error_handler([known](const httplib::Request&, httplib::Response& response) {
