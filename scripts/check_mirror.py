@@ -27,6 +27,8 @@ EXEMPT = {
     "eviction/policy": INTERFACE,
     "transport/stream": INTERFACE,
 }
+# What is tested in another language, as a whole: folder -> tests.
+BINDINGS = {"client/python/src/": "tests/client/python/"}
 # Test -> what it tests besides its namesake.
 COVERED = {
     "tests/cache/base/xxh3_test.cc": [  # compares the builds for all instruction sets
@@ -62,9 +64,11 @@ SITUATIONS = {"tests/cache/nvme/crash_test.cc": "loss of power at each disk oper
 
 def main():
     files = set(tracked())
-    sources = {os.path.splitext(f)[0] for f in files if f.startswith(FOLDERS) and f.endswith((".h", ".cc", ".inc"))}
+    sources = {os.path.splitext(f)[0] for f in files if f.startswith(FOLDERS) and f.endswith((".h", ".cc", ".inc"))
+               and not f.startswith(tuple(BINDINGS))}
     through = {stem: test for test, stems in COVERED.items() for stem in stems}
-    findings = []
+    findings = [f"{folder}: no tests in {tests}" for folder, tests in BINDINGS.items()
+                if not any(f.startswith(tests + "test_") for f in files)]
     for stem in sorted(sources):
         tested = f"tests/{stem}_test.cc" in files
         excused = stem in EXEMPT or through.get(stem) in files

@@ -26,6 +26,7 @@ all_stages=(
   'mirror|every source has its test'
   'headers|every header compiles alone'
   'release|release build and all tests'
+  'python|Python package: wheel, tests, examples'
   'asan-ubsan|address and undefined-behaviour sanitizers, all but the command line'
   'tsan|thread sanitizer, tests that use threads'
   'fuzz|every decoder fuzzed'
@@ -33,7 +34,7 @@ all_stages=(
   'clang-tidy|static analysis'
 )
 quick_stages=(release)
-default_stages=(format tidy mirror headers release asan-ubsan tsan fuzz campaigns)
+default_stages=(format tidy mirror headers release python asan-ubsan tsan fuzz campaigns)
 
 jobs=${JOBS:-$(nproc)}
 logs=build/run
@@ -66,7 +67,7 @@ ctest_preset() {
   rm -f "$report"
   (cd "build/$preset" && "${runner[@]}" ctest -j 1 --output-on-failure --no-tests=error \
     --output-junit "$report" "$@") || status=1
-  python3 scripts/ctest_summary.py "$report" tests/allowed_skips.txt >"$logs/$preset.counts" || status=1
+  python3 scripts/junit_summary.py "$report" tests/allowed_skips.txt >"$logs/$preset.counts" || status=1
   cat "$logs/$preset.counts"
   read -r passed failed skipped < <(tail -n 1 "$logs/$preset.counts")
   return "$status"
@@ -83,6 +84,16 @@ stage_mirror() { counted scripts/check_mirror.py; }
 stage_headers() { counted scripts/check_headers.py --jobs "$jobs"; }
 stage_clang_tidy() { counted scripts/run_clang_tidy.py --jobs "$jobs"; }
 stage_release() { build_preset release && ctest_preset release; }
+stage_python() {
+  local report=$PWD/$logs/python.junit.xml status=0
+  rm -f "$report"
+  [ -x build/release/incipit ] || build_preset release --target incipit || return 1
+  tests/client/python/run.sh --junitxml="$report" || status=1
+  python3 scripts/junit_summary.py "$report" tests/allowed_skips.txt >"$logs/python.counts" || status=1
+  cat "$logs/python.counts"
+  read -r passed failed skipped < <(tail -n 1 "$logs/python.counts")
+  return "$status"
+}
 stage_asan_ubsan() {
   export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
   build_preset asan-ubsan --target "${asan_targets[@]}" && ctest_preset asan-ubsan -E "$not_in_asan"

@@ -126,7 +126,9 @@ StreamPeer::~StreamPeer() {
 
 absl::Status StreamPeer::Reconnect() {
   if (fd_ >= 0) close(fd_);
-  fd_ = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);  // the peer connects anew whenever its connection ends
+  do {  // The peer connects anew whenever its connection ends. A wait with a time limit is not resumed by the kernel.
+    fd_ = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  } while (fd_ < 0 && errno == EINTR);
   if (fd_ < 0) return SocketError("the peer did not connect");
   SetNoDelay(fd_);
   return absl::OkStatus();

@@ -1,0 +1,25 @@
+"""Options that both clients share."""
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class ClientOptions(TypedDict, total=False):
+    """Keyword arguments of Client and AsyncClient; NativeClient documents them."""
+
+    tenant: str
+    client_name: str
+    connect_lazily: bool
+    connect_timeout_ms: int
+    default_deadline_ms: int
+    max_inflight_bytes: int
+    prefill_tokens_per_s: float
+    busy_retries: int
+
+
+def dtype_name(dtype: object) -> str | None:
+    """The name of an element type: of a NumPy dtype or scalar class, a torch dtype, or the name itself."""
+    if dtype is None or isinstance(dtype, str):
+        return dtype
+    name = getattr(dtype, "__name__", None) or getattr(dtype, "name", None) or str(dtype)
+    return str(name).removeprefix("torch.")
