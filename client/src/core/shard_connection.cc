@@ -16,6 +16,8 @@ constexpr size_t kMaxAbandoned = 4096;  // a node that still owes so many replie
 // A request that expires counts as a failure of the shard only if nothing was heard for at least this long: a call
 // with a deadline of a millisecond says nothing about the shard's health.
 constexpr int64_t kSilenceNs = 100'000'000;
+// However long a busy shard asks to be left alone: a node that lies must not cost more than a dead one.
+constexpr int64_t kMaxHoldBackNs = 1'000'000'000;
 
 absl::Status ConnectionError(const absl::Status& cause) {
   return absl::UnavailableError(fmt::format("{}", std::string(cause.message())));
@@ -206,7 +208,7 @@ absl::Status ShardConnection::TakeError(PendingReply* reply, const IncomingFrame
   if (error->code == absl::StatusCode::kResourceExhausted) {
     ++counters_->busy_replies;
     if (reply->expected_ == wire::FrameType::kLoadReply) {
-      loads_busy_until_ns_ = loop_->NowNs() + int64_t{error->retry_after_us} * 1000;
+      loads_busy_until_ns_ = loop_->NowNs() + std::min(int64_t{error->retry_after_us} * 1000, kMaxHoldBackNs);
     }
   }
   reply->Finish(absl::Status(error->code, fmt::format("{} says: {}", channel_->PeerName(), error->message)));

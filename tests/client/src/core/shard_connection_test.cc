@@ -227,6 +227,22 @@ TEST(ShardConnection, NoLoadIsSentBeforeTheTimeThatABusyAnswerStates) {
   EXPECT_EQ(*asked, 2);
 }
 
+TEST(ShardConnection, BusyNodeIsLeftAloneForASecondAtMost) {
+  ClientFixture f(9);
+  f.options.busy_retries = 0;
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  auto asked = std::make_shared<int>(0);
+  f.node->intercept = [asked](FakeNode::Connection* connection, wire::FrameHeader header, ByteView) -> Task<bool> {
+    if (header.type != wire::FrameType::kLoad || (*asked)++ > 0) co_return false;
+    co_await FakeNode::ReplyError(connection, header.request_id, absl::StatusCode::kResourceExhausted, UINT32_MAX);
+    co_return true;
+  };
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kBusy));
+  f.loop.RunUntil(f.loop.NowNs() + 1'000'000'000);
+  EXPECT_EQ(f.LoadChain(1, 4).result->hits, 4u);
+}
+
 TEST(ShardConnection, ErrorForTheConnectionEndsItWithoutBeingNonsense) {
   ClientFixture f(10);
   f.ConnectAndWait();
