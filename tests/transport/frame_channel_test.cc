@@ -1,5 +1,6 @@
 #include "transport/frame_channel.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,44 @@ TEST_F(FrameChannelTest, FramesOfAllSizesArriveWholeAndInOrder) {
     EXPECT_TRUE(received[i].meta == frames[i].first) << i;
     EXPECT_TRUE(received[i].payload == frames[i].second) << i;
   }
+}
+
+// Takes everything, and remembers how much it was given at a time.
+class SizeRecorder : public Stream {
+ public:
+  explicit SizeRecorder(std::vector<size_t>* writes) : writes_(writes) {}
+  Task<absl::StatusOr<size_t>> Read(std::span<const iovec>) override { co_return absl::CancelledError("no reads"); }
+  Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) override {
+    size_t bytes = 0;
+    for (const iovec& piece : from) bytes += piece.iov_len;
+    writes_->push_back(bytes);
+    co_return bytes;
+  }
+  void CancelRead() override {}
+  void Close() override {}
+  std::string PeerName() const override { return "recorder"; }
+
+ private:
+  std::vector<size_t>* writes_;
+};
+
+TEST_F(FrameChannelTest, TransfersStayWithinTheirLimit) {
+  std::vector<size_t> writes;
+  FrameChannel channel(std::make_unique<SizeRecorder>(&writes));
+  std::vector<uint8_t> payload(4 << 20);
+  const iovec piece{payload.data(), payload.size()};
+  const auto largest = [&](uint64_t limit_bytes, FillPayload fill) {
+    writes.clear();
+    channel.LimitTransfers(limit_bytes);
+    const absl::Status sent =
+        loop_.Run(channel.Send({.type = wire::FrameType::kStore}, {}, {&piece, 1}, std::move(fill)));
+    EXPECT_TRUE(sent.ok()) << sent;
+    return *std::max_element(writes.begin(), writes.end());
+  };
+  EXPECT_EQ(largest(UINT64_MAX, {}), FrameChannel::kMaxTransferBytes);
+  EXPECT_EQ(largest(100'000, {}), 100'000u);
+  EXPECT_EQ(largest(0, {}), FrameChannel::kMinTransferBytes);
+  EXPECT_EQ(largest(100'000, [](uint64_t) {}), 100'000u) << "also where the payload is completed on its way";
 }
 
 TEST_F(FrameChannelTest, PartialAndDelayedTransfersChangeNothing) {
