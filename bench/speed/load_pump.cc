@@ -5,7 +5,6 @@
 #include "bench/common/stopwatch.h"
 
 namespace incipit::bench {
-
 namespace {
 
 constexpr uint64_t kLoadsPerCheck = 8;
@@ -16,12 +15,12 @@ uint64_t BusyReplies(std::span<const std::unique_ptr<Client>> clients) {
   return replies;
 }
 
-}  // namespace
-
 bool WasRefused(const LoadResult& result) {
   return std::any_of(result.status.begin(), result.status.end(),
                      [](BlockStatus status) { return status == BlockStatus::kBusy; });
 }
+
+}  // namespace
 
 PumpResult LoadPump::Run(std::span<const std::unique_ptr<Client>> clients, size_t at_once, int64_t pause_ns,
                          double seconds) {

@@ -33,7 +33,7 @@ class LoadPump {
       : set_(set), blocks_per_load_(blocks_per_load), buffer_(buffer) {}
 
   // A worker for each client (kCaller, no retries of its own) asks for `seconds`, `at_once` of them at the same time
-  // and in turn: again as soon as its load was served, and `pause_ns` after it last asked if that was refused.
+  // and in turn: again once it has its answer, but not before `pause_ns` after it last asked.
   PumpResult Run(std::span<const std::unique_ptr<Client>> clients, size_t at_once, int64_t pause_ns, double seconds);
 
  private:
@@ -58,7 +58,5 @@ class LoadPump {
   size_t asking_ = 0;  // workers that wait for an answer
   PumpResult result_;
 };
-
-bool WasRefused(const LoadResult& result);
 
 }  // namespace incipit::bench
