@@ -83,16 +83,20 @@ auto NativeClient::WithoutGil(Function function) {
   return function();
 }
 
-template <typename Result, typename Request>
-Result NativeClient::Blocking(absl::StatusOr<Result> (Client::*method)(Request), Request request) {
+// The call's memory outlives it by standing on this thread's stack.
+template <typename Result, typename Request, typename Convert>
+Result NativeClient::Blocking(absl::StatusOr<Result> (Client::*method)(Request), Convert convert) {
+  CallMemory memory;
+  Request request = convert(&memory);
   absl::StatusOr<Result> result = WithoutGil([&] { return (client_.get()->*method)(std::move(request)); });
   if (!result.ok()) RaiseStatus(result.status());
   return *std::move(result);
 }
 
-template <typename Result, typename Request>
-uint64_t NativeClient::Submit(void (Client::*method)(Request, Callback<Result>), Request request,
-                              std::unique_ptr<CallMemory> memory) {
+template <typename Result, typename Request, typename Convert>
+uint64_t NativeClient::Submit(void (Client::*method)(Request, Callback<Result>), Convert convert) {
+  auto memory = std::make_unique<CallMemory>();
+  Request request = convert(memory.get());
   const Pass pass(this);
   const uint64_t token = ++last_token_;
   in_flight_.emplace(token, std::move(memory));
@@ -151,61 +155,42 @@ RemoveRequest NativeClient::ToRemove(nb::handle names, uint32_t deadline_ms, Cal
   return {.blocks = ToNames(names, "remove", options_.layout, memory), .deadline_ms = deadline_ms};
 }
 
-// In the blocking form the memory outlives the call by standing on this thread's stack.
 Match NativeClient::DoMatch(nb::handle groups, const MatchOptions& options) {
-  CallMemory memory;
-  return Match(Blocking(&Client::Match, ToMatch(groups, options, &memory)));
+  return Match(Blocking(&Client::Match, [&](CallMemory* memory) { return ToMatch(groups, options, memory); }));
 }
 LoadResult NativeClient::DoLoad(nb::handle blocks, const LoadOptions& options) {
-  CallMemory memory;
-  return Blocking(&Client::Load, ToLoad(blocks, options, &memory));
+  return Blocking(&Client::Load, [&](CallMemory* memory) { return ToLoad(blocks, options, memory); });
 }
 StatusResult NativeClient::DoStore(nb::handle blocks, const StoreOptions& options) {
-  CallMemory memory;
-  return Blocking(&Client::Store, ToStore(blocks, options, &memory));
+  return Blocking(&Client::Store, [&](CallMemory* memory) { return ToStore(blocks, options, memory); });
 }
 StatusResult NativeClient::DoOffer(nb::handle names, const StoreOptions& options) {
-  CallMemory memory;
-  return Blocking(&Client::Offer, ToOffer(names, options, &memory));
+  return Blocking(&Client::Offer, [&](CallMemory* memory) { return ToOffer(names, options, memory); });
 }
 StatusResult NativeClient::DoTouch(nb::handle names, const TouchOptions& options) {
-  CallMemory memory;
-  return Blocking(&Client::Touch, ToTouch(names, options, &memory));
+  return Blocking(&Client::Touch, [&](CallMemory* memory) { return ToTouch(names, options, memory); });
 }
 StatusResult NativeClient::DoRemove(nb::handle names, uint32_t deadline_ms) {
-  CallMemory memory;
-  return Blocking(&Client::Remove, ToRemove(names, deadline_ms, &memory));
+  return Blocking(&Client::Remove, [&](CallMemory* memory) { return ToRemove(names, deadline_ms, memory); });
 }
 
 uint64_t NativeClient::SubmitMatch(nb::handle groups, const MatchOptions& options) {
-  auto memory = std::make_unique<CallMemory>();
-  MatchRequest request = ToMatch(groups, options, memory.get());
-  return Submit(&Client::MatchAsync, std::move(request), std::move(memory));
+  return Submit(&Client::MatchAsync, [&](CallMemory* memory) { return ToMatch(groups, options, memory); });
 }
 uint64_t NativeClient::SubmitLoad(nb::handle blocks, const LoadOptions& options) {
-  auto memory = std::make_unique<CallMemory>();
-  LoadRequest request = ToLoad(blocks, options, memory.get());
-  return Submit(&Client::LoadAsync, std::move(request), std::move(memory));
+  return Submit(&Client::LoadAsync, [&](CallMemory* memory) { return ToLoad(blocks, options, memory); });
 }
 uint64_t NativeClient::SubmitStore(nb::handle blocks, const StoreOptions& options) {
-  auto memory = std::make_unique<CallMemory>();
-  StoreRequest request = ToStore(blocks, options, memory.get());
-  return Submit(&Client::StoreAsync, std::move(request), std::move(memory));
+  return Submit(&Client::StoreAsync, [&](CallMemory* memory) { return ToStore(blocks, options, memory); });
 }
 uint64_t NativeClient::SubmitOffer(nb::handle names, const StoreOptions& options) {
-  auto memory = std::make_unique<CallMemory>();
-  OfferRequest request = ToOffer(names, options, memory.get());
-  return Submit(&Client::OfferAsync, std::move(request), std::move(memory));
+  return Submit(&Client::OfferAsync, [&](CallMemory* memory) { return ToOffer(names, options, memory); });
 }
 uint64_t NativeClient::SubmitTouch(nb::handle names, const TouchOptions& options) {
-  auto memory = std::make_unique<CallMemory>();
-  TouchRequest request = ToTouch(names, options, memory.get());
-  return Submit(&Client::TouchAsync, std::move(request), std::move(memory));
+  return Submit(&Client::TouchAsync, [&](CallMemory* memory) { return ToTouch(names, options, memory); });
 }
 uint64_t NativeClient::SubmitRemove(nb::handle names, uint32_t deadline_ms) {
-  auto memory = std::make_unique<CallMemory>();
-  RemoveRequest request = ToRemove(names, deadline_ms, memory.get());
-  return Submit(&Client::RemoveAsync, std::move(request), std::move(memory));
+  return Submit(&Client::RemoveAsync, [&](CallMemory* memory) { return ToRemove(names, deadline_ms, memory); });
 }
 
 std::vector<ShardStats> NativeClient::Stats() {

@@ -91,11 +91,11 @@ class NativeClient {
   RemoveRequest ToRemove(nb::handle names, uint32_t deadline_ms, CallMemory* memory) const;
   template <typename Function>
   auto WithoutGil(Function function);
-  template <typename Result, typename Request>
-  Result Blocking(absl::StatusOr<Result> (Client::*method)(Request), Request request);
-  template <typename Result, typename Request>
-  uint64_t Submit(void (Client::*method)(Request, Callback<Result>), Request request,
-                  std::unique_ptr<CallMemory> memory);
+  // `convert` makes the request, and keeps in the CallMemory that it is given what the request borrows.
+  template <typename Result, typename Request, typename Convert>
+  Result Blocking(absl::StatusOr<Result> (Client::*method)(Request), Convert convert);
+  template <typename Result, typename Request, typename Convert>
+  uint64_t Submit(void (Client::*method)(Request, Callback<Result>), Convert convert);
 
   const ForkGuard fork_guard_;
   const ClientOptions options_;
