@@ -22,6 +22,18 @@ bool WasRefused(const LoadResult& result) {
 
 }  // namespace
 
+void PumpResult::Add(const PumpResult& other) {
+  seconds = std::max(seconds, other.seconds);
+  asked += other.asked;
+  served += other.served;
+  refused += other.refused;
+  refused_by_node += other.refused_by_node;
+  served_bytes += other.served_bytes;
+  wrong_bytes += other.wrong_bytes;
+  failures += other.failures;
+  served_s += other.served_s;
+}
+
 PumpResult LoadPump::Run(std::span<const std::unique_ptr<Client>> clients, size_t at_once, int64_t pause_ns,
                          double seconds) {
   result_ = {};
@@ -63,7 +75,8 @@ void LoadPump::Ask(size_t index) {
   Worker& worker = workers_[index];
   worker.waiting = true;
   ++asking_;
-  worker.next_ns = MonotonicNs() + pause_ns_;
+  worker.asked_ns = MonotonicNs();
+  worker.next_ns = worker.asked_ns + pause_ns_;
   ++result_.asked;
   const std::span<const PlannedBlock> blocks = NextBlocks();
   const uint64_t part = blocks_per_load_ * blocks[0].bytes;
@@ -93,6 +106,7 @@ void LoadPump::Answered(size_t index, std::span<const PlannedBlock> blocks, Byte
     // The client has compared every checksum; to compare all bytes again would make the worker the narrow place.
     if (result_.served % kLoadsPerCheck == 0) result_.wrong_bytes += CheckLoads(blocks, {*result}, into).wrong_bytes;
     result_.served_bytes += result->bytes;
+    result_.served_s += static_cast<double>(MonotonicNs() - workers_[index].asked_ns) / 1e9;
     ++result_.served;
   }
 }

@@ -20,7 +20,11 @@ struct PumpResult {
   uint64_t served_bytes = 0;     // verified by the client
   uint64_t wrong_bytes = 0;      // found in the loads that were compared byte by byte, every eighth
   uint64_t failures = 0;
+  double served_s = 0;  // from asking to the answer, summed over those served
 
+  void Add(const PumpResult& other);  // of another thread, at the same time
+  // Loads in progress, on average (Little's law).
+  double InProgress() const { return served_s / seconds; }
   double GbPerSecond() const { return static_cast<double>(served_bytes) / 1e9 / seconds; }
   double AskedPerSecond() const { return static_cast<double>(asked) / seconds; }
 };
@@ -40,7 +44,8 @@ class LoadPump {
   struct Worker {
     Client* client = nullptr;
     bool waiting = false;  // for its answer
-    int64_t next_ns = 0;   // not before
+    int64_t asked_ns = 0;
+    int64_t next_ns = 0;  // not before
   };
   void PollWaiting();
   void Ask(size_t index);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <thread>
 
@@ -10,7 +11,7 @@
 #include "bench/common/stopwatch.h"
 #include "bench/speed/bench.h"
 #include "bench/speed/bench_rig.h"
-#include "bench/speed/load_pump.h"
+#include "bench/speed/load_pumps.h"
 #include "cache/base/status_macros.h"
 #include "client/layouts/layouts.h"
 
@@ -89,7 +90,9 @@ class OverloadBench {
                        {"asked_over_peak", Rounded(asked_over_peak_.Median(), 2)},
                        {"refused_share", Rounded(refused_share_.Median(), 3)},
                        {"refusals_probed", refusals_us_.size()},
-                       {"refused_by_node_share", Rounded(by_node_share_.Median(), 3)},
+                       {"refused_by_node_per_served", Rounded(by_node_per_served_.Median(), 2)},
+                       {"loads_in_progress", Rounded(in_progress_.Median(), 1)},
+                       {"worker_threads", PumpThreads()},
                        {"resident_bytes", resident_bytes_},
                        {"ram_bytes", ram_bytes_}};
     return std::move(report_);
@@ -117,31 +120,35 @@ class OverloadBench {
   }
 
   absl::Status RunPair() {
-    std::vector<std::unique_ptr<Client>> clients(kAllWorkers);
-    for (std::unique_ptr<Client>& client : clients) {
-      ASSIGN_OR_RETURN(client, rig_->Connect(/*busy_retries=*/0));
-    }
-    LoadPump pump(&set_, kBlocksPerLoad, buffer_.bytes());
+    const PumpPlan plan = {.threads = PumpThreads(), .workers = kAllWorkers, .blocks_per_load = kBlocksPerLoad};
+    ASSIGN_OR_RETURN(std::unique_ptr<LoadPumps> pumps, LoadPumps::Create(rig_.get(), &set_, plan, buffer_.bytes()));
     const double part_s = options_.seconds / options_.pairs / 3;
     // Before and after, since connections change as they age.
-    const PumpResult peak = pump.Run(clients, kPeakWorkers, 0, part_s);
+    const PumpResult peak = pumps->Run(kPeakWorkers, 0, part_s);
     if (peak.served == 0) return absl::UnavailableError("no load was served without overload");
     ASSIGN_OR_RETURN(std::unique_ptr<Client> probe_client, rig_->Connect(/*busy_retries=*/0));
     RefusalProbe probe(std::move(probe_client), &set_);
     const auto pause_ns = static_cast<int64_t>(1e9 * kAllWorkers / (kOverload * peak.AskedPerSecond()));
-    const PumpResult over = pump.Run(clients, kAllWorkers, pause_ns, part_s);
+    const PumpResult over = pumps->Run(kAllWorkers, pause_ns, part_s);
     refusals_us_.Merge(probe.Refusals());
-    const PumpResult peak_again = pump.Run(clients, kPeakWorkers, 0, part_s);
+    const PumpResult peak_again = pumps->Run(kPeakWorkers, 0, part_s);
     report_.samples.AddRates(over.GbPerSecond(), (peak.GbPerSecond() + peak_again.GbPerSecond()) / 2);
     for (const PumpResult& result : {peak, over, peak_again}) {
       report_.wrong_bytes += result.wrong_bytes;
       report_.failures += result.failures;
     }
     asked_over_peak_.Add(over.AskedPerSecond() / peak.AskedPerSecond());
+    in_progress_.Add(over.InProgress());
     refused_share_.Add(static_cast<double>(over.refused) / static_cast<double>(over.asked));
-    by_node_share_.Add(static_cast<double>(over.refused_by_node) / static_cast<double>(over.asked));
+    by_node_per_served_.Add(static_cast<double>(over.refused_by_node) / static_cast<double>(over.served));
     resident_bytes_ = std::max(resident_bytes_, rig_->node()->process()->ResidentBytes());
     return absl::OkStatus();
+  }
+
+  // The workers stand for machines of their own, so they get what cores the node leaves. Divides kPeakWorkers.
+  static size_t PumpThreads() {
+    const size_t spare = std::max(std::thread::hardware_concurrency(), 2u) - 1;
+    return std::min<size_t>(std::bit_floor(spare), 4);
   }
 
   const BenchOptions& options_;
@@ -150,7 +157,7 @@ class OverloadBench {
   MappedBuffer buffer_;
   std::unique_ptr<BenchRig> rig_;
   BenchReport report_;
-  Percentiles refusals_us_, asked_over_peak_, refused_share_, by_node_share_;
+  Percentiles refusals_us_, asked_over_peak_, refused_share_, in_progress_, by_node_per_served_;
   uint64_t ram_bytes_ = 0, resident_bytes_ = 0;
 };
 

@@ -66,7 +66,7 @@ Task<void> LoadJob::Run() {
     reads.Spawn(SendFromNvme(index));
   }
   co_await reads.Join();
-  shard_->LoadProgress(unsent_bytes_);
+  shard_->admission()->Progress(unsent_bytes_);
   shard_->counters()->load_latency.Record(shard_->loop()->NowNs() - received_ns_);
 }
 
@@ -208,7 +208,7 @@ Task<void> LoadJob::Send(Reply* reply) {
       session_->SendLocked(wire::FrameType::kLoadReply, request_id_, flags, &meta, reply->payload);
   const absl::Status status = co_await sending;
   failed_ = !status.ok();
-  shard_->LoadProgress(reply->bytes);
+  shard_->admission()->Progress(reply->bytes);
   unsent_bytes_ -= std::min(unsent_bytes_, reply->bytes);
 }
 

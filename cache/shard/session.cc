@@ -143,7 +143,7 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
 
 Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
   const int64_t received_ns = shard_->loop()->NowNs();
-  if (!shard_->MayLoad(loads_)) {  // Refusing must cost little, or it takes from those who are served.
+  if (!shard_->admission()->MayLoad(loading_)) {
     Task<void> refusing = RefuseLoad(request_id, received_ns);
     co_await refusing;
     co_return;
@@ -155,24 +155,24 @@ Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
     co_await replying;
     co_return;
   }
-  if (!shard_->AdmitLoad(job->expected_bytes(), loads_)) {
+  if (!shard_->admission()->Admit(job->expected_bytes(), &loading_)) {
     Task<void> refusing = RefuseLoad(request_id, received_ns);
     co_await refusing;
     co_return;
   }
-  ++loads_;
   auto run = [](Session* session, std::unique_ptr<LoadJob> owned) -> Task<void> {
     Task<void> running = owned->Run();
     co_await running;
-    session->shard_->EndLoad(--session->loads_);
+    session->shard_->admission()->End(&session->loading_);
   };
   jobs_.Spawn(run(this, std::move(job)));
 }
 
 Task<void> Session::RefuseLoad(uint64_t request_id, int64_t received_ns) {
   ++shard_->counters()->loads_busy;
+  const uint32_t retry_after_us = shard_->admission()->Refuse(&loading_);
   Task<void> replying =
-      ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), shard_->NextAppointmentUs());
+      ReplyError(request_id, absl::ResourceExhaustedError("too many loads in progress"), retry_after_us);
   co_await replying;
   shard_->counters()->refusal_latency.Record(shard_->loop()->NowNs() - received_ns);
 }
@@ -184,7 +184,7 @@ Task<absl::Status> Session::SendLocked(wire::FrameType type, uint64_t request_id
   header.flags = flags;
   header.request_id = request_id;
   header.epoch = shard_->options().identity.epoch;
-  channel_->LimitTransfers(shard_->TransferBytes());
+  channel_->LimitTransfers(shard_->admission()->TransferBytes());
   Task<absl::Status> sending = channel_->Send(header, *meta, payload);
   const absl::Status status = co_await sending;
   if (!status.ok()) channel_->Close();

@@ -70,7 +70,7 @@ class Session : private Timer {
   std::vector<NamespaceId> namespaces_;
   Semaphore send_lock_;
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
-  uint32_t loads_ = 0;
+  LoadCaller loading_;
   TaskScope jobs_;
 };
 

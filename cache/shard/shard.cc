@@ -9,21 +9,17 @@ namespace incipit {
 namespace {
 
 constexpr int64_t kMillisecondNs = 1'000'000;
-constexpr int64_t kYieldNs = 2 * kMillisecondNs;
 constexpr int64_t kLeaseCheckNs = 50 * kMillisecondNs;
-constexpr int64_t kRateWindowNs = 10 * kMillisecondNs;
-// That several sessions send in one round of the loop, about a quarter of a millisecond.
-constexpr uint64_t kRoundBytes = 512 << 10;
-constexpr double kAppointmentsPerLoad = 1.2;
-constexpr uint32_t kMinRetryAfterUs = 200;
-constexpr uint32_t kMaxRetryAfterUs = 1'000'000;
 
 }  // namespace
 
 Shard::Shard(Loop* loop, ShardOptions options)
-    : loop_(loop), options_(std::move(options)), loads_idle_(loop), stop_(loop), lease_added_(loop), tasks_(loop) {
-  loads_idle_.Set();
-}
+    : loop_(loop),
+      options_(std::move(options)),
+      admission_(loop, options_.limits),
+      stop_(loop),
+      lease_added_(loop),
+      tasks_(loop) {}
 
 Shard::~Shard() = default;
 
@@ -123,54 +119,6 @@ Task<void> Shard::ExpireLeases() {
   }
 }
 
-bool Shard::MayLoad(uint32_t session_loads) const {
-  return loads_ < options_.limits.max_loads && session_loads < options_.limits.max_loads_per_session;
-}
-
-bool Shard::AdmitLoad(uint64_t bytes, uint32_t session_loads) {
-  if (!MayLoad(session_loads) || (loads_ > 0 && load_bytes_ + bytes > options_.limits.max_load_bytes)) return false;
-  ++loads_;
-  if (session_loads == 0) ++sessions_loading_;
-  load_bytes_ += bytes;
-  loads_idle_.Clear();
-  return true;
-}
-
-void Shard::LoadProgress(uint64_t bytes) {
-  load_bytes_ -= std::min(bytes, load_bytes_);
-  progress_bytes_ += bytes;
-  const int64_t now_ns = loop_->NowNs();
-  if (now_ns - last_progress_ns_ < kRateWindowNs) return;
-  const double rate = static_cast<double>(progress_bytes_) / static_cast<double>(now_ns - last_progress_ns_);
-  bytes_per_ns_ = 0.8 * bytes_per_ns_ + 0.2 * rate;
-  last_progress_ns_ = now_ns;
-  progress_bytes_ = 0;
-}
-
-void Shard::EndLoad(uint32_t session_loads_left) {
-  if (session_loads_left == 0) --sessions_loading_;
-  if (--loads_ == 0) loads_idle_.Set();
-}
-
-uint64_t Shard::TransferBytes() const {
-  return sessions_loading_ <= 1 ? FrameChannel::kMaxTransferBytes : kRoundBytes / sessions_loading_;
-}
-
-// Appointments are spaced a little closer than loads end, so that there is always somebody to take a free place, and
-// hardly anybody who is refused again: what refusals cost then does not grow with the number of those who ask.
-uint32_t Shard::NextAppointmentUs() {
-  const double drain_ns = static_cast<double>(load_bytes_) / std::max(bytes_per_ns_, 1e-3);
-  const auto spacing_ns = static_cast<int64_t>(drain_ns / (kAppointmentsPerLoad * std::max<uint32_t>(loads_, 1)));
-  const int64_t now_ns = loop_->NowNs();
-  next_appointment_ns_ = std::max(next_appointment_ns_, now_ns) + spacing_ns;
-  next_appointment_ns_ = std::min(next_appointment_ns_, now_ns + int64_t{kMaxRetryAfterUs} * 1000);
-  return static_cast<uint32_t>(std::max<int64_t>((next_appointment_ns_ - now_ns) / 1000, kMinRetryAfterUs));
-}
-
-Task<void> Shard::YieldToLoads() {
-  if (loads_ > 0) co_await loads_idle_.WaitUntil(loop_->NowNs() + kYieldNs);
-}
-
 ShardReport Shard::Report() const {
   ShardReport report;
   report.shard = options_.identity.shard;
@@ -178,8 +126,8 @@ ShardReport Shard::Report() const {
   report.store = store_->counters();
   report.gauges = store_->gauges();
   report.sessions = sessions_.size();
-  report.loads_in_progress = loads_;
-  report.load_bytes_in_progress = load_bytes_;
+  report.loads_in_progress = admission_.loads();
+  report.load_bytes_in_progress = admission_.load_bytes();
   report.leases = leases_.size();
   report.pinned_bytes = pinned_bytes_;
   for (const Session* session : sessions_) {

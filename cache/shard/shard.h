@@ -12,6 +12,7 @@
 #include "cache/shard/block_store.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/lease_table.h"
+#include "cache/shard/load_admission.h"
 #include "cache/shard/shard_counters.h"
 #include "cache/shard/shard_options.h"
 #include "transport/frame_channel.h"
@@ -36,6 +37,7 @@ class Shard {
 
   BlockStore* store() { return store_.get(); }
   LeaseTable* leases() { return &leases_; }
+  LoadAdmission* admission() { return &admission_; }
   Loop* loop() { return loop_; }
   const ShardOptions& options() const { return options_; }
   ShardCounters* counters() { return &counters_; }
@@ -50,19 +52,6 @@ class Shard {
   // Leases.
   uint64_t AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockId> blocks);
   void EndLease(uint64_t session, uint64_t lease_id);
-
-  // Admission of loads. False: over a limit; answer busy with NextAppointmentUs(). `session_loads`: in progress
-  // already.
-  bool MayLoad(uint32_t session_loads) const;
-  bool AdmitLoad(uint64_t bytes, uint32_t session_loads);
-  void LoadProgress(uint64_t bytes);  // so many of the admitted bytes were sent or given up
-  void EndLoad(uint32_t session_loads_left);
-  // What a session should send at a time, so that no request waits long behind what all of them send.
-  uint64_t TransferBytes() const;
-  // When somebody who is refused now should ask again, from now. Each call gives a later time.
-  uint32_t NextAppointmentUs();
-  // Stores let loads pass: waits, but not for long, while loads are in progress.
-  Task<void> YieldToLoads();
 
  private:
   friend class Session;
@@ -79,15 +68,8 @@ class Shard {
   uint64_t pinned_bytes_ = 0;
   std::vector<Session*> sessions_;
   uint64_t next_session_id_ = 1;
-  uint32_t loads_ = 0;
-  uint32_t sessions_loading_ = 0;
-  int64_t next_appointment_ns_ = 0;
-  uint64_t load_bytes_ = 0;
-  double bytes_per_ns_ = 1.0;  // moving average of what loads send
-  int64_t last_progress_ns_ = 0;
-  uint64_t progress_bytes_ = 0;
+  LoadAdmission admission_;
   ShardCounters counters_;
-  Event loads_idle_;
   Event stop_;
   Event lease_added_;
   absl::Status recovery_status_;

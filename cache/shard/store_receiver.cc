@@ -35,7 +35,7 @@ class StoreReceiver {
       co_return absl::OkStatus();
     }
     while (next_ < request_.blocks.size()) {
-      Task<void> yielding = shard_->YieldToLoads();
+      Task<void> yielding = shard_->admission()->YieldToLoads();
       co_await yielding;
       Task<absl::Status> receiving = ReceiveGroup();
       CO_RETURN_IF_ERROR(co_await receiving);
