@@ -101,13 +101,15 @@ absl::Status CheckPayload(const RecordHeader& header) {
   }
   for (const Segment& segment : header.segments) {
     if (segment.raw_bytes == 0) return Damaged("a segment's raw_bytes", 0, "at least 1");
-    if (segment.stored_bytes != segment.raw_bytes && header.codec == Codec::kRaw) {
+    const uint64_t stored_bytes = StoredSegmentBytes(header.codec, segment.raw_bytes);
+    if (segment.stored_bytes != stored_bytes) {
       return Damaged("a segment's stored_bytes", segment.stored_bytes,
-                     absl::StrCat(segment.raw_bytes, ", its raw_bytes, under codec raw"));
+                     absl::StrCat(stored_bytes, " for ", segment.raw_bytes, " raw bytes under codec ",
+                                  static_cast<int>(header.codec)));
     }
   }
-  if (header.StoredBytes() > kMaxPayloadBytes) {
-    return Damaged("stored_bytes", header.StoredBytes(), absl::StrCat("at most ", kMaxPayloadBytes));
+  if (header.StoredBytes() > kMaxStoredBytes) {
+    return Damaged("stored_bytes", header.StoredBytes(), absl::StrCat("at most ", kMaxStoredBytes));
   }
   if (header.RawBytes() > kMaxPayloadBytes) {
     return Damaged("raw_bytes", header.RawBytes(), absl::StrCat("at most ", kMaxPayloadBytes));
@@ -169,7 +171,7 @@ absl::StatusOr<RecordHeader> DecodeRecordHeader(ByteView bytes) {
   const ByteView whole = bytes.first(header_bytes);
   const auto codec = GetField<uint8_t>(whole, kCodecAt);
   const auto kind = GetField<uint8_t>(whole, kKindAt);
-  if (codec != static_cast<uint8_t>(Codec::kRaw)) return Damaged("codec", codec, "0");
+  if (codec > static_cast<uint8_t>(kLastCodec)) return Damaged("codec", codec, "0 or 1");
   if (kind > static_cast<uint8_t>(RecordKind::kTombstone)) return Damaged("kind", kind, "0 or 1");
   if (const auto reserved = GetField<uint64_t>(whole, kReservedAt); reserved != 0) {
     return Damaged("the reserved field", reserved, "0");

@@ -19,7 +19,20 @@ inline constexpr uint32_t kRecordFixedBytes = 88;             // fields before t
 inline constexpr uint32_t kRecordHeaderAlign = 64;            // header_bytes is a multiple of it
 inline constexpr uint32_t kMaxRecordHeaderBytes = 20 * 1024;  // in every version
 
-enum class Codec : uint8_t { kRaw = 0 };
+// How the stored bytes of a block's segments are made of the raw ones. Nodes keep what they get; clients encode and
+// decode. A changed form is a new codec.
+enum class Codec : uint8_t {
+  kRaw = 0,     // the same bytes
+  kSealed = 1,  // nonce, ciphertext, tag: docs/disk_format.md, "Sealed segment"
+};
+inline constexpr Codec kLastCodec = Codec::kSealed;
+inline constexpr uint32_t kSealedOverheadBytes = 40;
+static_assert(kSealedOverheadBytes <= kMaxSegmentOverheadBytes);
+
+// Stored bytes of a segment. Both codecs make them follow from the raw bytes alone.
+constexpr uint64_t StoredSegmentBytes(Codec codec, uint64_t raw_bytes) {
+  return raw_bytes + (codec == Codec::kSealed ? kSealedOverheadBytes : 0);
+}
 
 enum class RecordKind : uint8_t {
   kBlock = 0,
@@ -71,7 +84,7 @@ static_assert(RecordHeader::HeaderBytesFor(kMaxFramedIdentityBytes, kMaxSegments
 absl::StatusOr<uint32_t> PeekRecordHeaderBytes(ByteView fixed);
 
 // Decodes and checks a whole header from untrusted bytes (bytes.size() may exceed the header). DataLoss: wrong magic,
-// cut short, wrong checksum, malformed identity, impossible lengths, payload over kMaxPayloadBytes.
+// cut short, wrong checksum, malformed identity, impossible lengths, payload over kMaxPayloadBytes or kMaxStoredBytes.
 // FailedPrecondition: an intact header of another version. Costs one XXH3 over the header and two allocations.
 absl::StatusOr<RecordHeader> DecodeRecordHeader(ByteView bytes);
 

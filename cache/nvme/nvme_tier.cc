@@ -44,7 +44,7 @@ absl::Status CheckOptions(const NvmeOptions& options) {
 
 uint64_t MaxRecordBytesOf(uint64_t region_bytes) {
   const uint64_t overhead = 2 * kDiskPageBytes + AlignUp(kMaxTocEntryBytes, kDiskPageBytes);
-  return std::min<uint64_t>(kMaxPayloadBytes + kMaxRecordHeaderBytes, region_bytes - overhead);
+  return std::min<uint64_t>(kMaxStoredBytes + kMaxRecordHeaderBytes, region_bytes - overhead);
 }
 
 // Enough slots for the largest record, however it lies: header and payload windows begin and end inside pages.
@@ -171,7 +171,7 @@ absl::Status NvmeTier::Impl::CheckRead(DiskLocation at, uint32_t header_bytes, u
                            header_bytes >= kRecordFixedBytes && header_bytes <= kMaxRecordHeaderBytes &&
                            header_bytes <= records_end - at.offset;
   const uint64_t room = header_fits ? records_end - at.offset - header_bytes : 0;
-  if (!header_fits || offset > room || length > room - offset || length > kMaxPayloadBytes) {
+  if (!header_fits || offset > room || length > room - offset || length > kMaxStoredBytes) {
     return absl::InvalidArgumentError(absl::StrCat("nvme read: ", header_bytes, " header bytes and ", length,
                                                    " payload bytes from ", offset, " at region ", at.region, " offset ",
                                                    at.offset, " do not lie in a region"));

@@ -212,7 +212,8 @@ absl::StatusOr<RecordHeader> BlockStore::RamHeader(BlockId id) const {
 
 Task<wire::BlockStatus> BlockStore::CompareWithStored(BlockId id, std::vector<Segment> segments) {
   ++counters_.blocks_already_present;
-  if (!entries_.At(id).in_ram) co_return wire::BlockStatus::kPresent;  // Not worth a read from the device.
+  // No two sealings are alike, whatever is in them; and what is only on the device is not worth a read.
+  if (entries_.At(id).codec == Codec::kSealed || !entries_.At(id).in_ram) co_return wire::BlockStatus::kPresent;
   const absl::StatusOr<RecordHeader> header = RamHeader(id);
   if (!header.ok() || header->segments == segments) co_return wire::BlockStatus::kPresent;
   ++counters_.conflicts;

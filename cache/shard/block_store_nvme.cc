@@ -141,8 +141,8 @@ Task<absl::StatusOr<BlockStore::NvmeRead>> BlockStore::ReadNvme(BlockId id, uint
   const NamespaceTable::Info& info = namespaces_.At(entry.namespace_id);
   uint64_t offset = 0, length = stored_bytes;
   const bool whole = first_segment == 0 && segment_count >= all_segments;
-  if (!whole && entry.codec == Codec::kRaw && info.layout.has_value()) {  // Raw segments of a group have one size.
-    const uint64_t segment_bytes = info.layout->groups[entry.group].SegmentBytes();
+  if (!whole && info.layout.has_value()) {  // Segments of a group have one size.
+    const uint64_t segment_bytes = StoredSegmentBytes(entry.codec, info.layout->groups[entry.group].SegmentBytes());
     offset = first_segment * segment_bytes;
     length = std::min<uint64_t>(segment_count * segment_bytes, stored_bytes - offset);
   }

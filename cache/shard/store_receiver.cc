@@ -86,7 +86,7 @@ class StoreReceiver {
     if (segments.size() != group.SegmentsOfPart(block.key.part)) return false;
     for (const Segment& segment : segments) {
       if (segment.raw_bytes != group.SegmentBytes()) return false;
-      if (block.codec == Codec::kRaw && segment.stored_bytes != segment.raw_bytes) return false;
+      if (segment.stored_bytes != StoredSegmentBytes(block.codec, segment.raw_bytes)) return false;
     }
     return true;
   }

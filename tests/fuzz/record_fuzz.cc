@@ -18,7 +18,7 @@ void CheckRecord(ByteView input) {
     return;
   }
   FUZZ_CHECK(peeked.ok() && *peeked == header->HeaderBytes(), "peeking agrees with decoding");
-  FUZZ_CHECK(header->StoredBytes() <= incipit::kMaxPayloadBytes, "the payload is within its limit");
+  FUZZ_CHECK(header->StoredBytes() <= incipit::kMaxStoredBytes, "the payload is within its limit");
   std::vector<uint8_t> encoded;
   header->Encode(&encoded);
   FUZZ_CHECK(std::ranges::equal(encoded, input.first(*peeked)), "an accepted header encodes to the same bytes");

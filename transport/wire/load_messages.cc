@@ -29,7 +29,7 @@ void DecodeBlock(MetaReader* reader, LoadedBlock* block, uint64_t* payload_bytes
   block->index = reader->ReadIn<uint32_t>("blocks.index", 0, kMaxBatchKeys - 1);
   block->status = reader->ReadEnum("blocks.status", kLastBlockStatus);
   block->tier = reader->ReadEnum("blocks.tier", Presence::kNvme);
-  block->codec = reader->ReadEnum("blocks.codec", Codec::kRaw);
+  block->codec = reader->ReadEnum("blocks.codec", kLastCodec);
   const auto segment_count = reader->ReadCount<uint16_t>(
       "blocks.segment_count", {.max = kMaxSegments, .entry_bytes = kSegmentEntryBytes, .what = "segments"});
   if (!reader->ok()) return;

@@ -31,10 +31,10 @@ void AddToPayload(MetaReader* reader, const std::vector<Segment>& segments, uint
     stored += segment.stored_bytes;
     raw += segment.raw_bytes;
   }
-  if (stored > kMaxPayloadBytes || raw > kMaxPayloadBytes) {
+  if (stored > kMaxStoredBytes || raw > kMaxPayloadBytes) {
     return reader->Fail("blocks.segments",
                         absl::StrCat("a block of ", stored, " stored and ", raw, " raw bytes, over the limit of ",
-                                     kMaxPayloadBytes, ": split the block into parts"));
+                                     kMaxStoredBytes, " or ", kMaxPayloadBytes, ": split the block into parts"));
   }
   stored += extra_bytes;
   if (stored > kMaxFramePayloadBytes - *payload_bytes) {

@@ -17,8 +17,8 @@ uint16_t SegmentCount(const std::vector<Segment>& segments);
 void EncodeSegments(const std::vector<Segment>& segments, std::vector<uint8_t>* out);
 
 // Reads `count` entries, `count` having been checked against kMaxSegments. Fails if the block's stored or raw bytes
-// exceed kMaxPayloadBytes, or `*payload_bytes`, the message's stored bytes so far, would exceed kMaxFramePayloadBytes.
-// Adds to it otherwise. One allocation, made only when the meta holds that many entries.
+// exceed kMaxStoredBytes and kMaxPayloadBytes, or `*payload_bytes`, the message's stored bytes so far, would exceed
+// kMaxFramePayloadBytes. Adds to it otherwise. One allocation, made only when the meta holds that many entries.
 void DecodeSegments(MetaReader* reader, uint16_t count, std::vector<Segment>* segments, uint64_t* payload_bytes);
 
 inline constexpr size_t kSegmentSizesBytes = 8;

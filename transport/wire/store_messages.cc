@@ -29,7 +29,7 @@ void DecodeBlock(MetaReader* reader, StoredBlock* block, uint64_t* payload_bytes
   block->key.group = reader->Read<uint16_t>("blocks.group");
   block->key.part = reader->Read<uint16_t>("blocks.part");
   block->key.depth_tokens = reader->Read<uint32_t>("blocks.depth_tokens");
-  block->codec = reader->ReadEnum("blocks.codec", Codec::kRaw);
+  block->codec = reader->ReadEnum("blocks.codec", kLastCodec);
   const auto segment_count = reader->ReadCount<uint16_t>(
       "blocks.segment_count", {.min = 1, .max = kMaxSegments, .entry_bytes = kSegmentSizesBytes, .what = "segments"});
   const auto key_bytes =

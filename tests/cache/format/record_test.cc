@@ -103,7 +103,7 @@ TEST(RecordTest, IntactHeaderOfUnknownVersionIsRefusedByName) {
 
 TEST(RecordTest, ImpossibleFieldsBehindAGoodChecksumAreRefused) {
   const auto header_bytes = static_cast<uint32_t>(EncodedSample().size());
-  ExpectDataLoss(DecodeWith<uint8_t>(6, 1), "codec is 1");
+  ExpectDataLoss(DecodeWith<uint8_t>(6, 2), "codec is 2");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 2), "kind is 2");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 1), "0 in a tombstone");
   ExpectDataLoss(DecodeWith<uint32_t>(8, 0), "header_bytes is 0");
@@ -137,7 +137,7 @@ TEST(RecordTest, PeekRefusesImpossibleLengths) {
 TEST(RecordTest, PayloadOver64MiBIsRefused) {
   RecordHeader header = samples::SampleRecord();
   header.segments = {{kMaxPayloadBytes, kMaxPayloadBytes, 1}, {1, 1, 1}};
-  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "stored_bytes is 67108865");
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "raw_bytes is 67108865");
   header.segments.assign(kMaxSegments, {UINT32_MAX, UINT32_MAX, 1});
   ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "stored_bytes is");
 }
@@ -145,9 +145,23 @@ TEST(RecordTest, PayloadOver64MiBIsRefused) {
 TEST(RecordTest, SegmentsThatDisagreeWithTheCodecAreRefused) {
   RecordHeader header = samples::SampleRecord();
   header.segments[1].stored_bytes = 999;
-  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "under codec raw");
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "raw bytes under codec 0");
   header.segments[1] = {0, 0, 1};
   ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "raw_bytes is 0");
+}
+
+TEST(RecordTest, SealedSegmentsStoreAFixedNumberOfBytesMore) {
+  RecordHeader header = samples::SampleRecord();
+  header.codec = Codec::kSealed;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "raw bytes under codec 1");
+  for (Segment& segment : header.segments) segment.stored_bytes += kSealedOverheadBytes;
+  const auto bytes = Encoded(header);
+  const auto decoded = DecodeRecordHeader(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(*decoded, header);
+  const auto largest = static_cast<uint32_t>(kMaxPayloadBytes);
+  header.segments = {{largest + kSealedOverheadBytes, largest, 1}};
+  EXPECT_TRUE(DecodeRecordHeader(Encoded(header)).ok()) << "the largest block can be sealed";
 }
 
 TEST(RecordTest, RestampEqualsEncodingAnew) {

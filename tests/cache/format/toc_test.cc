@@ -89,9 +89,19 @@ TEST(TocTest, RecordMayEndWhereTheFooterBegins) {
   ExpectRefused([&](Entries e) { (*e)[2].stored_bytes = (*e)[2].raw_bytes = entries[2].stored_bytes + 1; }, "offset");
 }
 
+TEST(TocTest, SealedRecordsStoreAFixedNumberOfBytesMoreASegment) {
+  auto entries = samples::SampleToc();
+  entries[0].codec = Codec::kSealed;
+  EXPECT_FALSE(DecodeToc(EncodeToc(entries), 3, kRegionBytes).ok());
+  entries[0].stored_bytes = entries[0].raw_bytes + entries[0].segment_count * kSealedOverheadBytes;
+  const auto decoded = DecodeToc(EncodeToc(entries), 3, kRegionBytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(*decoded, entries);
+}
+
 TEST(TocTest, ImpossibleFieldsAreRefused) {
   ExpectRefused([](Entries e) { (*e)[0].header_bytes += 64; }, "header_bytes");
-  ExpectRefused([](Entries e) { (*e)[0].stored_bytes -= 1; }, "under codec raw");
+  ExpectRefused([](Entries e) { (*e)[0].stored_bytes -= 1; }, "raw bytes under codec 0");
   ExpectRefused([](Entries e) { (*e)[0].segment_count = 1025; }, "segment_count is 1025");
   ExpectRefused([](Entries e) { (*e)[0].kind = static_cast<RecordKind>(2); }, "kind is 2");
   ExpectRefused([](Entries e) { (*e)[0].codec = static_cast<Codec>(9); }, "codec is 9");

@@ -64,14 +64,20 @@ TEST(StoreTest, SegmentCountIsChecked) {
 
 TEST(StoreTest, UnknownCodecIsRefused) {
   StoredBlock block = Block({Sized(1)});
-  block.codec = static_cast<Codec>(1);
-  ExpectRefused({block}, "Store.blocks.codec: is 1");
+  block.codec = static_cast<Codec>(2);
+  ExpectRefused({block}, "Store.blocks.codec: is 2");
 }
 
 TEST(StoreTest, StoredAndRawBytesOfABlockAreLimited) {
-  const auto over = static_cast<uint32_t>(kMaxPayloadBytes) + 1;
-  ExpectRefused({Block({{over, 1, 0}})}, "a block of 67108865 stored and 1 raw bytes, over the limit of 67108864");
-  ExpectRefused({Block({{1, over, 0}})}, "a block of 1 stored and 67108865 raw bytes, over the limit of 67108864");
+  const auto raw_over = static_cast<uint32_t>(kMaxPayloadBytes) + 1;
+  const auto stored_over = static_cast<uint32_t>(kMaxStoredBytes) + 1;
+  ExpectRefused({Block({{stored_over, 1, 0}})},
+                "a block of 67174401 stored and 1 raw bytes, over the limit of 67174400 or 67108864");
+  ExpectRefused({Block({{1, raw_over, 0}})},
+                "a block of 1 stored and 67108865 raw bytes, over the limit of 67174400 or 67108864");
+  StoredBlock sealed = Block({{stored_over - 1, raw_over - 1, 0}});
+  sealed.codec = Codec::kSealed;
+  EXPECT_TRUE(Store::Decode(Encoded(Store{1, 2, {sealed}})).ok());
 }
 
 TEST(StoreTest, SumsOfHugeSegmentsDoNotOverflow) {
