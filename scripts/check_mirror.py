@@ -51,6 +51,7 @@ COVERED = {
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
+    "tests/client/src/sealing_key_test.cc": ["client/include/incipit/sealing_key"],
     "tests/client/src/core/client_core_test.cc": ["client/src/core/call_context"],
     "tests/client/src/core/load_receiver_test.cc": ["client/src/core/counted_reply"],
     "tests/client/src/core/shard_connection_test.cc": ["client/src/core/pending_reply"],

@@ -168,6 +168,12 @@ int incipit_connect(const incipit_options* options, incipit_client** client) {
   if (given->default_deadline_ms != 0) cpp.default_deadline_ms = given->default_deadline_ms;
   if (given->max_inflight_bytes != 0) cpp.max_inflight_bytes = given->max_inflight_bytes;
   cpp.prefill_tokens_per_s = given->prefill_tokens_per_s;
+  if (given->sealing_key_file != nullptr) cpp.sealing_key_file = given->sealing_key_file;
+  if (given->sealing_key != nullptr) {
+    auto key = incipit::SealingKey::FromBytes({given->sealing_key, given->sealing_key_bytes});
+    if (!key.ok()) return CodeOf(key.status());
+    cpp.sealing_key = *std::move(key);
+  }
   absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(std::move(cpp));
   if (!connected.ok()) return CodeOf(connected.status());
   *client = new incipit_client{*std::move(connected)};

@@ -8,6 +8,15 @@
 namespace incipit {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
+  if (!options.sealing_key_file.empty()) {
+    if (options.sealing_key != nullptr) {
+      return absl::InvalidArgumentError(
+          "ClientOptions: sealing_key and sealing_key_file are both given, one is allowed");
+    }
+    absl::StatusOr<std::shared_ptr<const SealingKey>> key = SealingKey::FromFile(options.sealing_key_file);
+    if (!key.ok()) return absl::InvalidArgumentError(key.status().message());
+    options.sealing_key = *std::move(key);
+  }
   absl::Status valid = ClientCore::CheckOptions(options);
   if (!valid.ok()) return valid;
   const bool lazily = options.connect_lazily;

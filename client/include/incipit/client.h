@@ -29,6 +29,7 @@
 #include "cache/base/types.h"
 #include "cache/format/identity.h"
 #include "cache/format/layout.h"
+#include "incipit/sealing_key.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
@@ -59,6 +60,10 @@ struct ClientOptions {
   uint64_t max_inflight_bytes = 64 * kMiB;  // payload asked for and not yet received, per shard
   uint32_t busy_retries = 4;        // how often a call that the node answers "busy" is tried again before it says so
   double prefill_tokens_per_s = 0;  // of the engine; over 0: what is slower than computing it again is a miss
+  // With a key, blocks are sealed (encrypted by this client) before they leave it, and nothing else is accepted. Sealed
+  // blocks are a namespace of their own for each key. One of the two: the key, or the file that Connect reads it from.
+  std::shared_ptr<const SealingKey> sealing_key;
+  std::string sealing_key_file;
 };
 
 // Keys of consecutive blocks of one group: key i covers tokens [i * block_tokens, (i + 1) * block_tokens). A view: the
@@ -152,8 +157,8 @@ struct LoadRequest {
   uint64_t recompute_tokens = 0;
 };
 
-// status: kOk = hit, verified. kMiss, kDamaged (failed its checksum), kIoError, kExpired (deadline, or the shard cannot
-// be reached), kBusy, kRejected: all misses, and the destination's bytes are then unspecified.
+// status: kOk = hit, verified. kMiss, kDamaged (failed its checksum, or what sealed it), kIoError, kExpired (deadline,
+// or the shard cannot be reached), kBusy, kRejected: all misses, and the destination's bytes are then unspecified.
 // Nothing is written to any destination after the call has ended.
 struct LoadResult {
   std::vector<BlockStatus> status;  // by item
@@ -223,6 +228,8 @@ struct ClientCounters {
   uint64_t blocks_loaded = 0, bytes_loaded = 0;
   uint64_t blocks_stored = 0, bytes_stored = 0;
   uint64_t damaged_segments = 0;  // payload that failed its checksum after landing
+  uint64_t forged_segments = 0;   // sealed ones with a right checksum that were not sealed for their place: damaged
+  uint64_t refused_blocks = 0;    // not sealed though we have a key, or sealed though not, or cut differently: rejected
   uint64_t protocol_errors = 0;   // replies that made no sense; each closes its connection
   uint64_t expired_calls = 0;     // requests to a shard that had no answer by their deadline
   uint64_t busy_replies = 0;
@@ -251,11 +258,13 @@ using Callback = std::function<void(absl::StatusOr<T>)>;
 // runs. Callbacks run on the client's own thread (kThread) or inside Poll() and blocking calls (kCaller); they may
 // start further Async calls but must not make blocking calls.
 //
-// Cost: Match is one round trip to all shards in parallel and about 40 ns a key; Load and Store copy no payload.
+// Cost: Match is one round trip to all shards in parallel and about 40 ns a key; Load and Store copy no payload, and
+// with a sealing key pass over it once, on the thread that does the work.
 class Client {
  public:
-  // InvalidArgument: options or layout. Unavailable, DeadlineExceeded: no node answers at `address` (not with
-  // connect_lazily). FailedPrecondition: protocol versions do not meet, or the kernel refuses io_uring.
+  // InvalidArgument: options, layout or the file of the sealing key. Unavailable, DeadlineExceeded: no node answers at
+  // `address` (not with connect_lazily). FailedPrecondition: protocol versions do not meet, or the kernel refuses
+  // io_uring.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   ~Client();
   Client(const Client&) = delete;

@@ -72,6 +72,10 @@ typedef struct {
   uint32_t default_deadline_ms;
   uint64_t max_inflight_bytes;
   double prefill_tokens_per_s; /* 0: no guard */
+  /* Seals blocks: 32 secret bytes, or a file that holds them or their hexadecimal digits. Both NULL: not sealed. */
+  const char* sealing_key_file;
+  const uint8_t* sealing_key;
+  size_t sealing_key_bytes;
 } incipit_options;
 
 /* *client is set on success only. Close ends outstanding calls; matches and loads must be freed before it. */

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "client/include/incipit/client.h"
+#include "client/src/codec/buffer_pool.h"
+#include "client/src/codec/segment_codec.h"
 #include "client/src/core/node_links.h"
 #include "client/src/recompute_guard.h"
 
@@ -27,6 +29,9 @@ struct CallContext {
   std::vector<uint8_t> framed_namespace;
   NodeLinks* links = nullptr;
   RecomputeGuard* guard = nullptr;
+  SegmentCodec* codec = nullptr;     // of all blocks stored, and the only one accepted in loads
+  BufferPool* buffers = nullptr;     // for codecs that are not in place
+  Budget* sending_budget = nullptr;  // bytes of `buffers` in stores
   ClientCounters* counters = nullptr;
   std::function<uint64_t()> new_stamp;
   std::function<Lease(std::vector<LeaseGrant>)> make_lease;

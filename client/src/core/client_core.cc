@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
+#include "client/src/codec/sealed_codec.h"
 #include "client/src/core/load_call.h"
 #include "client/src/core/match_call.h"
 #include "client/src/core/status_call.h"
@@ -22,14 +23,23 @@ absl::Status CheckName(const char* option, const std::string& value, size_t min_
       fmt::format("ClientOptions.{}: {} bytes, allowed are {} to {}", option, value.size(), min_bytes, kMaxNameBytes));
 }
 
-ShardConnectionOptions ConnectionOptions(const ClientOptions& options, Random* random) {
+Layout WireLayout(const ClientOptions& options) {
+  return options.sealing_key == nullptr ? options.layout : SealedLayout(options.layout, *options.sealing_key);
+}
+
+std::unique_ptr<SegmentCodec> MakeCodec(const ClientOptions& options, ByteView framed_namespace) {
+  if (options.sealing_key == nullptr) return std::make_unique<RawCodec>();
+  return std::make_unique<SealedCodec>(*options.sealing_key, framed_namespace);
+}
+
+ShardConnectionOptions ConnectionOptions(const ClientOptions& options, const Layout& wire_layout, Random* random) {
   ShardConnectionOptions connection;
   connection.address = options.address;
   connection.handshake.client_id = random->Next();
   connection.handshake.tenant = options.tenant;
   connection.handshake.client_name = options.client_name;
   connection.handshake.open.model = options.model;
-  connection.handshake.open.layout = options.layout.Encode();
+  connection.handshake.open.layout = wire_layout.Encode();
   connection.step_timeout_ns = int64_t{options.connect_timeout_ms} * 1'000'000;
   connection.breaker.failures_to_open = options.breaker_failures;
   connection.breaker.cooldown_ns = int64_t{options.breaker_cooldown_ms} * 1'000'000;
@@ -51,7 +61,14 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
   RETURN_IF_ERROR(CheckName("model", options.model, 1));
   RETURN_IF_ERROR(CheckName("client_name", options.client_name, 0));
   RETURN_IF_ERROR(options.layout.Validate());
-  const size_t layout_bytes = options.layout.Encode().size();
+  const Layout wire_layout = WireLayout(options);
+  if (!wire_layout.Validate().ok()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "ClientOptions.layout: its name has {} bytes, and with a sealing key becomes \"{}\", longer than the "
+        "{} that are allowed",
+        options.layout.name.size(), wire_layout.name, kMaxNameBytes));
+  }
+  const size_t layout_bytes = wire_layout.Encode().size();
   if (layout_bytes > wire::OpenNamespace::kMaxLayoutBytes) {
     return absl::InvalidArgumentError(fmt::format("ClientOptions.layout: {} bytes encoded, at most {}", layout_bytes,
                                                   wire::OpenNamespace::kMaxLayoutBytes));
@@ -79,14 +96,21 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
     : loop_(loop),
       options_(std::move(options)),
       guard_(options_.prefill_tokens_per_s),
-      links_(loop, connector, random, ConnectionOptions(options_, random), &counters_),
+      wire_layout_(WireLayout(options_)),
+      framed_namespace_(FrameNamespace({options_.tenant, options_.model, wire_layout_.Fingerprint()})),
+      codec_(MakeCodec(options_, framed_namespace_)),
+      sending_budget_(loop, BufferPool::kMaxSendingBytes),
+      links_(loop, connector, random, ConnectionOptions(options_, wire_layout_, random), &counters_),
       releases_(loop),
       alive_(std::make_shared<ClientCore*>(this)) {
   context_.loop = loop;
   context_.options = &options_;
-  context_.framed_namespace = FrameNamespace({options_.tenant, options_.model, options_.layout.Fingerprint()});
+  context_.framed_namespace = framed_namespace_;
   context_.links = &links_;
   context_.guard = &guard_;
+  context_.codec = codec_.get();
+  context_.buffers = &buffers_;
+  context_.sending_budget = &sending_budget_;
   context_.counters = &counters_;
   context_.new_stamp = [this] {
     return last_stamp_ns_ = std::max(last_stamp_ns_ + 1, static_cast<uint64_t>(loop_->WallNs()));

@@ -55,6 +55,11 @@ class ClientCore {
   ClientOptions options_;
   ClientCounters counters_;
   RecomputeGuard guard_;
+  Layout wire_layout_;  // under which the namespace is opened: options_.layout, or its sealed form
+  std::vector<uint8_t> framed_namespace_;
+  std::unique_ptr<SegmentCodec> codec_;
+  BufferPool buffers_;
+  Budget sending_budget_;
   NodeLinks links_;
   CallContext context_;
   uint64_t last_stamp_ns_ = 0;

@@ -36,7 +36,7 @@ Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadB
   ShardRequest request{.type = wire::FrameType::kLoad, .meta = std::make_shared<std::vector<uint8_t>>()};
   message.Encode(request.meta.get());
   batch->keys = std::move(message.keys);
-  LoadReceiver receiver(context->loop, batch, context->counters);
+  LoadReceiver receiver(context, batch);
   absl::Status status = co_await connection->Exchange(&request, &receiver, work->deadline_ns);
   if (!status.ok()) SpreadFailure(status, batch);
   connection->load_budget()->Release(batch->bytes);

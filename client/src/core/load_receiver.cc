@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
-#include "client/src/core/segment_codec.h"
 
 namespace incipit {
 namespace {
@@ -17,10 +16,11 @@ constexpr uint64_t kSkipBytes = 64 * kKiB;
 
 }  // namespace
 
-LoadReceiver::LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters)
-    : PendingReply(loop, wire::FrameType::kLoadReply),
+LoadReceiver::LoadReceiver(const CallContext* context, LoadBatch* batch)
+    : PendingReply(context->loop, wire::FrameType::kLoadReply),
+      context_(context),
       batch_(batch),
-      counters_(counters),
+      counters_(context->counters),
       seen_(batch->keys.size(), false),
       damaged_(batch->keys.size(), false) {}
 
@@ -63,6 +63,7 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
       status = co_await TakeBlock(channel, &block);
     } else {
       batch_->status[block.index] = BlockStatus::kRejected;
+      ++counters_->refused_blocks;
       status = co_await SkipBlock(channel, &block);
     }
     if (!status.ok()) co_return status;
@@ -71,10 +72,11 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   co_return co_await ReceiveStretches(channel);
 }
 
-// A block that its writer cut differently from this layout is of no use here, and must not move later bytes.
+// A block that its writer cut differently from this layout is of no use here, and must not move later bytes. Nor is one
+// of another codec: whoever can write to the node could otherwise pass unsealed blocks to a client with a key.
 bool LoadReceiver::FitsPart(const wire::LoadedBlock& block) const {
   const LoadPart& part = batch_->parts[block.index];
-  return block.segments.size() == part.segment_count &&
+  return block.codec == context_->codec->id() && block.segments.size() == part.segment_count &&
          std::all_of(block.segments.begin(), block.segments.end(), [&](const Segment& segment) {
            return IsPossibleSegment(block.codec, segment, part.segment_bytes);
          });
@@ -83,18 +85,19 @@ bool LoadReceiver::FitsPart(const wire::LoadedBlock& block) const {
 Task<absl::Status> LoadReceiver::TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block) {
   const LoadPart& part = batch_->parts[block->index];
   batch_->tier[block->index] = block->tier;
-  std::span<const Segment> left = block->segments;
+  const std::span<const Segment> segments = block->segments;
   PieceCursor cursor(part.pieces, part.offset);
-  while (!left.empty()) {
-    size_t count = 0;
-    const PieceCursor start = cursor;
-    while (count < left.size() && (count == 0 || stretch_bytes_ < kStretchBytes)) {
-      cursor.Take(left[count].stored_bytes, &pieces_);
-      stretch_bytes_ += left[count].stored_bytes;
-      ++count;
+  for (size_t next = 0; next < segments.size();) {
+    Stretch stretch{block->index, static_cast<uint16_t>(batch_->first_segment + next), cursor};
+    const size_t first = next;
+    while (next < segments.size() && (next == first || stretch_bytes_ < kStretchBytes)) {
+      cursor.Skip(segments[next].raw_bytes);
+      stretch_bytes_ += segments[next].stored_bytes;
+      ++next;
     }
-    stretches_.push_back({block->index, start, left.first(count), count == left.size()});
-    left = left.subspan(count);
+    stretch.segments = segments.subspan(first, next - first);
+    stretch.ends_block = next == segments.size();
+    stretches_.push_back(stretch);
     if (stretch_bytes_ < kStretchBytes) continue;
     absl::Status status = co_await ReceiveStretches(channel);
     if (!status.ok() || abandoned()) co_return status;
@@ -118,8 +121,11 @@ Task<absl::Status> LoadReceiver::SkipBlock(FrameChannel* channel, const wire::Lo
 
 Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
   if (stretches_.empty()) co_return absl::OkStatus();
+  BufferPool::Buffer landing;
+  if (!context_->codec->in_place()) landing = context_->buffers->Take(stretch_bytes_);
+  PlaceStretches(landing.bytes());
   absl::Status status = co_await channel->ReceivePayload(pieces_);
-  if (status.ok()) VerifyStretches();
+  if (status.ok() && !abandoned()) FinishStretches(landing.bytes());
   pieces_.clear();
   stretches_.clear();
   stretch_bytes_ = 0;
@@ -127,14 +133,46 @@ Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
   co_return status;
 }
 
-void LoadReceiver::VerifyStretches() {
+void LoadReceiver::PlaceStretches(MutableBytes landing) {
+  if (!landing.empty()) {
+    pieces_.push_back({landing.data(), landing.size()});
+    return;
+  }
+  for (const Stretch& stretch : stretches_) {
+    PieceCursor cursor = stretch.at;
+    for (const Segment& segment : stretch.segments) cursor.Take(segment.raw_bytes, &pieces_);
+  }
+}
+
+ByteView LoadReceiver::IdentityOf(uint32_t index) {
+  const wire::KeyRef& key = batch_->keys[index];
+  return FrameIdentity(context_->framed_namespace, key.group, key.part, key.key, &identity_);
+}
+
+bool LoadReceiver::FinishSegment(const SegmentPlace& place, const Segment& segment, std::span<const iovec> raw,
+                                 ByteView landed) {
+  const bool decodes = !landed.empty();
+  const bool intact = decodes ? Xxh3Of(landed) == segment.checksum : VerifySegment(raw, segment);
+  if (!intact) {
+    ++counters_->damaged_segments;
+    return false;
+  }
+  if (!decodes || context_->codec->Decode(place, landed, raw)) return true;
+  ++counters_->forged_segments;
+  return false;
+}
+
+void LoadReceiver::FinishStretches(MutableBytes landing) {
   for (Stretch& stretch : stretches_) {
+    SegmentPlace place{.index = stretch.first_segment};
+    if (!landing.empty()) place.identity = IdentityOf(stretch.index);
     for (const Segment& segment : stretch.segments) {
       segment_pieces_.clear();
-      stretch.at.Take(segment.stored_bytes, &segment_pieces_);
-      if (VerifySegment(segment_pieces_, segment)) continue;
-      damaged_[stretch.index] = true;
-      ++counters_->damaged_segments;
+      stretch.at.Take(segment.raw_bytes, &segment_pieces_);
+      const MutableBytes landed = landing.empty() ? landing : landing.first(segment.stored_bytes);
+      landing = landing.subspan(landed.size());
+      if (!FinishSegment(place, segment, segment_pieces_, landed)) damaged_[stretch.index] = true;
+      ++place.index;
     }
     if (!stretch.ends_block) continue;
     batch_->status[stretch.index] = damaged_[stretch.index] ? BlockStatus::kDamaged : BlockStatus::kOk;

@@ -1,4 +1,5 @@
-// Takes the replies of one Load: payload straight into the caller's memory, then verified there.
+// Takes the replies of one Load: payload straight into the caller's memory, then verified there; or, with a codec that
+// changes bytes, into a landing buffer, verified there and decoded into the caller's memory.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +11,20 @@
 
 namespace incipit {
 
-// Fills status and tier of the batch. A block becomes kOk only after all its bytes have landed and every segment's
-// checksum matched. One request, one thread.
+// Fills status and tier of the batch. A block becomes kOk only after all its bytes have landed, every segment's
+// checksum matched and, where there is something to decode, all of it could be. One request, one thread. A landing
+// buffer holds one stretch, a megabyte and a segment at most, and only while its bytes arrive and are decoded.
 class LoadReceiver : public PendingReply {
  public:
-  LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters);
+  LoadReceiver(const CallContext* context, LoadBatch* batch);
   Task<absl::Status> OnReply(FrameChannel* channel, const IncomingFrame& frame) override;
 
  private:
   // Segments of one block within what is received next.
   struct Stretch {
-    uint32_t index = 0;  // of the block in the batch
-    PieceCursor at;      // where its bytes go
+    uint32_t index = 0;          // of the block in the batch
+    uint16_t first_segment = 0;  // of `segments`, in the block's part
+    PieceCursor at;              // where their raw bytes go
     std::span<const Segment> segments;
     bool ends_block = false;
   };
@@ -31,10 +34,17 @@ class LoadReceiver : public PendingReply {
   Task<absl::Status> TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> SkipBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> ReceiveStretches(FrameChannel* channel);
-  void VerifyStretches();
+  // Where the bytes of all stretches land.
+  void PlaceStretches(MutableBytes landing);
+  void FinishStretches(MutableBytes landing);
+  // Verified, and decoded if need be. `landed`: the stored bytes, empty if they are in `raw`.
+  bool FinishSegment(const SegmentPlace& place, const Segment& segment, std::span<const iovec> raw, ByteView landed);
+  ByteView IdentityOf(uint32_t index);
 
+  const CallContext* context_;
   LoadBatch* batch_;
   ClientCounters* counters_;
+  std::array<uint8_t, kMaxFramedIdentityBytes> identity_{};
   std::vector<bool> seen_;
   std::vector<bool> damaged_;
   size_t answers_ = 0;

@@ -22,12 +22,15 @@ inline uint64_t BytesOf(std::span<const iovec> pieces) {
 class PieceCursor {
  public:
   PieceCursor() = default;
-  PieceCursor(std::span<const iovec> pieces, uint64_t skip_bytes) : pieces_(pieces) {
-    while (skip_bytes > 0) {
+  PieceCursor(std::span<const iovec> pieces, uint64_t skip_bytes) : pieces_(pieces) { Skip(skip_bytes); }
+
+  // REQUIRES: that many are left.
+  void Skip(uint64_t bytes) {
+    while (bytes > 0) {
       INCIPIT_CHECK(!pieces_.empty(), "offset beyond the pieces");
-      const uint64_t step = std::min<uint64_t>(skip_bytes, pieces_.front().iov_len - offset_);
+      const uint64_t step = std::min<uint64_t>(bytes, pieces_.front().iov_len - offset_);
       Advance(step);
-      skip_bytes -= step;
+      bytes -= step;
     }
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "cache/base/status_macros.h"
@@ -31,6 +32,7 @@ struct StorePart {
 struct StoreBatch {
   std::vector<uint32_t> parts;  // indices
   uint64_t bytes = 0;
+  uint64_t buffer_bytes = 0;  // of its sending buffer; 0 if it needs none
 };
 
 struct StoreWork {
@@ -91,6 +93,11 @@ Task<absl::Status> OfferParts(StoreWork* work, const std::vector<uint32_t>* indi
                                  &work->part_status);
 }
 
+// What the part takes of a sending buffer.
+uint64_t BufferBytes(const SegmentCodec& codec, const StorePart& part) {
+  return codec.in_place() ? 0 : part.segment_count * codec.MaxStoredBytes(part.segment_bytes);
+}
+
 // Puts the wanted parts of one shard into batches.
 std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uint32_t>& indices, uint16_t shard) {
   std::vector<StoreBatch> batches;
@@ -103,11 +110,14 @@ std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uin
     }
     batches.back().parts.push_back(i);
     batches.back().bytes += bytes;
+    batches.back().buffer_bytes += BufferBytes(*work.context->codec, work.parts[i]);
   }
   return batches;
 }
 
 wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, StorePayload* payload) {
+  const SegmentCodec& codec = *work.context->codec;
+  std::array<uint8_t, kMaxFramedIdentityBytes> identity;
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
   message.blocks.reserve(batch.parts.size());
@@ -115,11 +125,12 @@ wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, StorePay
     const StorePart& part = work.parts[index];
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
-    block.codec = Codec::kRaw;
-    const auto segment_bytes = static_cast<uint32_t>(part.segment_bytes);
-    block.segments.assign(part.segment_count, Segment{segment_bytes, segment_bytes, 0});
-    payload->AddBlock(PieceCursor(PiecesOf(work.request->items[part.item]), part.offset), part.segment_count,
-                      part.segment_bytes);
+    block.codec = codec.id();
+    const auto stored_bytes = static_cast<uint32_t>(codec.MaxStoredBytes(part.segment_bytes));
+    block.segments.assign(part.segment_count, Segment{stored_bytes, static_cast<uint32_t>(part.segment_bytes), 0});
+    payload->AddBlock(
+        PieceCursor(PiecesOf(work.request->items[part.item]), part.offset), part.segment_count, part.segment_bytes,
+        FrameIdentity(work.context->framed_namespace, part.key.group, part.key.part, part.key.key, &identity));
   }
   return message;
 }
@@ -133,17 +144,37 @@ void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& ex
   }
 }
 
+// What a batch may take of the connection, and of the memory for sending buffers.
+Task<bool> AcquireBudgets(const StoreWork* work, ShardConnection* connection, const StoreBatch* batch) {
+  if (!connection->store_budget()->TryAcquire(batch->bytes)) {
+    const bool acquired = co_await connection->store_budget()->Acquire(batch->bytes, work->deadline_ns);
+    if (!acquired) co_return false;
+  }
+  if (batch->buffer_bytes == 0 || work->context->sending_budget->TryAcquire(batch->buffer_bytes)) co_return true;
+  const bool acquired = co_await work->context->sending_budget->Acquire(batch->buffer_bytes, work->deadline_ns);
+  if (!acquired) connection->store_budget()->Release(batch->bytes);
+  co_return acquired;
+}
+
+void ReleaseBudgets(const StoreBatch& batch, ShardConnection* connection, CallContext* context) {
+  connection->store_budget()->Release(batch.bytes);
+  if (batch.buffer_bytes > 0) context->sending_budget->Release(batch.buffer_bytes);
+}
+
 Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
-  StorePayload payload;
+  CallContext* context = work->context;
+  BufferPool::Buffer buffer;
+  if (batch->buffer_bytes > 0) buffer = context->buffers->Take(batch->buffer_bytes);
+  StorePayload payload(context->codec, std::move(buffer));
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
   MakeMessage(*work, *batch, &payload).Encode(request.meta.get());
   request.payload = payload.pieces();
   request.fill = [&payload](uint64_t payload_end) { payload.FillUpTo(payload_end); };
   request.bulk = true;
-  CountedReply<wire::StatusReply> reply(work->context->loop, wire::FrameType::kStoreReply, batch->parts.size());
+  CountedReply<wire::StatusReply> reply(context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
   TakeAnswer(work, *batch, exchanged, reply.value().statuses);
-  connection->store_budget()->Release(batch->bytes);
+  ReleaseBudgets(*batch, connection, context);
   if (IsUnreachable(exchanged)) {
     *failure = exchanged;
   } else {
@@ -156,10 +187,11 @@ Task<absl::Status> SendBatches(StoreWork* work, ShardConnection* connection, con
   TaskScope scope(work->context->loop);
   absl::Status failure;
   for (const StoreBatch& batch : *batches) {
-    if (failure.ok() && !connection->store_budget()->TryAcquire(batch.bytes)) {
-      const bool acquired = co_await connection->store_budget()->Acquire(batch.bytes, work->deadline_ns);
+    if (failure.ok()) {
+      Task<bool> acquiring = AcquireBudgets(work, connection, &batch);
+      const bool acquired = co_await acquiring;
+      if (acquired && !failure.ok()) ReleaseBudgets(batch, connection, work->context);
       if (!acquired) failure = absl::DeadlineExceededError("store: the deadline came before all was sent");
-      if (acquired && !failure.ok()) connection->store_budget()->Release(batch.bytes);
     }
     if (failure.ok()) {
       scope.Spawn(StoreOneBatch(work, connection, &batch, &failure));

@@ -1,18 +1,37 @@
 #include "client/src/core/store_payload.h"
 
-#include <utility>
-
-#include "client/src/core/segment_codec.h"
+#include "cache/base/check.h"
 
 namespace incipit {
 
-void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes) {
+void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity) {
   Block block{.cursor = bytes, .segment_bytes = segment_bytes, .next_start = bytes_};
+  block.stored_bytes = codec_->MaxStoredBytes(segment_bytes);
   block.table.resize(segment_count);
-  bytes.Take(segment_count * segment_bytes, &pieces_);
+  if (codec_->in_place()) {
+    bytes.Take(segment_count * segment_bytes, &pieces_);
+  } else {
+    INCIPIT_CHECK(segment_count * block.stored_bytes <= room_.size(), "the sending buffer is too small");
+    block.encoded = room_.first(segment_count * block.stored_bytes);
+    room_ = room_.subspan(block.encoded.size());
+    block.identity.assign(identity.begin(), identity.end());
+    pieces_.push_back({block.encoded.data(), block.encoded.size()});
+  }
   pieces_.push_back({block.table.data(), segment_count * sizeof(uint64_t)});
-  bytes_ += segment_count * (segment_bytes + sizeof(uint64_t));
+  bytes_ += segment_count * (block.stored_bytes + sizeof(uint64_t));
   blocks_.push_back(std::move(block));  // the table's memory stays where it is
+}
+
+// Gives the checksum of the stored bytes.
+uint64_t StorePayload::FillSegment(Block* block) {
+  segment_.clear();
+  block->cursor.Take(block->segment_bytes, &segment_);
+  if (codec_->in_place()) return Xxh3OfPieces(segment_, 0, block->segment_bytes);
+  const MutableBytes stored = block->encoded.first(block->stored_bytes);
+  block->encoded = block->encoded.subspan(block->stored_bytes);
+  const uint64_t encoded = codec_->Encode({block->identity, static_cast<uint16_t>(block->filled)}, segment_, stored);
+  // After a failure a wrong checksum, by which the node refuses the block as damaged.
+  return encoded == stored.size() ? Xxh3Of(stored) : ~Xxh3Of(stored);
 }
 
 void StorePayload::FillUpTo(uint64_t payload_end) {
@@ -20,10 +39,8 @@ void StorePayload::FillUpTo(uint64_t payload_end) {
     Block& block = blocks_[next_];
     for (; block.filled < block.table.size(); ++block.filled) {
       if (block.next_start >= payload_end) return;
-      segment_.clear();
-      block.cursor.Take(block.segment_bytes, &segment_);
-      block.table[block.filled] = EncodeSegment(segment_, block.segment_bytes).checksum;
-      block.next_start += block.segment_bytes;
+      block.table[block.filled] = FillSegment(&block);
+      block.next_start += block.stored_bytes;
     }
   }
 }

@@ -1,24 +1,31 @@
-// The payload of one Store: each block's segments where they lie in the caller's memory, then their checksum table.
+// The payload of one Store: each block's segments where they lie in the caller's memory or, with a codec that changes
+// bytes, encoded in a sending buffer; then their checksum table.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "client/src/codec/buffer_pool.h"
+#include "client/src/codec/segment_codec.h"
 #include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 
-// Checksums are made piece by piece, just before the bytes leave: the node does not wait for a whole frame to be
-// hashed, and what was hashed is sent out of the processor's cache. One thread. Not movable: pieces() points into it.
+// Segments are encoded and checksums made piece by piece, just before the bytes leave: the node does not wait for a
+// whole frame to be hashed, and what was hashed is sent out of the processor's cache. One thread. Not movable: pieces()
+// points into it.
 class StorePayload {
  public:
-  StorePayload() = default;
+  // `buffer` holds the encoded segments of all blocks that will be added; empty if the codec works in place.
+  explicit StorePayload(SegmentCodec* codec, BufferPool::Buffer buffer = {})
+      : codec_(codec), buffer_(std::move(buffer)), room_(buffer_.bytes()) {}
   StorePayload(const StorePayload&) = delete;
   StorePayload& operator=(const StorePayload&) = delete;
 
-  // `bytes` is a view of the block's first byte; its memory must outlive this.
-  void AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes);
+  // `bytes` is a view of the block's first byte; its memory must outlive this. `identity` is framed, of the block.
+  void AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity);
   std::span<const iovec> pieces() const { return pieces_; }
 
   // Makes the checksums that payload bytes before `payload_end` need. Call it before these are sent. Reads each segment
@@ -27,12 +34,19 @@ class StorePayload {
 
  private:
   struct Block {
-    PieceCursor cursor;  // at the next segment to hash
-    uint64_t segment_bytes = 0;
-    uint64_t next_start = 0;  // of that segment in the payload
+    PieceCursor cursor;  // at the next segment to encode and hash
+    uint64_t segment_bytes = 0, stored_bytes = 0;
+    uint64_t next_start = 0;        // of that segment in the payload
+    MutableBytes encoded;           // from that segment on; empty if in place
+    std::vector<uint8_t> identity;  // empty if in place
     std::vector<uint64_t> table;
     size_t filled = 0;
   };
+  uint64_t FillSegment(Block* block);
+
+  SegmentCodec* codec_;
+  BufferPool::Buffer buffer_;
+  MutableBytes room_;  // of buffer_, for further blocks
   std::vector<Block> blocks_;
   std::vector<iovec> pieces_, segment_;
   uint64_t bytes_ = 0;

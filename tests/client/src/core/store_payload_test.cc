@@ -30,7 +30,8 @@ TEST(StorePayload, WhatIsSentPieceByPieceIsBlocksAndTheirChecksums) {
       blocks.push_back(testing::PayloadOf(testing::KeyOf(i), group.BlockBytes()));
       testing::AppendStored(blocks.back(), testing::SegmentsOf(group, blocks.back()), &expected);
     }
-    StorePayload payload;
+    RawCodec codec;
+    StorePayload payload(&codec);
     scattered.resize(blocks.size());
     for (size_t i = 0; i < blocks.size(); ++i) {
       for (size_t at = 0; at < blocks[i].size();) {
@@ -38,7 +39,7 @@ TEST(StorePayload, WhatIsSentPieceByPieceIsBlocksAndTheirChecksums) {
         scattered[i].push_back({blocks[i].data() + at, bytes});
         at += bytes;
       }
-      payload.AddBlock(PieceCursor(scattered[i], 0), group.SegmentsOfPart(0), group.SegmentBytes());
+      payload.AddBlock(PieceCursor(scattered[i], 0), group.SegmentsOfPart(0), group.SegmentBytes(), {});
     }
     ASSERT_EQ(BytesOf(payload.pieces()), expected.size());
     std::vector<uint8_t> sent;
