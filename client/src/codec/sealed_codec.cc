@@ -2,8 +2,10 @@
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,15 @@ struct NamespaceKey {
   }
   ~NamespaceKey() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
+
+std::atomic<uint64_t> fork_count{0};
+
+// Random bytes drawn before a fork are in both processes: the child must not use them.
+uint64_t ForkCount() {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1); });
+  INCIPIT_CHECK(registered == 0, "forks cannot be noticed");
+  return fork_count.load(std::memory_order_relaxed);
+}
 
 template <typename T>
 uint8_t* Append(T value, uint8_t* at) {
@@ -55,13 +66,24 @@ ByteView SealedCodec::DataOf(const SegmentPlace& place, uint64_t raw_bytes) {
 }
 
 bool SealedCodec::DrawNonce(std::span<uint8_t, XaesGcm::kNonceBytes> nonce) {
+  if (const uint64_t forks = ForkCount(); forks != forks_) {
+    forks_ = forks;
+    left_of_prefix_ = left_of_suffixes_ = 0;
+  }
   if (left_of_prefix_ == 0) {
     if (!fill_random_(prefix_)) return false;
     left_of_prefix_ = kSegmentsPerPrefix;
   }
+  if (left_of_suffixes_ == 0) {
+    if (!fill_random_(suffixes_)) return false;
+    left_of_suffixes_ = kSuffixesPerDraw;
+  }
   --left_of_prefix_;
+  --left_of_suffixes_;
   std::copy(prefix_.begin(), prefix_.end(), nonce.begin());
-  return fill_random_(nonce.subspan(prefix_.size()));
+  const std::span<uint8_t> suffix = nonce.subspan(prefix_.size());
+  std::copy_n(suffixes_.begin() + left_of_suffixes_ * suffix.size(), suffix.size(), suffix.begin());
+  return true;
 }
 
 uint64_t SealedCodec::Encode(const SegmentPlace& place, std::span<const iovec> raw, MutableBytes stored) {

@@ -16,13 +16,14 @@ namespace incipit {
 // The layout under which blocks sealed with `key` are kept: another name, so another namespace.
 Layout SealedLayout(const Layout& layout, const SealingKey& key);
 
-// One pass over the bytes in each direction; beyond AES-256-GCM about half a microsecond a segment for its nonce and
-// the additional data.
+// One pass over the bytes in each direction; beyond AES-256-GCM some tenths of a microsecond a segment for its nonce
+// and the additional data.
 class SealedCodec : public SegmentCodec {
  public:
   // Fills its argument with unpredictable bytes; false if there are none.
   using FillRandom = bool (*)(MutableBytes);
   static constexpr uint32_t kSegmentsPerPrefix = 1024;
+  static constexpr uint32_t kSuffixesPerDraw = 32;  // asking for random bytes costs about a microsecond, however few
 
   // `framed_namespace`: that of the sealed layout. `fill_random` is for tests.
   SealedCodec(const SealingKey& key, ByteView framed_namespace, FillRandom fill_random = &RandomOfSystem);
@@ -43,6 +44,9 @@ class SealedCodec : public SegmentCodec {
   FillRandom fill_random_;
   std::array<uint8_t, XaesGcm::kPrefixBytes> prefix_{};
   uint32_t left_of_prefix_ = 0;
+  std::array<uint8_t, kSuffixesPerDraw*(XaesGcm::kNonceBytes - XaesGcm::kPrefixBytes)> suffixes_{};
+  uint32_t left_of_suffixes_ = 0;
+  uint64_t forks_ = 0;  // of this process when they were drawn
   std::array<uint8_t, kMaxFramedIdentityBytes + kPlaceBytes> data_{};
 };
 

@@ -1,6 +1,8 @@
 #include "client/src/codec/sealed_codec.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -105,6 +107,27 @@ TEST(SealedCodec, EverySegmentHasANonceOfItsOwn) {
   EXPECT_EQ(prefixes.size(), 3u);
 }
 
+TEST(SealedCodec, AForkedProcessUsesNoNonceOfItsParent) {
+  SealedCodec codec(*KeyOfSeed(1), NamespaceOf("t"));
+  const Bytes identity = IdentityOf("t", 0, 0, 7), raw(1, 5);
+  Encoded(&codec, {identity, 0}, raw);
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  const Bytes stored = Encoded(&codec, {identity, 0}, raw);
+  if (child == 0)
+    _exit(write(pipe_ends[1], stored.data(), stored.size()) == static_cast<ssize_t>(stored.size()) ? 0 : 1);
+  Bytes of_child(stored.size());
+  EXPECT_EQ(read(pipe_ends[0], of_child.data(), of_child.size()), static_cast<ssize_t>(of_child.size()));
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(std::equal(stored.begin(), stored.begin() + 12, of_child.begin())) << "prefix";
+  EXPECT_FALSE(std::equal(stored.begin() + 12, stored.begin() + 24, of_child.begin() + 12)) << "suffix";
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+}
+
 TEST(SealedCodec, WithoutRandomBytesNothingIsSealed) {
   SealedCodec codec(*KeyOfSeed(1), NamespaceOf("t"), [](MutableBytes) { return false; });
   Bytes raw(64, 'p'), stored(104, 0xee);
@@ -127,7 +150,7 @@ TEST(SealedCodec, LayoutsOfOtherKeysAreOthers) {
 // The format, fixed: this build writes these bytes and reads them back.
 TEST(SealedCodec, GoldenSegment) {
   SealedCodec codec(*KeyOfSeed(0x40), FrameNamespace(samples::SampleNamespace()), [](MutableBytes out) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(0xf0 - i);
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(0xf0 - i % XaesGcm::kPrefixBytes);
     return true;
   });
   const Bytes identity = samples::SampleIdentity(), raw = samples::CountingBytes(100, 1);
