@@ -18,6 +18,7 @@ absl::StatusOr<BenchReport> RunLoadBench(const BenchOptions& options, const Prog
 absl::StatusOr<BenchReport> RunStoreBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunMatchBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunHashBench(const BenchOptions& options, const ProgressSink& progress);
+absl::StatusOr<BenchReport> RunSealBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunIdleBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const ProgressSink& progress);
 

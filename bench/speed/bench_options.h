@@ -12,11 +12,12 @@
 namespace incipit::bench {
 
 struct BenchOptions {
-  std::string op = "load";  // load, store, match, hash, idle, overload
+  std::string op = "load";  // load, store, match, hash, seal, idle, overload
   std::string lane = "tcp";
   std::string layout = "deepseek-v3-bf16";
   uint32_t block_tokens = 0;  // 0 = the layout's usual block
   std::string tier = "ram";   // or nvme: where loaded blocks come from
+  bool sealed = false;        // blocks are sealed by the client: load, store
   std::string connect;        // address of a running node; empty = a private one
   std::string work_dir;
   uint16_t shards = 1;         // of the private node: on two cores, one worker and one shard fill the machine

@@ -38,6 +38,7 @@ Json BenchJson(const BenchReport& report) {
                {"lane", report.options.lane},
                {"layout", report.options.layout},
                {"tier", report.options.tier},
+               {"sealed", report.options.sealed},
                {"value", Figure(samples.values.Median())},
                {"unit", report.unit},
                {"ceiling", nullptr},

@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "bench/common/payload.h"
 #include "cache/base/status_macros.h"
 
@@ -11,6 +13,7 @@ namespace incipit::bench {
 namespace {
 
 constexpr uint32_t kDeadlineMs = 60'000;  // a benchmark measures; it does not give up where an engine would
+constexpr uint64_t kSealingKeySeed = 1;   // all clients of a benchmark share one key, and nothing in it is secret
 constexpr int kStoreTries = 200;
 constexpr useconds_t kStorePauseUs = 10'000;
 
@@ -87,6 +90,11 @@ absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries)
   client.progress = Progress::kCaller;
   client.busy_retries = busy_retries;
   client.default_deadline_ms = kDeadlineMs;
+  if (options_.sealed) {
+    std::array<uint8_t, SealingKey::kBytes> key;
+    FillPayload(kSealingKeySeed, 0, key);
+    ASSIGN_OR_RETURN(client.sealing_key, SealingKey::FromBytes(key));
+  }
   return Client::Connect(std::move(client));
 }
 

@@ -22,8 +22,9 @@ struct Settings {
 
 constexpr char kFooter[] =
     "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme), match (us of one match),\n"
-    "hash (ms of PrefixHasher against the bare hash function), idle (CPU of a node nobody asks), overload (goodput\n"
-    "and refusals at ten times the load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
+    "hash (ms of PrefixHasher against the bare hash function), seal (GB/s of one core sealing and opening blocks,\n"
+    "against AES-256-GCM alone), idle (CPU of a node nobody asks), overload (goodput and refusals at ten times the\n"
+    "load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
@@ -45,6 +46,7 @@ void AddWhat(CLI::App* command, bench::BenchOptions* options) {
   command->add_option("--tier", options->tier, "where the blocks are")
       ->check(CLI::IsMember({"ram", "nvme"}))
       ->capture_default_str();
+  command->add_flag("--sealed", options->sealed, "load, store: the client seals the blocks");
   command
       ->add_option("--tokens", options->tokens, "length of the prompt; 0 = what --data-bytes takes, 1048576 for match")
       ->capture_default_str();

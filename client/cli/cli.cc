@@ -9,6 +9,7 @@
 #include "client/cli/doctor/doctor_command.h"
 #include "client/cli/get_command.h"
 #include "client/cli/json_output.h"
+#include "client/cli/key_command.h"
 #include "client/cli/match_command.h"
 #include "client/cli/put_command.h"
 #include "client/cli/remove_command.h"
@@ -48,12 +49,13 @@ void AddCommands(CLI::App* app, int* exit_code) {
   AddPutCommand(*app, exit_code);
   AddGetCommand(*app, exit_code);
   AddRemoveCommand(*app, exit_code);
+  AddKeyCommand(*app, exit_code);
   AddDemoCommand(*app, exit_code);
   AddReplayCommand(*app, exit_code);
   AddBenchCommand(*app, exit_code);
   for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; })) {
     const std::string name = command->get_name();
-    const bool blocks = name == "match" || name == "put" || name == "get" || name == "remove";
+    const bool blocks = name == "match" || name == "put" || name == "get" || name == "remove" || name == "key";
     const bool measures = name == "bench" || name == "replay" || name == "demo";
     command->group(blocks ? kBlocksGroup : measures ? kMeasureGroup : kRunGroup);
   }

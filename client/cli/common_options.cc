@@ -9,6 +9,10 @@ void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
       ->type_name("ADDRESS")
       ->capture_default_str();
   command->add_option("--tenant", options->tenant, "whose blocks")->type_name("NAME")->capture_default_str();
+  command
+      ->add_option("--sealing-key-file", options->sealing_key_file,
+                   "the key that blocks are sealed with; `incipit key new FILE` makes one")
+      ->type_name("FILE");
   command->add_option("--timeout-ms", options->timeout_ms, "how long to wait for the node, in milliseconds")
       ->type_name("N")
       ->check(CLI::Range(uint32_t{1}, uint32_t{3'600'000}))
@@ -21,6 +25,7 @@ absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options,
   ClientOptions client;
   client.address = options.address;
   client.tenant = options.tenant;
+  client.sealing_key_file = options.sealing_key_file;
   client.model = model;
   client.layout = layout;
   client.client_name = "incipit";

@@ -16,11 +16,12 @@ inline constexpr char kDefaultAddress[] = "tcp://127.0.0.1:9400";
 struct ConnectOptions {
   std::string address = kDefaultAddress;
   std::string tenant = "default";
-  uint32_t timeout_ms = 5000;  // of connecting, and of each call
+  std::string sealing_key_file;  // empty: blocks are not sealed
+  uint32_t timeout_ms = 5000;    // of connecting, and of each call
   bool json = false;
 };
 
-// Adds --connect, --tenant, --timeout-ms and --json.
+// Adds --connect, --tenant, --sealing-key-file, --timeout-ms and --json.
 void AddConnectOptions(CLI::App* command, ConnectOptions* options);
 
 // A client that does its work on the calling thread. Errors name the address and what to look at.
