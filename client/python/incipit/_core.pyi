@@ -364,13 +364,15 @@ class NativeClient:
     eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None:
+    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, sealing_key_file: str = '', sealing_key: bytes | None = None) -> None:
         """
         Connects to the node at `address`, "tcp://host:port" of any of its shards.
 
         connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked
         for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to
         compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.
+        sealing_key_file, sealing_key: blocks are encrypted with the key in this file, or these 32 bytes, and no
+        others are accepted.
 
         InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, or no io_uring.
         """

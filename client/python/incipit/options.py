@@ -15,6 +15,8 @@ class ClientOptions(TypedDict, total=False):
     max_inflight_bytes: int
     prefill_tokens_per_s: float
     busy_retries: int
+    sealing_key_file: str
+    sealing_key: bytes | None
 
 
 def dtype_name(dtype: object) -> str | None:

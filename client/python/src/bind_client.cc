@@ -32,7 +32,8 @@ nb::bytes BytesOf(const StatusResult& result) { return nb::bytes(result.status.d
 void Construct(NativeClient* self, std::string address, std::string model, const Layout& layout, std::string tenant,
                std::string client_name, bool connect_lazily, uint32_t connect_timeout_ms, uint32_t default_deadline_ms,
                uint64_t max_inflight_bytes, double prefill_tokens_per_s, uint32_t busy_retries,
-               const std::optional<std::string>& dtype) {
+               const std::optional<std::string>& dtype, std::string sealing_key_file,
+               const std::optional<nb::bytes>& sealing_key) {
   std::optional<ElementType> element_type;
   if (dtype.has_value()) {
     element_type = ElementType::FromName(*dtype);
@@ -53,6 +54,13 @@ void Construct(NativeClient* self, std::string address, std::string model, const
   options.max_inflight_bytes = max_inflight_bytes;
   options.busy_retries = busy_retries;
   options.prefill_tokens_per_s = prefill_tokens_per_s;
+  options.sealing_key_file = std::move(sealing_key_file);
+  if (sealing_key.has_value()) {
+    const auto* bytes = static_cast<const uint8_t*>(sealing_key->data());
+    auto key = SealingKey::FromBytes({bytes, sealing_key->size()});
+    if (!key.ok()) Raise(ErrorKind::kInvalidArgument, std::string(key.status().message()));
+    options.sealing_key = *std::move(key);
+  }
   new (self) NativeClient(std::move(options), element_type);
 }
 
@@ -78,6 +86,8 @@ nb::dict CountersOf(NativeClient& client) {
   INCIPIT_COUNTER(blocks_stored);
   INCIPIT_COUNTER(bytes_stored);
   INCIPIT_COUNTER(damaged_segments);
+  INCIPIT_COUNTER(forged_segments);
+  INCIPIT_COUNTER(refused_blocks);
   INCIPIT_COUNTER(protocol_errors);
   INCIPIT_COUNTER(expired_calls);
   INCIPIT_COUNTER(busy_replies);
@@ -217,15 +227,18 @@ void BindClient(nb::module_& module) {
            nb::sig("def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', "
                    "client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, "
                    "default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, "
-                   "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None"),
+                   "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, "
+                   "sealing_key_file: str = '', sealing_key: bytes | None = None) -> None"),
            "address"_a, "model"_a, "layout"_a, nb::kw_only(), "tenant"_a = "default", "client_name"_a = "",
            "connect_lazily"_a = false, "connect_timeout_ms"_a = 2000, "default_deadline_ms"_a = 2000,
            "max_inflight_bytes"_a = 64 * kMiB, "prefill_tokens_per_s"_a = 0.0, "busy_retries"_a = 4,
-           "dtype"_a = nb::none(),
+           "dtype"_a = nb::none(), "sealing_key_file"_a = "", "sealing_key"_a = nb::none(),
            "Connects to the node at `address`, \"tcp://host:port\" of any of its shards.\n\n"
            "connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked\n"
            "for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to\n"
-           "compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.\n\n"
+           "compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.\n"
+           "sealing_key_file, sealing_key: blocks are encrypted with the key in this file, or these 32 bytes, and no\n"
+           "others are accepted.\n\n"
            "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, or no io_uring.");
   BindBlocking(&type);
   BindSubmitting(&type);

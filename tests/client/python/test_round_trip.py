@@ -146,3 +146,23 @@ def test_torch_tensors_travel_in_every_dtype(client, layout, make_keys):
         client.store([(0, 0, key, torch.zeros(1024, requires_grad=True))])
     with pytest.raises(incipit.BufferMismatch, match="C-contiguous"):
         client.load([(0, 0, key, torch.zeros(64, 32, dtype=torch.bfloat16).t())])
+
+
+def test_sealed_blocks_come_back_with_their_key_only(node, layout, make_keys, payload, tmp_path):
+    (key,) = make_keys(1)
+    data = payload(layout.groups[0].block_bytes, 3)
+    secret = bytes(range(32))
+    key_file = tmp_path / "sealing.key"
+    key_file.write_text(secret.hex() + "\n")
+    key_file.chmod(0o600)
+    with incipit.Client(node.address, "sealed", layout, sealing_key=secret) as writer:
+        assert writer.store([Block(0, 0, key, data)]) == bytes([BlockStatus.OK])
+    into = np.zeros_like(data)
+    with incipit.Client(node.address, "sealed", layout, sealing_key_file=str(key_file)) as reader:
+        assert reader.load([Block(0, 0, key, into)]).hits == 1
+        assert reader.counters()["forged_segments"] == 0
+    assert np.array_equal(into, data)
+    with incipit.Client(node.address, "sealed", layout) as other:
+        assert other.load([Block(0, 0, key, into)]).hits == 0
+    with pytest.raises(incipit.InvalidArgument, match="31 bytes, expected 32"):
+        incipit.Client(node.address, "sealed", layout, sealing_key=secret[:31])

@@ -20,6 +20,7 @@ class Options:
     tenant: str = "default"
     model_name: str = ""  # instead of the engine's, for engines that name one model differently (local paths)
     namespace: str = ""  # anything else that must keep blocks apart, such as a version of the weights
+    sealing_key_file: str = ""  # of the key that blocks are encrypted with, the same on all workers; empty: none
     deadline_ms: int = 2000  # of one request's load; what has not arrived by then is computed
     match_deadline_ms: int = 200
     match_wait_ms: int = 5  # how long a scheduling step waits for a match before it goes on with other requests
