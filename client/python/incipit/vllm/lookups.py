@@ -12,6 +12,9 @@ from .tier import Tier
 
 logger = logging.getLogger("vllm.incipit")
 
+MAX_SILENT_MATCHES = 3  # in a row; then no requests are matched for SILENCE_S
+SILENCE_S = 1.0
+
 
 class Lease:
     """The pins of one request's matches, one match per shard. Releasing twice is harmless."""
@@ -33,8 +36,17 @@ class Found:
         self.lease = lease
         self._expires_s = expires_s
 
+    @classmethod
+    def nothing(cls) -> "Found":
+        return cls([], Lease([]), float("inf"))
+
     def longest(self, multiple_of: int) -> int:
         return max((tokens for tokens in self.restorable_tokens if tokens % multiple_of == 0), default=0)
+
+    def forget(self) -> None:
+        """Lets the node evict what was found, and offers none of it any more."""
+        self.lease.release()
+        self.restorable_tokens = []
 
     def stale(self) -> bool:
         return time.monotonic() >= self._expires_s
@@ -48,6 +60,8 @@ class Lookups:
         self._geometry = geometry
         self._recorder = recorder
         self._tiers = [Tier(options, geometry, shard, "scheduler", recorder) for shard in range(geometry.shards)]
+        self._silent_matches = 0  # in a row
+        self._resume_s = 0.0
         self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=2, thread_name_prefix="incipit-match")
 
     def start(self, hashes: list[bytes], end_tokens: int) -> concurrent.futures.Future:
@@ -58,11 +72,14 @@ class Lookups:
 
     def _match(self, keys: list[list[bytes]]) -> Found:
         # Half the lease is left for the load: a result that waited longer for room is looked up again.
-        expires_s = time.monotonic() + self._options.lease_ms / 2000
+        start_s = time.monotonic()
+        expires_s = start_s + self._options.lease_ms / 2000
+        if start_s < self._resume_s:
+            return Found([], Lease([]), self._resume_s)
         matches = []
         restorable: set[int] | None = None
         for tier in self._tiers:
-            match = tier.match(keys)
+            match = self._ask(tier, keys)
             if match is None:
                 restorable = set()
                 break
@@ -77,6 +94,23 @@ class Lookups:
             lease.release()
         self._recorder.add(match_tokens=max(restorable or (0,)))
         return Found(sorted(restorable or ()), lease, expires_s)
+
+    def _ask(self, tier: Tier, keys: list[list[bytes]]):
+        """A match, with a pause after several in a row that took the whole deadline.
+
+        A node that is away says so at once; one that only does not answer would cost every request a deadline, one
+        after the other.
+        """
+        start_s = time.monotonic()
+        match = tier.match(keys)
+        end_s = time.monotonic()
+        if (match is None or not match.complete) and (end_s - start_s) * 2000 >= self._options.match_deadline_ms:
+            self._silent_matches += 1
+            if self._silent_matches >= MAX_SILENT_MATCHES:
+                self._resume_s = end_s + SILENCE_S
+        else:
+            self._silent_matches = 0
+        return match
 
     def discard(self, future: concurrent.futures.Future) -> None:
         """Lets go of a lookup nobody waits for any more, whenever it ends."""

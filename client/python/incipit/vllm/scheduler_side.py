@@ -3,9 +3,13 @@
 import concurrent.futures
 import dataclasses
 import logging
+import math
+import time
+from collections.abc import Mapping
 from typing import Any
 
-from .config import Options
+from ..engines.warnings import Warnings
+from .config import MAX_MS, Options
 from .geometry import Geometry
 from .keys import block_key, count_blocks
 from .lookups import Found, Lease, Lookups
@@ -15,7 +19,7 @@ from .stats import Recorder
 logger = logging.getLogger("vllm.incipit")
 
 NULL_BLOCK_ID = 0  # the engine's placeholder for blocks a sliding window no longer needs
-STEPS_IN_FLIGHT = 2  # outputs that may still come from steps scheduled before the current one
+MAX_LATE_LOOKUPS = 2  # results in a row that came too late to be used; then the request is computed
 
 
 @dataclasses.dataclass
@@ -24,6 +28,7 @@ class RequestState:
 
     local_tokens: int = 0  # of the match: computed by the engine's own cache
     lookup: concurrent.futures.Future | None = None
+    late_lookups: int = 0
     found: Found | None = None
     load_failed: bool = False  # then it is not matched again: the same blocks would fail again
     stored_blocks: list[int] = dataclasses.field(default_factory=list)  # per group: from the start, in the tier or sent
@@ -33,7 +38,8 @@ class RequestState:
 class LoadInProgress:
     lease: Lease
     block_ids: frozenset[int]
-    outputs_left: int | None = None  # step outputs until a load within the step is over; None between steps
+    within_step: bool  # then it is over when the step's output is there
+    spoilt_blocks: frozenset[int]  # what is wrong if a load within the step fails: its blocks and those behind them
 
 
 class SchedulerSide:
@@ -50,6 +56,8 @@ class SchedulerSide:
         self._loading: dict[str, LoadInProgress] = {}
         self._new_loads: list[LoadJob] = []
         self._failures_seen = 0
+        self._wait_left_s = options.match_wait_ms / 1000  # of the current step, for all its requests
+        self._warnings = Warnings(logger)
 
     # Matching
 
@@ -61,37 +69,54 @@ class SchedulerSide:
             state = self._states[request_id] = RequestState(stored_blocks=[0] * len(self._geometry.groups))
             self._requests[request_id] = request
         if not self._options.load or state.load_failed or request.skip_reading_prefix_cache:
+            self._let_go(state)
             return 0, False
         # The engine computes at least the last token, whose output it needs.
         end_tokens = (request.num_tokens - 1) // self._geometry.step_tokens * self._geometry.step_tokens
         if end_tokens - local_tokens < max(1, self._options.min_tokens):
+            self._let_go(state)  # the engine's own cache may have grown since the last time
             return 0, False
         found = self._find(request, state, end_tokens)
         if found is None:
             return None, False
         tokens = found.longest(self._geometry.step_tokens) - local_tokens
         if tokens < max(1, self._options.min_tokens):
-            self._let_go(state)
+            found.forget()  # and keep the answer: the engine asks again in every step until it has room
             return 0, False
         state.local_tokens = local_tokens
         return tokens, self._asynchronous
 
     def _find(self, request: Any, state: RequestState, end_tokens: int) -> Found | None:
-        if state.found is not None:
-            if not state.found.stale():
-                return state.found
-            self._let_go(state)
-        if state.lookup is None:
-            state.lookup = self._lookups.start(request.block_hashes, end_tokens)
+        """What can be loaded; None if that is not known yet."""
+        while True:
+            if state.found is not None:
+                if not state.found.stale():
+                    return state.found
+                self._let_go(state)
+            if state.lookup is None:
+                state.lookup = self._lookups.start(request.block_hashes, end_tokens)
+            if not self._await_lookup(state):
+                return None
+            state.late_lookups = state.late_lookups + 1 if state.found.stale() else 0
+            if state.late_lookups >= MAX_LATE_LOOKUPS:
+                # Results come later than leases last: asking on could go on for ever.
+                self._let_go(state)
+                state.found = Found.nothing()
+
+    def _await_lookup(self, state: RequestState) -> bool:
+        """Whether `state.found` is there. Waits as long as the step may still wait."""
+        start_s = time.monotonic()
         try:
-            state.found = state.lookup.result(timeout=self._options.match_wait_ms / 1000)
+            state.found = state.lookup.result(timeout=self._wait_left_s)
         except concurrent.futures.TimeoutError:
-            return None
+            return False
         except Exception:
             logger.exception("incipit: lookup failed; computing instead")
-            state.found = Found([], Lease([]), float("inf"))
+            state.found = Found.nothing()
+        finally:
+            self._wait_left_s = max(0.0, self._wait_left_s - (time.monotonic() - start_s))
         state.lookup = None
-        return state.found
+        return True
 
     def _let_go(self, state: RequestState) -> None:
         if state.lookup is not None:
@@ -106,30 +131,55 @@ class SchedulerSide:
     def allocated(self, request: Any, block_ids: tuple[list[int], ...], external_tokens: int) -> None:
         """The engine made room for `external_tokens` (or for none of those we offered)."""
         state = self._states.get(request.request_id)
-        if state is None or state.found is None:
+        if state is None:
             return
-        if external_tokens <= 0:
+        if state.found is None or external_tokens <= 0:
             self._let_go(state)
             return
         places = self._places_to_load(request, state.local_tokens, external_tokens, block_ids)
-        parameters = request.kv_transfer_params or {}
+        self._end_load(request.request_id)  # of the step in which the engine took its blocks back
         self._new_loads.append(
             LoadJob(
                 request_id=request.request_id,
                 blocks=places,
-                deadline_ms=int(parameters.get("incipit_deadline_ms", self._options.deadline_ms)),
+                deadline_ms=self._deadline_ms(request),
                 recompute_tokens=external_tokens,
             )
         )
         self._loading[request.request_id] = LoadInProgress(
             lease=state.found.lease,
             block_ids=frozenset(place.block_id for place in places),
-            outputs_left=None if self._asynchronous else STEPS_IN_FLIGHT,
+            within_step=not self._asynchronous,
+            spoilt_blocks=frozenset(
+                block_ids[self._geometry.groups[0].engine_group][
+                    state.local_tokens // self._geometry.groups[0].block_tokens :
+                ]
+                if not self._asynchronous
+                else ()
+            ),
         )
         state.found = None
         end_tokens = state.local_tokens + external_tokens
         for index, group in enumerate(self._geometry.groups):
             state.stored_blocks[index] = max(state.stored_blocks[index], end_tokens // group.block_tokens)
+
+    def _deadline_ms(self, request: Any) -> int:
+        """The request's own, if it is sound: it comes from whoever sent the request."""
+        parameters = request.kv_transfer_params
+        value = parameters.get("incipit_deadline_ms") if isinstance(parameters, Mapping) else None
+        if value is None:
+            return self._options.deadline_ms
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= MAX_MS:
+            return math.floor(value)
+        self._warnings.warn(
+            "deadline",
+            "incipit_deadline_ms of request %s is %.80r, not a number from 1 to %d; taking %d",
+            request.request_id,
+            value,
+            MAX_MS,
+            self._options.deadline_ms,
+        )
+        return self._options.deadline_ms
 
     def _places_to_load(self, request: Any, local_tokens: int, external_tokens: int, block_ids) -> list[BlockPlace]:
         places = []
@@ -152,6 +202,7 @@ class SchedulerSide:
     # Each step
 
     def build_metadata(self, scheduler_output: Any) -> IncipitMetadata:
+        self._wait_left_s = self._options.match_wait_ms / 1000
         loads, self._new_loads = self._new_loads, []
         stores = self._stores(scheduler_output) if self._options.store else []
         return IncipitMetadata(loads=loads, stores=stores, failures_seen=self._failures_seen)
@@ -200,20 +251,21 @@ class SchedulerSide:
             state.stored_blocks[index] = max(first, last)
         return places
 
-    def output(self, connector_output: Any) -> None:
-        """The workers' news of one step."""
+    def output(self, connector_output: Any) -> set[int]:
+        """The workers' news of one step. Returns blocks that the engine's own cache must not give to anyone."""
+        spoilt_blocks: set[int] = set()
         failed_blocks = connector_output.invalid_block_ids or set()
         failed_requests = set(getattr(connector_output, "failed_recving", None) or ())
         self._failures_seen += bool(failed_blocks or failed_requests)
         for request_id, loading in list(self._loading.items()):
             if request_id in failed_requests or not failed_blocks.isdisjoint(loading.block_ids):
                 self._load_failed(request_id)
-            if loading.outputs_left is not None:
-                loading.outputs_left -= 1
-                if loading.outputs_left <= 0:
-                    self._end_load(request_id)
+                spoilt_blocks |= loading.spoilt_blocks
+            if loading.within_step:
+                self._end_load(request_id)
         for request_id in connector_output.finished_recving or ():
             self._end_load(request_id)
+        return spoilt_blocks
 
     def _load_failed(self, request_id: str) -> None:
         state = self._states.get(request_id)
@@ -233,9 +285,6 @@ class SchedulerSide:
         self._requests.pop(request.request_id, None)
         if state is not None:
             self._let_go(state)
-        loading = self._loading.get(request.request_id)
-        if loading is not None and loading.outputs_left is not None:
-            self._end_load(request.request_id)
 
     def close(self) -> None:
         for state in self._states.values():
