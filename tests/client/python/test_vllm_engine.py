@@ -1,6 +1,7 @@
 """The connector inside vLLM's own scheduler, against a real node; only the model is played."""
 from __future__ import annotations
 
+import os
 import random
 import threading
 
@@ -15,6 +16,9 @@ from vllm_engine import BLOCK_TOKENS, Engine  # noqa: E402
 
 from incipit.vllm import lookups  # noqa: E402
 from incipit.vllm.tier import Tier  # noqa: E402
+
+FIRST_SEED, SEEDS = int(os.environ.get("INCIPIT_SEED", 0)), int(os.environ.get("INCIPIT_CAMPAIGN_COUNT", 3))
+SEEDS_THAT_FAILED = (6, 8, 10, 17, 21, 33)  # of mixtures, before they were understood
 
 
 @pytest.fixture
@@ -231,7 +235,7 @@ def test_unsound_parameters_of_a_request_do_no_harm(start, prompt):
 
 
 @KINDS
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [*range(FIRST_SEED, FIRST_SEED + SEEDS), *(SEEDS_THAT_FAILED if SEEDS <= 3 else ())])
 def test_any_mixture_ends_well(start, prompt, options, seed):
     """Shared openings, chats, aborts, lost blocks and too little memory, in any order."""
     generator = random.Random(seed)

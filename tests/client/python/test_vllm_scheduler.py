@@ -184,6 +184,30 @@ def test_cancelled_before_a_load_within_the_step_is_over(start, leases, known, f
     leases.await_held(0)
 
 
+def test_nobody_reads_what_a_load_within_the_step_still_has_to_fill(start, known):
+    """The engine's own cache offers those blocks at once, and if the load fails leaves it to the first to fill them."""
+    scheduler, first, second = start(layerwise=True), request(opening=known), request(opening=known)
+    other = request(opening=unique("prompt"))
+    assert scheduler.match(first, 48) == (80, False)
+    scheduler.allocated(first, TABLE, 80)
+    assert scheduler.match(second, 112) == (None, False)
+    assert scheduler.match(other, 112) == (0, False)
+    assert scheduler.match(request(opening=known), 48) == (80, False)  # reads only what was there before
+    scheduler.idle()
+    scheduler.output(worker_output())
+    assert scheduler.match(second, 112) == (16, False)
+
+
+def test_request_without_memory_steps_aside_for_those_whose_loads_ended(start, known):
+    scheduler, loaded, greedy = start(), request(opening=known), request(opening=unique("prompt"))
+    scheduler.match(loaded, 0)
+    scheduler.allocated(loaded, TABLE, 128)
+    scheduler.output(worker_output(received=[loaded.request_id]))
+    assert (None, False) in [scheduler.match(greedy, 0) for _ in range(20)]
+    scheduler.finished(loaded)
+    assert (None, False) not in [scheduler.match(greedy, 0) for _ in range(20)]
+
+
 def test_failed_load_between_steps_spoils_no_cache(start, known):
     scheduler, asked = start(), request(opening=known)
     scheduler.match(asked, 0)

@@ -19,6 +19,7 @@ from .stats import Recorder
 logger = logging.getLogger("vllm.incipit")
 
 NULL_BLOCK_ID = 0  # the engine's placeholder for blocks a sliding window no longer needs
+STEP_ASIDE_STEPS = 8  # so often asked in vain, a request lets others pass for one step
 MAX_LATE_LOOKUPS = 2  # results in a row that came too late to be used; then the request is computed
 
 
@@ -29,6 +30,7 @@ class RequestState:
     local_tokens: int = 0  # of the match: computed by the engine's own cache
     lookup: concurrent.futures.Future | None = None
     late_lookups: int = 0
+    asked: int = 0  # matches since it last got memory
     found: Found | None = None
     load_failed: bool = False  # then it is not matched again: the same blocks would fail again
     stored_blocks: list[int] = dataclasses.field(default_factory=list)  # per group: from the start, in the tier or sent
@@ -39,7 +41,9 @@ class LoadInProgress:
     lease: Lease
     block_ids: frozenset[int]
     within_step: bool  # then it is over when the step's output is there
-    spoilt_blocks: frozenset[int]  # what is wrong if a load within the step fails: its blocks and those behind them
+    # What is wrong if a load within the step fails, its blocks and those behind them: by index, and by hash.
+    spoilt_blocks: frozenset[int] = frozenset()
+    spoilt_hashes: frozenset[bytes] = frozenset()
 
 
 class SchedulerSide:
@@ -54,6 +58,7 @@ class SchedulerSide:
         self._states: dict[str, RequestState] = {}
         self._requests: dict[str, Any] = {}
         self._loading: dict[str, LoadInProgress] = {}
+        self._loaded: set[str] = set()  # requests whose loads between steps ended, and that were not scheduled since
         self._new_loads: list[LoadJob] = []
         self._failures_seen = 0
         self._wait_left_s = options.match_wait_ms / 1000  # of the current step, for all its requests
@@ -68,9 +73,16 @@ class SchedulerSide:
         if state is None:
             state = self._states[request_id] = RequestState(stored_blocks=[0] * len(self._geometry.groups))
             self._requests[request_id] = request
+        state.asked += 1
+        if state.asked % STEP_ASIDE_STEPS == 0 and self._loaded - {request_id}:
+            # It may not get memory because requests behind it hold what their loads filled; the engine looks at those
+            # only once this one is out of their way.
+            return None, False
         if not self._options.load or state.load_failed or request.skip_reading_prefix_cache:
             self._let_go(state)
             return 0, False
+        if self._reads_what_is_loading(request, local_tokens):
+            return None, False
         # The engine computes at least the last token, whose output it needs.
         end_tokens = (request.num_tokens - 1) // self._geometry.step_tokens * self._geometry.step_tokens
         if end_tokens - local_tokens < max(1, self._options.min_tokens):
@@ -85,6 +97,16 @@ class SchedulerSide:
             return 0, False
         state.local_tokens = local_tokens
         return tokens, self._asynchronous
+
+    def _reads_what_is_loading(self, request: Any, local_tokens: int) -> bool:
+        """Whether the engine's own cache offers blocks that a load within the current step still has to fill.
+
+        If that load fails, the engine has the request that it was for compute them, and lets the others read them. But
+        that request may be cancelled first.
+        """
+        local_hashes = request.block_hashes[: local_tokens // self._geometry.hash_tokens]
+        return any(loading.spoilt_hashes and not loading.spoilt_hashes.isdisjoint(local_hashes)
+                   for loading in self._loading.values())
 
     def _find(self, request: Any, state: RequestState, end_tokens: int) -> Found | None:
         """What can be loaded; None if that is not known yet."""
@@ -133,6 +155,7 @@ class SchedulerSide:
         state = self._states.get(request.request_id)
         if state is None:
             return
+        state.asked = 0
         if state.found is None or external_tokens <= 0:
             self._let_go(state)
             return
@@ -146,22 +169,25 @@ class SchedulerSide:
                 recompute_tokens=external_tokens,
             )
         )
-        self._loading[request.request_id] = LoadInProgress(
-            lease=state.found.lease,
-            block_ids=frozenset(place.block_id for place in places),
-            within_step=not self._asynchronous,
-            spoilt_blocks=frozenset(
-                block_ids[self._geometry.groups[0].engine_group][
-                    state.local_tokens // self._geometry.groups[0].block_tokens :
-                ]
-                if not self._asynchronous
-                else ()
-            ),
-        )
+        self._loading[request.request_id] = self._load_in_progress(request, state, block_ids, places)
         state.found = None
         end_tokens = state.local_tokens + external_tokens
         for index, group in enumerate(self._geometry.groups):
             state.stored_blocks[index] = max(state.stored_blocks[index], end_tokens // group.block_tokens)
+
+    def _load_in_progress(self, request: Any, state: RequestState, block_ids, places) -> LoadInProgress:
+        lease, loaded = state.found.lease, frozenset(place.block_id for place in places)
+        if self._asynchronous:
+            return LoadInProgress(lease, loaded, within_step=False)
+        group = self._geometry.groups[0]
+        table = block_ids[group.engine_group]
+        return LoadInProgress(
+            lease,
+            loaded,
+            within_step=True,
+            spoilt_blocks=frozenset(table[state.local_tokens // group.block_tokens :]),
+            spoilt_hashes=frozenset(request.block_hashes[state.local_tokens // self._geometry.hash_tokens :]),
+        )
 
     def _deadline_ms(self, request: Any) -> int:
         """The request's own, if it is sound: it comes from whoever sent the request."""
@@ -203,6 +229,7 @@ class SchedulerSide:
 
     def build_metadata(self, scheduler_output: Any) -> IncipitMetadata:
         self._wait_left_s = self._options.match_wait_ms / 1000
+        self._loaded.difference_update(scheduler_output.num_scheduled_tokens)
         loads, self._new_loads = self._new_loads, []
         stores = self._stores(scheduler_output) if self._options.store else []
         return IncipitMetadata(loads=loads, stores=stores, failures_seen=self._failures_seen)
@@ -265,6 +292,8 @@ class SchedulerSide:
                 self._end_load(request_id)
         for request_id in connector_output.finished_recving or ():
             self._end_load(request_id)
+            if request_id in self._requests:
+                self._loaded.add(request_id)
         return spoilt_blocks
 
     def _load_failed(self, request_id: str) -> None:
@@ -283,6 +312,7 @@ class SchedulerSide:
         """The request is done or cancelled. A load still in progress ends on its own and keeps its lease until then."""
         state = self._states.pop(request.request_id, None)
         self._requests.pop(request.request_id, None)
+        self._loaded.discard(request.request_id)
         if state is not None:
             self._let_go(state)
 
