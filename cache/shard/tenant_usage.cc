@@ -20,14 +20,15 @@ std::vector<TenantQuota> QuotasOf(const TenantTable& tenants, uint16_t shard_cou
 }
 
 std::vector<std::pair<std::string, uint64_t>> ValuesOfTenant(const TenantUsage& usage) {
-  return {{"tenant_blocks", usage.blocks},
-          {"tenant_ram_bytes", usage.ram_bytes},
-          {"tenant_ram_quota_bytes", usage.quota.ram_bytes},
-          {"tenant_nvme_bytes", usage.nvme_bytes},
-          {"tenant_nvme_quota_bytes", usage.quota.nvme_bytes},
-          {"tenant_evicted_for_quota_total", usage.evicted_for_quota},
-          {"tenant_refused_for_quota_total", usage.refused_for_quota},
-          {"tenant_requests_denied_total", usage.denied}};
+  std::vector<std::pair<std::string, uint64_t>> values = {{"tenant_blocks", usage.blocks},
+                                                          {"tenant_ram_bytes", usage.ram_bytes},
+                                                          {"tenant_nvme_bytes", usage.nvme_bytes},
+                                                          {"tenant_evicted_for_quota_total", usage.evicted_for_quota},
+                                                          {"tenant_refused_for_quota_total", usage.refused_for_quota},
+                                                          {"tenant_requests_denied_total", usage.denied}};
+  if (usage.quota.ram_bytes != kNoQuota) values.emplace_back("tenant_ram_quota_bytes", usage.quota.ram_bytes);
+  if (usage.quota.nvme_bytes != kNoQuota) values.emplace_back("tenant_nvme_quota_bytes", usage.quota.nvme_bytes);
+  return values;
 }
 
 }  // namespace incipit

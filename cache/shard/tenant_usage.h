@@ -40,7 +40,7 @@ struct TenantReport {
   TenantUsage usage;
 };
 
-// What Stats answers to a tenant that may not see the whole node.
+// What Stats answers to a tenant that may not see the whole node; quotas only where there are some.
 std::vector<std::pair<std::string, uint64_t>> ValuesOfTenant(const TenantUsage& usage);
 
 }  // namespace incipit

@@ -17,7 +17,7 @@ struct ConnectOptions {
   std::string address = kDefaultAddress;
   std::string tenant = "default";
   std::string secret_file;
-  std::string owner;  // of the blocks; empty = tenant
+  std::string owner;           // of the blocks; empty = tenant
   uint32_t timeout_ms = 5000;  // of connecting, and of each call
   bool json = false;
 };
