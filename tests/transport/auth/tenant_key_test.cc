@@ -46,7 +46,8 @@ TEST(TenantKey, SecretsOfWrongLengthOrDigitsAreRefusedWithoutShowingThem) {
         std::string(16, 'c') + " " + std::string(15, 'c'), std::string("0x") + std::string(30, '1')}) {
     const auto secret = DecodeSecret(bad);
     ASSERT_TRUE(absl::IsInvalidArgument(secret.status())) << bad;
-    if (!bad.empty()) EXPECT_EQ(secret.status().message().find(bad), std::string::npos) << secret.status();
+    if (bad.empty()) continue;
+    EXPECT_EQ(secret.status().message().find(bad), std::string::npos) << secret.status();
   }
 }
 
