@@ -51,6 +51,10 @@ if(TARGET incipit)
     COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/cli/run_cli.py $<TARGET_FILE:incipit>
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   set_tests_properties(EndToEnd.cli PROPERTIES TIMEOUT 300)
+  add_test(NAME EndToEnd.tenants
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/cli/run_tenants.py $<TARGET_FILE:incipit>
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  set_tests_properties(EndToEnd.tenants PROPERTIES TIMEOUT 300)
 endif()
 
 if(INCIPIT_FUZZ)

@@ -52,6 +52,8 @@ COVERED = {
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/core/client_core_test.cc": ["client/src/core/call_context"],
+    "tests/client/src/core/handshake_test.cc": ["client/src/core/ask"],
+    "tests/cache/tenants/tenant_table_test.cc": ["cache/tenants/roles"],
     "tests/client/src/core/load_receiver_test.cc": ["client/src/core/counted_reply"],
     "tests/client/src/core/shard_connection_test.cc": ["client/src/core/pending_reply"],
     "tests/client/src/c_api_test.cc": ["client/examples/example", "client/include/incipit/incipit"],
@@ -59,6 +61,7 @@ COVERED = {
 # Tests of a situation rather than of one source.
 SITUATIONS = {"tests/cache/nvme/crash_test.cc": "loss of power at each disk operation",
               "tests/cache/shard/metadata_test.cc": "memory that knowing a block takes",
+              "tests/cache/shard/tenants_test.cc": "sessions of tenants: handshake, roles, grants, reload",
               "tests/eviction/conv_trace_test.cc": "policies against a recorded trace"}
 
 

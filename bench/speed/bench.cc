@@ -12,8 +12,8 @@ struct Operation {
   absl::StatusOr<BenchReport> (*run)(const BenchOptions&, const ProgressSink&);
 };
 constexpr Operation kOperations[] = {
-    {"load", RunLoadBench}, {"store", RunStoreBench}, {"match", RunMatchBench},
-    {"hash", RunHashBench}, {"idle", RunIdleBench},   {"overload", RunOverloadBench},
+    {"load", RunLoadBench}, {"store", RunStoreBench},       {"match", RunMatchBench}, {"hash", RunHashBench},
+    {"idle", RunIdleBench}, {"overload", RunOverloadBench}, {"auth", RunAuthBench},
 };
 
 absl::Status Check(const BenchOptions& options) {

@@ -81,6 +81,8 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
 absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries) const {
   ClientOptions client;
   client.address = address_;
+  client.tenant = options_.tenant;
+  client.secret_file = options_.secret_file;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";

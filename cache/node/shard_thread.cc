@@ -35,6 +35,7 @@ Task<absl::Status> ShardThread::Open() {
   absl::StatusOr<std::unique_ptr<Shard>> shard = co_await opening;
   if (!shard.ok()) co_return shard.status();
   shard_ = *std::move(shard);
+  if (options_.tenants != nullptr) shard_->SetTenants(options_.tenants);
   co_return absl::OkStatus();
 }
 
@@ -42,6 +43,21 @@ Task<absl::Status> ShardThread::Open() {
 absl::Status ShardThread::RegisterMemory() {
   if (shard_->store()->nvme() == nullptr) return absl::OkStatus();
   return loop_->RegisterBuffers(shard_->store()->nvme()->IoMemory());
+}
+
+absl::Status ShardThread::Listen() {
+  ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
+  ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
+  address_ = listener_->address();
+  authenticator_ = std::make_unique<Authenticator>(random_.get(), options_.shard.audit, options_.tenants);
+  AcceptorOptions acceptor_options;
+  acceptor_options.shard_count = options_.shard_count;
+  acceptor_options.authenticator = authenticator_.get();
+  acceptor_ = std::make_unique<Acceptor>(
+      loop_.get(), listener_.get(), acceptor_options,
+      [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
+             SessionPass pass) { Route(shard, std::move(channel), hello, request_id, std::move(pass)); });
+  return absl::OkStatus();
 }
 
 void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
@@ -58,23 +74,10 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
   }
   acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
   if (!options_.listen.empty()) {
-    const auto listen = [&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
-      ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
-      return absl::OkStatus();
-    };
-    if (const absl::Status status = listen(); !status.ok()) {
+    if (const absl::Status status = Listen(); !status.ok()) {
       result_ = loop_->RunTask(ShutDown());
       return started->set_value(status);
     }
-    address_ = listener_->address();
-    AcceptorOptions acceptor_options;
-    acceptor_options.shard_count = options_.shard_count;
-    acceptor_ = std::make_unique<Acceptor>(
-        loop_.get(), listener_.get(), acceptor_options,
-        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
-          Route(shard, std::move(channel), hello, request_id);
-        });
     acceptor_scope_->Spawn(acceptor_->Run());
   }
   shard_->StartRecovery();
@@ -126,23 +129,42 @@ absl::Status ShardThread::Join() {
 }
 
 void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello,
-                        uint64_t request_id) {
-  if (shard == options_.shard.identity.shard) return shard_->Adopt(std::move(channel), hello, request_id);
+                        uint64_t request_id, SessionPass pass) {
+  if (shard == options_.shard.identity.shard) {
+    return shard_->Adopt(std::move(channel), hello, request_id, std::move(pass));
+  }
   const std::string peer = channel->PeerName();
   const std::unique_ptr<Stream> stream = channel->ReleaseStream();
-  hand_over_(shard, static_cast<TcpStream*>(stream.get())->ReleaseFd(), peer, hello, request_id);
+  hand_over_(shard, static_cast<TcpStream*>(stream.get())->ReleaseFd(), peer, hello, request_id, std::move(pass));
 }
 
-void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (!running_) {
     close(fd);
     return;
   }
-  loop_->PostFromAnyThread([this, fd, peer, hello, request_id] {
+  loop_->PostFromAnyThread([this, fd, peer, hello, request_id, pass = std::move(pass)] {
     auto stream = std::make_unique<TcpStream>(loop_.get(), fd, peer);
-    shard_->Adopt(std::make_unique<FrameChannel>(std::move(stream)), hello, request_id);
+    shard_->Adopt(std::make_unique<FrameChannel>(std::move(stream)), hello, request_id, pass);
   });
+}
+
+void ShardThread::SetTenants(TenantTableRef tenants) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) return;
+  loop_->PostFromAnyThread([this, tenants = std::move(tenants)] {
+    if (authenticator_ != nullptr) authenticator_->SetTenants(tenants);
+    shard_->SetTenants(tenants);
+  });
+}
+
+ShardReport ShardThread::Report() const {
+  ShardReport report = shard_->Report();
+  if (authenticator_ == nullptr) return report;
+  report.requests.auth_failures += authenticator_->counters().failures;
+  report.requests.auth_held_back += authenticator_->counters().held_back;
+  return report;
 }
 
 std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
@@ -151,7 +173,7 @@ std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
   std::future<std::optional<ShardReport>> report = promise->get_future();
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (running_) {
-    loop_->PostFromAnyThread([this, promise] { promise->set_value(shard_->Report()); });
+    loop_->PostFromAnyThread([this, promise] { promise->set_value(Report()); });
   } else {
     promise->set_value(std::nullopt);
   }

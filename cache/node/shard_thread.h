@@ -24,12 +24,14 @@ struct ShardThreadOptions {
   UringDiskOptions disk;
   std::string listen;  // this thread accepts for the whole node; empty = it does not
   uint16_t shard_count = 1;
+  TenantTableRef tenants;  // null: nobody is asked for credentials
 };
 
 class ShardThread {
  public:
   // Hands a connection (its descriptor) to the thread of another shard.
-  using HandOver = std::function<void(uint16_t shard, int fd, std::string peer, wire::Hello, uint64_t request_id)>;
+  using HandOver =
+      std::function<void(uint16_t shard, int fd, std::string peer, wire::Hello, uint64_t request_id, SessionPass)>;
 
   ShardThread(ShardThreadOptions options, HandOver hand_over);
   ~ShardThread();  // REQUIRES: never started, or joined
@@ -41,7 +43,9 @@ class ShardThread {
   absl::Status Join();
 
   // Any thread.
-  void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id);
+  void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass);
+  // Who may use this shard from now on; and, on the one that accepts, who may connect.
+  void SetTenants(TenantTableRef tenants);
   // Ready once the thread has answered, or at once and empty if it does not run. Never broken.
   std::future<std::optional<ShardReport>> RequestReport();
   const TcpAddress& address() const { return address_; }
@@ -51,7 +55,10 @@ class ShardThread {
   Task<absl::Status> Open();
   Task<absl::Status> ShutDown();
   absl::Status RegisterMemory();
-  void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id);
+  absl::Status Listen();
+  ShardReport Report() const;
+  void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
+             SessionPass pass);
 
   ShardThreadOptions options_;
   HandOver hand_over_;
@@ -61,6 +68,7 @@ class ShardThread {
   std::unique_ptr<UringDisk> disk_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<TcpListener> listener_;
+  std::unique_ptr<Authenticator> authenticator_;  // of the one that accepts
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<TaskScope> acceptor_scope_;
   TcpAddress address_;

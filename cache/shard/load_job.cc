@@ -36,7 +36,7 @@ LoadJob::LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> met
 
 absl::Status LoadJob::Prepare() {
   ASSIGN_OR_RETURN(request_, wire::Load::Decode(meta_));
-  ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+  ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id, Role::kRead));
   RETURN_IF_ERROR(session_->CheckKeys(name_space_, request_.keys));
   const ShardLimits& limits = shard_->options().limits;
   const uint32_t deadline_ms = request_.deadline_ms == 0 ? limits.default_load_deadline_ms : request_.deadline_ms;

@@ -15,19 +15,24 @@ namespace incipit {
 
 class Session : private Timer {
  public:
-  Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id);
+  Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id,
+          SessionPass pass = {});
   ~Session();
 
-  // Answers the Hello, then serves until the client goes, misbehaves or is cut off.
-  Task<void> Run(uint64_t hello_request_id);
+  // Answers the Hello (or the Proof), then serves until the client goes, misbehaves or is cut off.
+  Task<void> Run(uint64_t request_id);
   // Sends an Error frame on a channel that has no session.
-  static Task<absl::Status> SendError(FrameChannel* channel, uint64_t request_id, absl::Status reason);
+  static Task<absl::Status> SendError(FrameChannel* channel, uint64_t request_id, absl::Status reason,
+                                      uint32_t retry_after_us = 0);
   // Answers an Error to the Hello and closes.
   static Task<void> Refuse(std::unique_ptr<FrameChannel> channel, uint64_t request_id, absl::Status reason);
   void Close() { channel_->Close(); }
 
   uint64_t id() const { return id_; }
   uint64_t writer_id() const { return hello_.client_id; }
+  // Whose session it is: proven once the shard has tenants, claimed before. Nothing that a message says changes it.
+  const std::string& tenant() const { return hello_.tenant; }
+  bool proven() const { return pass_.proven; }
   Shard* shard() { return shard_; }
   FrameChannel* channel() { return channel_.get(); }
   uint64_t bytes_received() const { return channel_->bytes_received(); }
@@ -42,18 +47,30 @@ class Session : private Timer {
   Task<void> Reply(wire::FrameType type, uint64_t request_id, std::vector<uint8_t> meta);
   Task<void> ReplyError(uint64_t request_id, absl::Status status, uint32_t retry_after_us = 0);
 
-  // The shard's number of a namespace opened on this connection; InvalidArgument for any other number.
-  absl::StatusOr<NamespaceId> NamespaceOf(uint32_t namespace_id) const;
+  // The shard's number of a namespace opened on this connection; InvalidArgument for any other number. PermissionDenied
+  // unless the tenant now has one of `roles` there (docs/security.md); that is counted and written down.
+  absl::StatusOr<NamespaceId> NamespaceOf(uint32_t namespace_id, RoleSet roles) const;
   // InvalidArgument unless every key names a group and part of the namespace's layout.
   absl::Status CheckKeys(NamespaceId name_space, const wire::KeyBatch& keys) const;
 
  private:
+  struct OpenedNamespace {
+    NamespaceId id = 0;
+    mutable RoleSet roles;                           // looked up when they were last needed
+    mutable uint64_t roles_generation = UINT64_MAX;  // of the shard's tenants, then
+  };
   void OnTimer() override;  // watches for a client that takes no bytes, or leaves a frame unfinished
   void WatchForStalls();
   Task<void> SendHelloReply(uint64_t request_id);
   Task<absl::Status> Serve();
   Task<absl::Status> Dispatch(const IncomingFrame* frame);
   Task<void> HandleOpenNamespace(uint64_t request_id, ByteView meta);
+  Task<void> HandleOpenShared(uint64_t request_id, ByteView meta);
+  absl::StatusOr<uint32_t> OpenNamespaceOf(const std::string& owner, const std::string& model, ByteView layout);
+  Task<void> ReplyOpened(uint64_t request_id, absl::StatusOr<uint32_t> opened);
+  bool MaySeeWholeNode() const;
+  RoleSet RolesIn(const std::string& owner, const std::string& model) const;
+  absl::Status Deny(std::string_view cause) const;
   Task<void> HandleMatch(uint64_t request_id, ByteView meta);
   Task<void> HandleOffer(uint64_t request_id, ByteView meta);
   Task<void> HandleTouch(uint64_t request_id, ByteView meta);
@@ -66,8 +83,9 @@ class Session : private Timer {
   Shard* shard_;
   std::unique_ptr<FrameChannel> channel_;
   wire::Hello hello_;
+  SessionPass pass_;
   uint64_t id_;
-  std::vector<NamespaceId> namespaces_;
+  std::vector<OpenedNamespace> namespaces_;
   Semaphore send_lock_;
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   LoadCaller loading_;

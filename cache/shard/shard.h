@@ -15,6 +15,7 @@
 #include "cache/shard/load_admission.h"
 #include "cache/shard/shard_counters.h"
 #include "cache/shard/shard_options.h"
+#include "cache/tenants/authenticator.h"
 #include "transport/frame_channel.h"
 
 namespace incipit {
@@ -31,7 +32,16 @@ class Shard {
   // Starts indexing NVMe; the shard serves meanwhile.
   void StartRecovery();
   // Takes over a connection whose Hello has been received, and serves it until it ends.
-  void Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t hello_request_id);
+  // Once the shard has tenants, a `pass` that proves none of them is refused. `request_id`: of Hello, or of the Proof.
+  void Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
+             SessionPass pass = {});
+  // Who may use the shard from now on, and for what; null only until the first. Cuts the sessions of those who are
+  // gone.
+  void SetTenants(TenantTableRef tenants);
+  // Null: anybody may do anything in the namespaces of the tenant it says it is.
+  const TenantTable* tenants() const { return tenants_.get(); }
+  uint64_t tenants_generation() const { return tenants_generation_; }  // differs after each SetTenants
+  AuditLog* audit() { return &audit_; }
   // Cuts all sessions, seals NVMe. A hung device delays it until `deadline_ns` at most.
   Task<absl::Status> Shutdown(int64_t deadline_ns);
 
@@ -56,7 +66,7 @@ class Shard {
  private:
   friend class Session;
   Shard(Loop* loop, ShardOptions options);
-  Task<void> RunSession(std::unique_ptr<Session> session, uint64_t hello_request_id);
+  Task<void> RunSession(std::unique_ptr<Session> session, uint64_t request_id);
   Task<void> RunRecovery();
   Task<void> ExpireLeases();
   void UnpinAll(const std::vector<BlockId>& blocks);
@@ -70,6 +80,9 @@ class Shard {
   uint64_t next_session_id_ = 1;
   LoadAdmission admission_;
   ShardCounters counters_;
+  TenantTableRef tenants_;
+  uint64_t tenants_generation_ = 0;
+  AuditLog audit_;
   Event stop_;
   Event lease_added_;
   absl::Status recovery_status_;

@@ -7,6 +7,7 @@
 
 #include "cache/nvme/nvme_tier.h"
 #include "cache/shard/block_store.h"
+#include "cache/tenants/audit_log.h"
 
 namespace incipit {
 
@@ -42,6 +43,7 @@ struct ShardOptions {
   ShardLimits limits;
   BlockStoreOptions store;
   NvmeOptions nvme;
+  AuditSink audit;  // where refusals are written; none: they are only counted
 };
 
 }  // namespace incipit

@@ -66,7 +66,7 @@ class StoreReceiver {
 
   absl::Status Check() {
     ASSIGN_OR_RETURN(request_, wire::Store::Decode(meta_));
-    ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+    ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id, Role::kWrite));
     for (const wire::StoredBlock& block : request_.blocks)
       RETURN_IF_ERROR(session_->CheckKeys(name_space_, {block.key}));
     const uint64_t expected = request_.PayloadBytes();
@@ -118,9 +118,11 @@ class StoreReceiver {
     absl::StatusOr<StoreTicket> ticket = co_await reserving;
     if (ticket.ok()) {
       incoming->ticket.emplace(*std::move(ticket));
-    } else {
+    } else if (absl::IsResourceExhausted(ticket.status())) {
       ++shard_->counters()->store_busy;
       reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
+    } else {
+      ++shard_->counters()->store_rejected;  // Will never fit: its status is kRejected already.
     }
   }
 

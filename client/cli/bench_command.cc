@@ -8,6 +8,7 @@
 #include "cache/base/status_macros.h"
 #include "client/cli/bench_progress.h"
 #include "client/cli/byte_size.h"
+#include "client/cli/common_options.h"
 #include "client/cli/json_output.h"
 
 namespace incipit {
@@ -23,7 +24,8 @@ struct Settings {
 constexpr char kFooter[] =
     "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme), match (us of one match),\n"
     "hash (ms of PrefixHasher against the bare hash function), idle (CPU of a node nobody asks), overload (goodput\n"
-    "and refusals at ten times the load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
+    "and refusals at ten times the load), auth (load from a node with tenants against one without). Value and ceiling "
+    "are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
@@ -85,6 +87,8 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   AddHow(command, &settings->bench);
   CLI::Option* connect =
       command->add_option("--connect", settings->bench.connect, "a running node")->type_name("tcp://HOST:PORT");
+  command->add_option("--tenant", settings->bench.tenant, "of that node")->type_name("NAME")->capture_default_str();
+  AddSecretFileOption(command, &settings->bench.secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
       ->excludes(connect);
   command->add_option("--shards", settings->bench.shards, "of the private node")

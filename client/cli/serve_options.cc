@@ -44,6 +44,11 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
       ->group(kAddresses);
   command->add_flag("--insecure", node.insecure, "allow --listen beyond this host although nobody is authenticated")
       ->group(kAddresses);
+  command
+      ->add_option("--tenants", node.tenants_path,
+                   "file that says who may use the node, read again at SIGHUP; default: anybody who can connect")
+      ->type_name("FILE")
+      ->group(kAddresses);
   command->add_option("--http", node.http_listen, "metrics and health; port 0 takes a free one, none turns it off")
       ->type_name("HOST:PORT")
       ->capture_default_str()

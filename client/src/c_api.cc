@@ -61,6 +61,7 @@ int CodeOf(const absl::Status& status) {
       return Fail(INCIPIT_UNAVAILABLE, message);
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
       return Fail(INCIPIT_REFUSED, message);
     default:
       return Fail(INCIPIT_INTERNAL, message);
@@ -160,6 +161,8 @@ int incipit_connect(const incipit_options* options, incipit_client** client) {
   cpp.address = given->address;
   cpp.model = given->model;
   if (given->tenant != nullptr) cpp.tenant = given->tenant;
+  if (given->secret_file != nullptr) cpp.secret_file = given->secret_file;
+  if (given->namespace_owner != nullptr) cpp.namespace_owner = given->namespace_owner;
   if (given->client_name != nullptr) cpp.client_name = given->client_name;
   cpp.layout = *std::move(layout);
   cpp.progress = given->progress == INCIPIT_PROGRESS_CALLER ? incipit::Progress::kCaller : incipit::Progress::kThread;

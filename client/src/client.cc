@@ -4,12 +4,19 @@
 
 #include "cache/base/check.h"
 #include "client/src/client_impl.h"
+#include "transport/auth/secret_file.h"
 
 namespace incipit {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   absl::Status valid = ClientCore::CheckOptions(options);
   if (!valid.ok()) return valid;
+  if (!options.secret_file.empty()) {
+    absl::StatusOr<std::vector<uint8_t>> secret = ReadSecret("secret_file", options.secret_file);
+    if (!secret.ok()) return secret.status();
+    options.secret.assign(secret->begin(), secret->end());
+    Wipe(secret->data(), secret->size());
+  }
   const bool lazily = options.connect_lazily;
   absl::StatusOr<std::shared_ptr<Impl>> impl = Impl::Create(std::move(options));
   if (!impl.ok()) return impl.status();

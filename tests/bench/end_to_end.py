@@ -98,6 +98,9 @@ def bench(binary):
     assert 0 < report["ratio"]
     run(binary, "bench", "--op", "overload", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB", "--pairs", "1",
         "--seconds", "1")
+    report = run(binary, "bench", "--op", "auth", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB",
+                 "--buffer-bytes", "8MiB", "--pairs", "1")
+    expect(report["wrong_bytes"], 0, "wrong_bytes")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/wire/auth_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire::samples {
@@ -81,6 +82,25 @@ inline Release SampleRelease() { return {0x77}; }
 inline StatsReply SampleStatsReply() { return {{{"blocks", 12}, {"ram_bytes", 1ull << 40}}}; }
 inline Error SampleError() { return {absl::StatusCode::kResourceExhausted, 1500, "too many requests in flight"}; }
 
+inline Challenge SampleChallenge() {
+  Challenge challenge;
+  std::iota(challenge.server_nonce.begin(), challenge.server_nonce.end(), uint8_t{0x20});
+  return challenge;
+}
+inline Proof SampleProof() {
+  Proof proof;
+  std::iota(proof.client_nonce.begin(), proof.client_nonce.end(), uint8_t{0x40});
+  std::iota(proof.proof.begin(), proof.proof.end(), uint8_t{0x60});
+  return proof;
+}
+inline ProofReply SampleProofReply() {
+  ProofReply reply;
+  std::iota(reply.proof.begin(), reply.proof.end(), uint8_t{0x80});
+  SampleHelloReply().Encode(&reply.hello_reply);
+  return reply;
+}
+inline OpenShared SampleOpenShared() { return {"acme", "deepseek-v3", {1, 2, 3, 4, 5}}; }
+
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
 inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
   const bool reply = type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0;
@@ -129,6 +149,10 @@ inline std::vector<NamedFrame> AllFrames() {
   add("remove_reply", FrameType::kRemoveReply, SampleStatusReply());
   add("stats_reply", FrameType::kStatsReply, SampleStatsReply());
   add("error", FrameType::kError, SampleError());
+  add("challenge", FrameType::kChallenge, SampleChallenge());
+  add("proof", FrameType::kProof, SampleProof());
+  add("proof_reply", FrameType::kProofReply, SampleProofReply());
+  add("open_shared", FrameType::kOpenShared, SampleOpenShared());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
                                    {"stats", FrameType::kStats},
                                    {"ping", FrameType::kPing},

@@ -27,9 +27,10 @@ constexpr const char* kTypeNames[] = {"",           "Hello",        "HelloReply"
                                       "Match",      "MatchReply",   "Load",       "LoadReply",     "Offer",
                                       "OfferReply", "Store",        "StoreReply", "Touch",         "TouchReply",
                                       "Release",    "ReleaseReply", "Remove",     "RemoveReply",   "Stats",
-                                      "StatsReply", "Ping",         "Pong",       "Error"};
+                                      "StatsReply", "Ping",         "Pong",       "Error",         "Challenge",
+                                      "Proof",      "ProofReply",   "OpenShared"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
-static_assert(kTypes == static_cast<uint8_t>(FrameType::kError) + 1);
+static_assert(kTypes == static_cast<uint8_t>(FrameType::kOpenShared) + 1);
 
 using HeaderBytes = std::array<uint8_t, kFrameHeaderBytes>;
 

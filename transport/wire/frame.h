@@ -40,6 +40,10 @@ enum class FrameType : uint8_t {
   kPing = 21,
   kPong = 22,
   kError = 23,  // answers any request that failed as a whole
+  kChallenge = 24,
+  kProof = 25,
+  kProofReply = 26,
+  kOpenShared = 27,  // answered by kOpenNamespaceReply
 };
 bool IsKnownFrameType(uint8_t type);
 const char* FrameTypeName(FrameType type);

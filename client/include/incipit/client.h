@@ -45,9 +45,14 @@ enum class Progress {
 struct ClientOptions {
   std::string address;             // of any shard of the node: "tcp://host:port"
   std::string tenant = "default";  // 1 to kMaxNameBytes
-  std::string model;               // 1 to kMaxNameBytes
-  Layout layout;                   // validated by Connect; enters every block's identity
-  std::string client_name;         // for the node's logs, at most kMaxNameBytes
+  // The tenant's secret, where the node has tenants: from a file of hexadecimal digits, or as bytes (16 to 64). Without
+  // one the client speaks only to nodes that ask for none, with one only to nodes that know it too.
+  std::string secret_file;
+  std::string secret;
+  std::string namespace_owner;  // tenant whose blocks are used, if it grants that; empty = the client's own
+  std::string model;            // 1 to kMaxNameBytes
+  Layout layout;                // validated by Connect; enters every block's identity
+  std::string client_name;      // for the node's logs, at most kMaxNameBytes
   Progress progress = Progress::kThread;
   bool connect_lazily = false;  // true: Connect succeeds without a node, and calls miss until there is one
   uint32_t connect_timeout_ms = 2000;
@@ -255,7 +260,10 @@ using Callback = std::function<void(absl::StatusOr<T>)>;
 class Client {
  public:
   // InvalidArgument: options or layout. Unavailable, DeadlineExceeded: no node answers at `address` (not with
-  // connect_lazily). FailedPrecondition: protocol versions do not meet, or the kernel refuses io_uring.
+  // connect_lazily). FailedPrecondition: protocol versions do not meet, the kernel refuses io_uring, or the client has
+  // a secret and the node asks for none. Unauthenticated: the node does not know the tenant by this secret, or could
+  // not prove that it knows it too. ResourceExhausted: too many failures before this one. PermissionDenied: the tenant
+  // may not use the namespace, or secret_file is open to others. The file is read here, once.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   ~Client();
   Client(const Client&) = delete;

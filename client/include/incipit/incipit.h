@@ -25,7 +25,7 @@ enum {
   INCIPIT_OK = 0,
   INCIPIT_INVALID_ARGUMENT = -1, /* the caller's mistake */
   INCIPIT_UNAVAILABLE = -2,      /* no node answers; only from connect, store and stats */
-  INCIPIT_REFUSED = -3,          /* versions do not meet, or the kernel refuses io_uring */
+  INCIPIT_REFUSED = -3,          /* versions do not meet, the kernel refuses io_uring, or credentials do not count */
   INCIPIT_INTERNAL = -4,
   INCIPIT_PENDING = 1 /* not an error: the asynchronous call is not done yet */
 };
@@ -72,6 +72,8 @@ typedef struct {
   uint32_t default_deadline_ms;
   uint64_t max_inflight_bytes;
   double prefill_tokens_per_s; /* 0: no guard */
+  const char* secret_file;     /* of the tenant, where the node has tenants; NULL: none */
+  const char* namespace_owner; /* tenant whose namespace is used, if it grants that; NULL: the client's own */
 } incipit_options;
 
 /* *client is set on success only. Close ends outstanding calls; matches and loads must be freed before it. */

@@ -364,15 +364,18 @@ class NativeClient:
     eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None:
+    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None:
         """
         Connects to the node at `address`, "tcp://host:port" of any of its shards.
 
+        secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are
+        used, if it grants that; '' = the client's own.
         connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked
         for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to
         compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.
 
-        InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, or no io_uring.
+        InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no
+        io_uring, or the credentials do not count there.
         """
 
     def match(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0) -> Match:

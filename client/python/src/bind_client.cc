@@ -30,9 +30,9 @@ using NativeClass = nb::class_<NativeClient>;
 nb::bytes BytesOf(const StatusResult& result) { return nb::bytes(result.status.data(), result.status.size()); }
 
 void Construct(NativeClient* self, std::string address, std::string model, const Layout& layout, std::string tenant,
-               std::string client_name, bool connect_lazily, uint32_t connect_timeout_ms, uint32_t default_deadline_ms,
-               uint64_t max_inflight_bytes, double prefill_tokens_per_s, uint32_t busy_retries,
-               const std::optional<std::string>& dtype) {
+               std::string secret_file, std::string namespace_owner, std::string client_name, bool connect_lazily,
+               uint32_t connect_timeout_ms, uint32_t default_deadline_ms, uint64_t max_inflight_bytes,
+               double prefill_tokens_per_s, uint32_t busy_retries, const std::optional<std::string>& dtype) {
   std::optional<ElementType> element_type;
   if (dtype.has_value()) {
     element_type = ElementType::FromName(*dtype);
@@ -44,6 +44,8 @@ void Construct(NativeClient* self, std::string address, std::string model, const
   ClientOptions options;
   options.address = std::move(address);
   options.tenant = std::move(tenant);
+  options.secret_file = std::move(secret_file);
+  options.namespace_owner = std::move(namespace_owner);
   options.model = std::move(model);
   options.layout = layout;
   options.client_name = std::move(client_name);
@@ -213,20 +215,25 @@ void BindClient(nb::module_& module) {
   NativeClass type(module, "NativeClient",
                    "The client without staging or asyncio: blocking calls, and submit_*() with completions over an\n"
                    "eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.");
-  type.def("__init__", &Construct,
-           nb::sig("def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', "
-                   "client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, "
-                   "default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, "
-                   "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None"),
-           "address"_a, "model"_a, "layout"_a, nb::kw_only(), "tenant"_a = "default", "client_name"_a = "",
-           "connect_lazily"_a = false, "connect_timeout_ms"_a = 2000, "default_deadline_ms"_a = 2000,
-           "max_inflight_bytes"_a = 64 * kMiB, "prefill_tokens_per_s"_a = 0.0, "busy_retries"_a = 4,
-           "dtype"_a = nb::none(),
-           "Connects to the node at `address`, \"tcp://host:port\" of any of its shards.\n\n"
-           "connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked\n"
-           "for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to\n"
-           "compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.\n\n"
-           "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, or no io_uring.");
+  type.def(
+      "__init__", &Construct,
+      nb::sig("def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', "
+              "secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, "
+              "connect_timeout_ms: int = 2000, "
+              "default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, "
+              "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None"),
+      "address"_a, "model"_a, "layout"_a, nb::kw_only(), "tenant"_a = "default", "secret_file"_a = "",
+      "namespace_owner"_a = "", "client_name"_a = "", "connect_lazily"_a = false, "connect_timeout_ms"_a = 2000,
+      "default_deadline_ms"_a = 2000, "max_inflight_bytes"_a = 64 * kMiB, "prefill_tokens_per_s"_a = 0.0,
+      "busy_retries"_a = 4, "dtype"_a = nb::none(),
+      "Connects to the node at `address`, \"tcp://host:port\" of any of its shards.\n\n"
+      "secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are\n"
+      "used, if it grants that; '' = the client's own.\n"
+      "connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked\n"
+      "for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to\n"
+      "compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.\n\n"
+      "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no\n"
+      "io_uring, or the credentials do not count there.");
   BindBlocking(&type);
   BindSubmitting(&type);
   type.def("stats", &StatsOf, nb::sig("def stats(self) -> dict[int, dict[str, int]]"),

@@ -22,12 +22,19 @@ absl::Status CheckName(const char* option, const std::string& value, size_t min_
       fmt::format("ClientOptions.{}: {} bytes, allowed are {} to {}", option, value.size(), min_bytes, kMaxNameBytes));
 }
 
-ShardConnectionOptions ConnectionOptions(const ClientOptions& options, Random* random) {
+// The key takes the secret's place, which is kept no longer.
+ShardConnectionOptions ConnectionOptions(ClientOptions& options, Random* random) {
   ShardConnectionOptions connection;
   connection.address = options.address;
   connection.handshake.client_id = random->Next();
   connection.handshake.tenant = options.tenant;
   connection.handshake.client_name = options.client_name;
+  connection.handshake.owner = options.namespace_owner;
+  if (!options.secret.empty()) {
+    connection.handshake.key = std::make_shared<const TenantKey>(AsBytes(options.secret));
+    Wipe(options.secret.data(), options.secret.size());
+    options.secret.clear();
+  }
   connection.handshake.open.model = options.model;
   connection.handshake.open.layout = options.layout.Encode();
   connection.step_timeout_ns = int64_t{options.connect_timeout_ms} * 1'000'000;
@@ -50,6 +57,14 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
   RETURN_IF_ERROR(CheckName("tenant", options.tenant, 1));
   RETURN_IF_ERROR(CheckName("model", options.model, 1));
   RETURN_IF_ERROR(CheckName("client_name", options.client_name, 0));
+  RETURN_IF_ERROR(CheckName("namespace_owner", options.namespace_owner, 0));
+  if (!options.secret.empty() && (options.secret.size() < kMinSecretBytes || options.secret.size() > kMaxSecretBytes)) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.secret: {} bytes, allowed are {} to {}",
+                                                  options.secret.size(), kMinSecretBytes, kMaxSecretBytes));
+  }
+  if (!options.secret.empty() && !options.secret_file.empty()) {
+    return absl::InvalidArgumentError("ClientOptions: give secret or secret_file, not both");
+  }
   RETURN_IF_ERROR(options.layout.Validate());
   const size_t layout_bytes = options.layout.Encode().size();
   if (layout_bytes > wire::OpenNamespace::kMaxLayoutBytes) {
@@ -84,7 +99,8 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
       alive_(std::make_shared<ClientCore*>(this)) {
   context_.loop = loop;
   context_.options = &options_;
-  context_.framed_namespace = FrameNamespace({options_.tenant, options_.model, options_.layout.Fingerprint()});
+  const std::string& owner = options_.namespace_owner.empty() ? options_.tenant : options_.namespace_owner;
+  context_.framed_namespace = FrameNamespace({owner, options_.model, options_.layout.Fingerprint()});
   context_.links = &links_;
   context_.guard = &guard_;
   context_.counters = &counters_;

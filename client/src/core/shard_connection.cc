@@ -91,8 +91,9 @@ Task<absl::Status> ShardConnection::Establish() {
   }
   if (stopping_) co_return absl::CancelledError("the client is stopping");
   channel_ = std::make_unique<FrameChannel>(*std::move(stream));
-  absl::StatusOr<AgreedSession> session = co_await Handshake(loop_, channel_.get(), &options_.handshake, options_.shard,
-                                                             options_.step_timeout_ns, &options_.on_hello);
+  absl::StatusOr<AgreedSession> session =
+      co_await Handshake(loop_, random_, channel_.get(), &options_.handshake, options_.shard, options_.step_timeout_ns,
+                         &options_.on_hello);
   if (!session.ok()) {
     ++counters_->connection_failures;
     channel_->Close();

@@ -30,6 +30,7 @@ class Options:
 
     address: str = ""  # of any shard of the node: "tcp://host:port"
     tenant: str = "default"
+    secret_file: str = ""  # with the tenant's secret, where the node has tenants
     model_name: str = ""  # instead of the engine's, for engines that name one model differently (local paths)
     namespace: str = ""  # anything else that must keep blocks apart, such as a version of the weights
     deadline_ms: int = 2000  # of one request's load; what has not arrived by then is computed

@@ -25,6 +25,7 @@ class Tier:
             geometry.model_of_shard(shard),
             geometry.layout(),
             tenant=options.tenant,
+            secret_file=options.secret_file,
             client_name=f"vllm-{side}-{shard}",
             connect_lazily=True,  # the engine must start without a node
             default_deadline_ms=options.deadline_ms,
