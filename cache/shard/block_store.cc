@@ -192,6 +192,7 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment
   ram_policy_->OnInsert(id, {ticket.header_.stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
   ++counters_.blocks_stored;
   QueueBackup(id);
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kRam);
   return wire::BlockStatus::kOk;
 }
 

@@ -71,6 +71,7 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   index_.Insert(id);
   nvme_policy_->OnInsert(id, {found.stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
   recovery_->sequence_of[id] = found.sequence;
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kNvme);
 }
 
 void BlockStore::OnRecoveryDone() {

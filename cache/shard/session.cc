@@ -55,6 +55,7 @@ Task<void> Session::Run(uint64_t hello_request_id) {
     co_await farewell;
   }
   channel_->Close();
+  StopWaits();
   co_await jobs_.Join();
   shard_->counters()->bytes_received += channel_->bytes_received();
   shard_->counters()->bytes_sent += channel_->bytes_sent();
@@ -66,6 +67,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.version = wire::kProtocolVersion;
   reply.shard = identity.shard;
   reply.shard_count = identity.shard_count;
+  reply.features = hello_.features & wire::kFeatureClaims;
   reply.node_id = identity.node_id;
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
@@ -123,6 +125,12 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       break;
     case wire::FrameType::kRelease:
       handling = HandleRelease(request_id, meta);
+      break;
+    case wire::FrameType::kClaim:
+      handling = HandleClaim(request_id, meta);
+      break;
+    case wire::FrameType::kWait:
+      handling = HandleWait(request_id, meta);
       break;
     case wire::FrameType::kRemove:
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));

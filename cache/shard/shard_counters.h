@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/shard/claim_table.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/store_counters.h"
 
@@ -30,6 +31,8 @@ struct ShardReport {
   ShardCounters requests;
   StoreCounters store;
   StoreGauges gauges;
+  ClaimCounters claims;
+  uint64_t claimed_blocks = 0, watched_keys = 0;
   uint64_t sessions = 0, loads_in_progress = 0, load_bytes_in_progress = 0, leases = 0, pinned_bytes = 0;
 
   // (metric name without prefix, value), stable names; what Stats answers.

@@ -40,8 +40,15 @@ enum class FrameType : uint8_t {
   kPing = 21,
   kPong = 22,
   kError = 23,  // answers any request that failed as a whole
+  kClaim = 28,
+  kClaimReply = 29,
+  kWait = 30,
+  kWaitReply = 31,  // one or more replies a request, the last one flagged
 };
+inline constexpr FrameType kLastFrameType = FrameType::kWaitReply;  // numbers below it may be unknown all the same
 bool IsKnownFrameType(uint8_t type);
+// Replies have even numbers below Error and odd ones above it.
+bool IsReply(FrameType type);
 const char* FrameTypeName(FrameType type);
 
 inline constexpr uint16_t kFrameFlagLast = 1;  // last reply of its request (set on all single replies)

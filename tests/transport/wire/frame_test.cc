@@ -122,13 +122,30 @@ TEST(FrameTest, UnknownVersionIsAFailedPrecondition) {
 TEST(FrameTest, OnlyKnownTypesAreAccepted) {
   for (int type = 0; type < 256; ++type) {
     FrameHeader header;
-    const bool reply = type == 23 || type % 2 == 0;
+    const bool known = (type >= 1 && type <= 23) || (type >= 28 && type <= 31);
     header.type = static_cast<FrameType>(type);
-    header.flags = reply ? 1 : 0;
+    header.flags = IsReply(header.type) ? 1 : 0;
     const auto bytes = header.Encode({});
-    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), type >= 1 && type <= 23) << "type " << type;
-    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), type >= 1 && type <= 23) << "type " << type;
+    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), known) << "type " << type;
+    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), known) << "type " << type;
   }
+}
+
+TEST(FrameTest, RepliesAreEvenBelowErrorAndOddAboveIt) {
+  for (const FrameType type :
+       {FrameType::kHello, FrameType::kMatch, FrameType::kPing, FrameType::kClaim, FrameType::kWait}) {
+    EXPECT_FALSE(IsReply(type)) << FrameTypeName(type);
+  }
+  for (const FrameType type :
+       {FrameType::kHelloReply, FrameType::kPong, FrameType::kError, FrameType::kClaimReply, FrameType::kWaitReply}) {
+    EXPECT_TRUE(IsReply(type)) << FrameTypeName(type);
+  }
+}
+
+TEST(FrameTest, OnlyLoadAndWaitAreAnsweredInParts) {
+  EXPECT_TRUE(DecodeError({.type = FrameType::kWaitReply}).ok());
+  EXPECT_TRUE(DecodeError({.type = FrameType::kLoadReply}).ok());
+  ExpectRefused({.type = FrameType::kClaimReply}, "carries the flag last");
 }
 
 TEST(FrameTest, EveryKnownTypeHasItsName) {
@@ -172,9 +189,10 @@ TEST(FrameTest, OversizedPayloadIsRefused) {
 }
 
 TEST(FrameTest, OnlyStoreAndLoadReplyCarryPayload) {
-  for (uint8_t type = 1; type <= 23; ++type) {
+  for (uint8_t type = 1; type <= static_cast<uint8_t>(kLastFrameType); ++type) {
+    if (!IsKnownFrameType(type)) continue;
     FrameHeader header{.type = static_cast<FrameType>(type), .payload_bytes = 1};
-    header.flags = type % 2 == 0 || type == 23 ? kFrameFlagLast : 0;
+    header.flags = IsReply(header.type) ? kFrameFlagLast : 0;
     if (header.type == FrameType::kStore || header.type == FrameType::kLoadReply) {
       EXPECT_TRUE(DecodeError(header).ok());
     } else {

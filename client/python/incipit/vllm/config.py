@@ -34,6 +34,9 @@ class Options:
     load_threads: int = 4  # loads at once, per worker
     store_buffer_bytes: int = 256 << 20  # host memory for blocks on their way to the node, per worker
     store_stall_ms: int = 100  # how long a step may wait for room in that memory; then blocks are left out
+    single_flight: bool = False  # of engines that miss the same prompt one computes it, the others wait and load
+    claim_ms: int = 5000  # how long the others wait for an engine of which nothing is heard
+    wait_ms: int = 60000  # how long a request waits for another engine before it computes
     stop_timeout_ms: int = 5000  # how long shutdown waits for stores in progress
 
     @classmethod
@@ -56,7 +59,8 @@ class Options:
             raise OptionsError(f'"address" must be "tcp://host:port", not {self.address!r}')
         if not self.tenant:
             raise OptionsError('"tenant" must not be empty')
-        for name in ("deadline_ms", "match_deadline_ms", "store_deadline_ms", "lease_ms", "load_threads"):
+        positive = ("deadline_ms", "match_deadline_ms", "store_deadline_ms", "lease_ms", "load_threads")
+        for name in (*positive, "claim_ms", "wait_ms"):
             if getattr(self, name) < 1:
                 raise OptionsError(f'"{name}" must be at least 1, not {getattr(self, name)}')
         non_negative = ("match_wait_ms", "min_tokens", "store_stall_ms", "stop_timeout_ms", "prefill_tokens_per_s")

@@ -3,9 +3,11 @@
 import concurrent.futures
 import dataclasses
 import logging
+import time
 from typing import Any
 
 from .config import Options
+from .flights import Flight
 from .geometry import Geometry
 from .keys import block_key, count_blocks
 from .lookups import Found, Lease, Lookups
@@ -25,6 +27,8 @@ class RequestState:
     local_tokens: int = 0  # of the match: computed by the engine's own cache
     lookup: concurrent.futures.Future | None = None
     found: Found | None = None
+    flight: Flight | None = None  # our claim on what this request computes
+    wait_until_s: float = 0.0  # for another engine; 0: not yet asked whether there is one
     load_failed: bool = False  # then it is not matched again: the same blocks would fail again
     stored_blocks: list[int] = dataclasses.field(default_factory=list)  # per group: from the start, in the tier or sent
 
@@ -42,6 +46,7 @@ class SchedulerSide:
     def __init__(self, options: Options, geometry: Geometry, recorder: Recorder):
         self._options = options
         self._geometry = geometry
+        self._recorder = recorder
         self._lookups = Lookups(options, geometry, recorder)
         # A failed block names no request when there are several groups, so loads between steps are the only kind then.
         self._asynchronous = not options.layerwise or len(geometry.groups) > 1
@@ -49,6 +54,7 @@ class SchedulerSide:
         self._requests: dict[str, Any] = {}
         self._loading: dict[str, LoadInProgress] = {}
         self._new_loads: list[LoadJob] = []
+        self._landing: list[tuple[float, Flight]] = []  # (until, claim) of requests whose last blocks are on their way
         self._failures_seen = 0
 
     # Matching
@@ -82,16 +88,31 @@ class SchedulerSide:
                 return state.found
             self._let_go(state)
         if state.lookup is None:
-            state.lookup = self._lookups.start(request.block_hashes, end_tokens)
+            claim = self._single_flight(request) and state.wait_until_s == 0 and state.flight is None
+            if claim:
+                state.wait_until_s = time.monotonic() + self._options.wait_ms / 1000
+            state.lookup = self._lookups.start(request.block_hashes, end_tokens, claim)
         try:
-            state.found = state.lookup.result(timeout=self._options.match_wait_ms / 1000)
+            found = state.lookup.result(timeout=self._options.match_wait_ms / 1000)
         except concurrent.futures.TimeoutError:
             return None
         except Exception:
             logger.exception("incipit: lookup failed; computing instead")
-            state.found = Found([], Lease([]), float("inf"))
+            found = Found([], Lease([]), float("inf"))
         state.lookup = None
+        if found.flight is not None:
+            self._recorder.add(claims=1)
+            state.flight, found.flight = found.flight, None
+        if found.computing:
+            found.lease.release()
+            state.lookup = self._lookups.wait(request.block_hashes, end_tokens, state.wait_until_s)
+            return None
+        state.found = found
         return state.found
+
+    def _single_flight(self, request: Any) -> bool:
+        parameters = request.kv_transfer_params or {}
+        return self._options.store and bool(parameters.get("incipit_single_flight", self._options.single_flight))
 
     def _let_go(self, state: RequestState) -> None:
         if state.lookup is not None:
@@ -100,6 +121,23 @@ class SchedulerSide:
         if state.found is not None:
             state.found.lease.release()
             state.found = None
+
+    def _end_flight(self, state: RequestState, computed: bool) -> None:
+        """Gives the claim up for the next engine; or, if all is `computed`, leaves it to the blocks that still land."""
+        flight, state.flight = state.flight, None
+        if flight is None:
+            return
+        if computed:
+            self._landing.append((time.monotonic() + self._options.claim_ms / 1000, flight))
+        else:
+            flight.release()
+
+    def _renew_flights(self) -> None:
+        now_s = time.monotonic()
+        self._landing = [(until_s, flight) for until_s, flight in self._landing if until_s > now_s]
+        for state in self._states.values():
+            if state.flight is not None:
+                state.flight.renew()
 
     # Loading
 
@@ -152,6 +190,7 @@ class SchedulerSide:
     # Each step
 
     def build_metadata(self, scheduler_output: Any) -> IncipitMetadata:
+        self._renew_flights()
         loads, self._new_loads = self._new_loads, []
         stores = self._stores(scheduler_output) if self._options.store else []
         return IncipitMetadata(loads=loads, stores=stores, failures_seen=self._failures_seen)
@@ -233,6 +272,7 @@ class SchedulerSide:
         self._requests.pop(request.request_id, None)
         if state is not None:
             self._let_go(state)
+            self._end_flight(state, request.num_computed_tokens >= request.num_prompt_tokens)
         loading = self._loading.get(request.request_id)
         if loading is not None and loading.outputs_left is not None:
             self._end_load(request.request_id)
@@ -240,6 +280,7 @@ class SchedulerSide:
     def close(self) -> None:
         for state in self._states.values():
             self._let_go(state)
+            self._end_flight(state, computed=False)
         for request_id in list(self._loading):
             self._end_load(request_id)
         self._states.clear()
