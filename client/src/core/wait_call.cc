@@ -15,6 +15,8 @@ namespace {
 
 // The node ends a wait so much before the call's deadline, so that its last word arrives in time.
 constexpr uint32_t kAnswerMarginMs = 20;
+// Judging costs a pass over the prompt's blocks, so a fast writer must not cause one for each.
+constexpr int64_t kJudgeIntervalNs = 5'000'000;
 
 // Shared by the call and its requests, which may end after it.
 struct WaitWork {
@@ -191,15 +193,20 @@ Task<absl::StatusOr<MatchResult>> RunWait(CallContext* context, WaitRequest requ
   Spawn(flying, work);
   const uint64_t whole_tokens = WholeTokens(context, request);
   bool enough = false;
+  int64_t judge_ns = 0;  // not before
   while (true) {
     work->changed.Clear();
     if (work->unanswered == 0) {
       Task<bool> judging = Judge(&flying, work.get(), &request, whole_tokens, &result);
       enough = co_await judging;
+      judge_ns = context->loop->NowNs() + kJudgeIntervalNs;
     }
     if (enough || work->failed || work->expired) break;
     const bool changed = co_await work->changed.WaitUntil(flying.deadline_ns);
     if (!changed) break;
+    if (context->loop->NowNs() < judge_ns) {
+      co_await SleepUntil(context->loop, std::min(judge_ns, flying.deadline_ns));
+    }
   }
   work->over = true;
   context->release(std::exchange(work->waits, {}));
