@@ -12,6 +12,7 @@ namespace {
 
 // How many blocks may have come between the match and the claim, one after the other, before it is left at that.
 constexpr int kMaxHeads = 64;
+constexpr int kRenewalsPerLease = 3;
 
 struct Grants {
   std::vector<LeaseGrant> ids;
@@ -66,6 +67,16 @@ Task<wire::BlockState> ClaimHead(Flying* flying, uint64_t have_tokens, size_t* h
   co_return wire::BlockState::kComputing;  // They come faster than they are asked for: somebody is at work.
 }
 
+// What is granted already must not lapse while a busy node takes its time over the rest.
+Task<void> RenewUntil(Event* done, Flying* flying, const Grants* grants) {
+  const int64_t interval_ns = int64_t{flying->claim_ms} * 1'000'000 / kRenewalsPerLease;
+  while (true) {
+    const bool over = co_await done->WaitUntil(flying->context->loop->NowNs() + interval_ns);
+    if (over) co_return;
+    flying->context->renew(grants->ids, flying->claim_ms);
+  }
+}
+
 Task<void> ClaimRest(Flying* flying, size_t head, Grants* grants) {
   const std::vector<FlightPlan::Part>& parts = flying->plan->parts();
   KeyBatcher batcher(flying->context, flying->shards, parts.size() - head);
@@ -75,7 +86,13 @@ Task<void> ClaimRest(Flying* flying, size_t head, Grants* grants) {
   std::vector<KeyBatchOfShard> batches = batcher.Take();
   TaskScope scope(flying->context->loop);
   for (KeyBatchOfShard& batch : batches) scope.Spawn(ClaimOne(flying, &batch, grants));
+  Event done(flying->context->loop);
+  TaskScope renewing(flying->context->loop);
+  renewing.Spawn(RenewUntil(&done, flying, grants));
   co_await scope.Join();
+  done.Set();
+  co_await renewing.Join();
+  flying->context->renew(grants->ids, flying->claim_ms);  // The first was granted before the others.
 }
 
 }  // namespace
