@@ -13,11 +13,11 @@
 namespace incipit::campaign {
 
 struct FlightPlanOfRun {
-  uint64_t blocks = 1024;     // of 64 tokens
-  uint64_t step_blocks = 16;  // computed, and stored, at once
-  double compute_ms = 3000;   // of the whole prompt
-  uint32_t claim_ms = 5000;
-  uint64_t prompt = 1;  // other prompts have other keys and bytes
+  uint64_t blocks = 1024;      // of 64 tokens
+  uint64_t step_blocks = 16;   // computed, and stored, at once
+  double compute_ms = 3000;    // of the whole prompt
+  uint32_t claim_ms = 30'000;  // a death is noticed by its connection
+  uint64_t prompt = 1;         // other prompts have other keys and bytes
 };
 
 // In memory that all processes share; each worker writes its own.

@@ -35,7 +35,7 @@ class Options:
     store_buffer_bytes: int = 256 << 20  # host memory for blocks on their way to the node, per worker
     store_stall_ms: int = 100  # how long a step may wait for room in that memory; then blocks are left out
     single_flight: bool = False  # of engines that miss the same prompt one computes it, the others wait and load
-    claim_ms: int = 5000  # how long the others wait for an engine of which nothing is heard
+    claim_ms: int = 15000  # how long the others wait for an engine of which nothing is heard
     wait_ms: int = 60000  # how long a request waits for another engine before it computes
     stop_timeout_ms: int = 5000  # how long shutdown waits for stores in progress
 
