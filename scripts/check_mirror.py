@@ -46,7 +46,10 @@ COVERED = {
         "cache/nvme/toc_reader"],
     "tests/cache/shard/session_test.cc": [
         "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
+        "cache/shard/checked_request",
         "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters"],
+    "tests/cache/shard/wait_job_test.cc": ["cache/shard/session_claims"],
+    "tests/transport/wire/lookup_messages_test.cc": ["transport/wire/answers"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],

@@ -197,6 +197,7 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment
   EnterRam(id, ticket.header_.stamp_ns);
   ++counters_.blocks_stored;
   QueueBackup(id);
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kRam);
   return wire::BlockStatus::kOk;
 }
 

@@ -42,6 +42,13 @@ struct BlockStoreOptions {
 
 class BlockStore;
 
+// Hears of every block that becomes visible, inside the change: it must not call the store.
+class BlockListener {
+ public:
+  virtual ~BlockListener() = default;
+  virtual void OnVisible(const Entry& entry, wire::Presence presence) = 0;
+};
+
 // Memory for one block that is being received. Ends in BlockStore::Commit or, when dropped, in nothing stored.
 class StoreTicket {
  public:
@@ -86,6 +93,8 @@ class BlockStore : private NvmeTier::Host {
   Task<absl::Status> Shutdown(int64_t deadline_ns);
 
   NamespaceTable& namespaces() { return namespaces_; }
+  // Must outlive the store; at most one.
+  void set_listener(BlockListener* listener) { listener_ = listener; }
 
   // Lookup. Compares the whole identity. kNoBlock: a miss.
   Hash128 HashOf(NamespaceId name_space, const wire::KeyRef& key) const;
@@ -219,6 +228,7 @@ class BlockStore : private NvmeTier::Host {
   std::vector<TenantUsage> usages_{1};  // by TenantIndex
   absl::flat_hash_map<std::string, TenantIndex> listed_;
   StoreCounters counters_;
+  BlockListener* listener_ = nullptr;
   Event space_freed_;
   uint64_t writing_bytes_ = 0;    // records being appended
   uint64_t demoting_bytes_ = 0;   // of those, arena bytes that will be free afterwards

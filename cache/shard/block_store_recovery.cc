@@ -72,6 +72,7 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   ++usages_[entry.owner].blocks;
   EnterNvmeOnly(id, found.stamp_ns);
   recovery_->sequence_of[id] = found.sequence;
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kNvme);
 }
 
 void BlockStore::OnRecoveryDone() {

@@ -66,6 +66,7 @@ Task<void> Session::Run(uint64_t request_id) {
     co_await farewell;
   }
   channel_->Close();
+  StopWaits();
   co_await jobs_.Join();
   shard_->counters()->bytes_received += channel_->bytes_received();
   shard_->counters()->bytes_sent += channel_->bytes_sent();
@@ -80,7 +81,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.node_id = identity.node_id;
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
-  reply.features = hello_.features & wire::kFeatureCredentials;
+  reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims);
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
   std::vector<uint8_t> meta;
@@ -145,6 +146,12 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       break;
     case wire::FrameType::kRelease:
       handling = HandleRelease(request_id, meta);
+      break;
+    case wire::FrameType::kClaim:
+      handling = HandleClaim(request_id, meta);
+      break;
+    case wire::FrameType::kWait:
+      handling = HandleWait(request_id, meta);
       break;
     case wire::FrameType::kRemove:
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));

@@ -13,6 +13,8 @@
 
 namespace incipit {
 
+class WaitJob;
+
 class Session : private Timer {
  public:
   Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id,
@@ -75,6 +77,11 @@ class Session : private Timer {
   Task<void> HandleOffer(uint64_t request_id, ByteView meta);
   Task<void> HandleTouch(uint64_t request_id, ByteView meta);
   Task<void> HandleRelease(uint64_t request_id, ByteView meta);
+  Task<void> HandleClaim(uint64_t request_id, ByteView meta);
+  Task<void> HandleWait(uint64_t request_id, ByteView meta);
+  absl::Status CheckClaims() const;
+  void LetGo(uint64_t id);
+  void StopWaits();
   Task<void> HandleStats(uint64_t request_id);
   Task<void> HandleLoad(uint64_t request_id, ByteView meta);
   Task<void> RefuseLoad(uint64_t request_id, int64_t received_ns);
@@ -89,6 +96,7 @@ class Session : private Timer {
   Semaphore send_lock_;
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   LoadCaller loading_;
+  std::vector<WaitJob*> waits_;
   TaskScope jobs_;
 };
 

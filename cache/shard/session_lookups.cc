@@ -3,45 +3,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/shard/checked_request.h"
 #include "cache/shard/session.h"
 #include "transport/wire/auth_messages.h"
 
 namespace incipit {
 namespace {
 
-// Lookups run in rounds of this many: hashes first, so that the memory they lead to is on its way before it is read.
-constexpr size_t kLookupRound = 32;
 constexpr size_t kRemovesAtOnce = 256;
-
-// A decoded request, its namespace resolved and its keys checked.
-template <typename Message>
-struct Checked {
-  Message message;
-  NamespaceId name_space = 0;
-};
-
-template <typename Message>
-absl::StatusOr<Checked<Message>> DecodeChecked(const Session& session, RoleSet roles, ByteView meta) {
-  Checked<Message> checked;
-  ASSIGN_OR_RETURN(checked.message, Message::Decode(meta));
-  ASSIGN_OR_RETURN(checked.name_space, session.NamespaceOf(checked.message.namespace_id, roles));
-  RETURN_IF_ERROR(session.CheckKeys(checked.name_space, checked.message.keys));
-  return checked;
-}
-
-// Calls visit(index, block or kNoBlock) for each key in order.
-template <typename Visit>
-void FindAll(BlockStore* store, NamespaceId name_space, const wire::KeyBatch& keys, Visit visit) {
-  std::array<Hash128, kLookupRound> hashes;
-  for (size_t start = 0; start < keys.size(); start += kLookupRound) {
-    const size_t count = std::min(kLookupRound, keys.size() - start);
-    for (size_t i = 0; i < count; ++i) {
-      hashes[i] = store->HashOf(name_space, keys[start + i]);
-      store->Prefetch(hashes[i]);
-    }
-    for (size_t i = 0; i < count; ++i) visit(start + i, store->Find(hashes[i], name_space, keys[start + i]));
-  }
-}
 
 }  // namespace
 
@@ -99,7 +68,7 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
   reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
   std::vector<BlockId> hits;
   hits.reserve(match.keys.size());
-  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock) return;
     reply.presence[index] = store->PresenceOf(id);
     if (reply.presence[index] == wire::Presence::kMiss) return;
@@ -134,7 +103,7 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
   wire::StatusReply reply;
   reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kWanted);
-  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock || store->PresenceOf(id) == wire::Presence::kMiss) return;
     reply.statuses[index] = wire::BlockStatus::kPresent;
     store->Touch(id, stamp_ns);
@@ -157,7 +126,7 @@ Task<void> Session::HandleTouch(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
   wire::StatusReply reply;
   reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kMiss);
-  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock) return;
     reply.statuses[index] = wire::BlockStatus::kOk;
     store->Touch(id, stamp_ns);
@@ -173,7 +142,7 @@ Task<void> Session::HandleRelease(uint64_t request_id, ByteView meta) {
   Task<void> replying;
   if (request.ok()) {
     ++shard_->counters()->releases;
-    shard_->EndLease(id_, request->lease_id);
+    LetGo(request->id);
     replying = Reply(wire::FrameType::kReleaseReply, request_id, {});
   } else {
     replying = ReplyError(request_id, request.status());

@@ -16,10 +16,12 @@ constexpr int64_t kLeaseCheckNs = 50 * kMillisecondNs;
 Shard::Shard(Loop* loop, ShardOptions options)
     : loop_(loop),
       options_(std::move(options)),
+      claims_(options_.limits),
       admission_(loop, options_.limits),
       audit_(options_.audit),
       stop_(loop),
       lease_added_(loop),
+      claim_added_(loop),
       tasks_(loop) {}
 
 Shard::~Shard() = default;
@@ -31,7 +33,9 @@ Task<absl::StatusOr<std::unique_ptr<Shard>>> Shard::Open(Loop* loop, Random* ran
   absl::StatusOr<std::unique_ptr<BlockStore>> store = co_await opening;
   if (!store.ok()) co_return store.status();
   shard->store_ = *std::move(store);
+  shard->store_->set_listener(&shard->claims_);
   shard->tasks_.Spawn(shard->ExpireLeases());
+  shard->tasks_.Spawn(shard->LapseClaims());
   co_return shard;
 }
 
@@ -79,12 +83,14 @@ Task<void> Shard::RunSession(std::unique_ptr<Session> session, uint64_t request_
   co_await running;
   std::erase(sessions_, session.get());
   UnpinAll(leases_.RemoveSession(session->id()));
+  claims_.EndSession(session->id());
 }
 
 Task<absl::Status> Shard::Shutdown(int64_t deadline_ns) {
   stopping_ = true;
   stop_.Set();
   lease_added_.Set();
+  claim_added_.Set();
   for (Session* session : sessions_) session->Close();
   co_await tasks_.Join();
   Task<absl::Status> stopping = store_->Shutdown(deadline_ns);
@@ -139,6 +145,14 @@ Task<void> Shard::ExpireLeases() {
   }
 }
 
+Task<void> Shard::LapseClaims() {
+  while (!stopping_) {
+    claims_.LapseExpired(loop_->NowNs());
+    claim_added_.Clear();
+    co_await claim_added_.WaitUntil(claims_.NextExpiryNs());
+  }
+}
+
 ShardReport Shard::Report() const {
   ShardReport report;
   report.shard = options_.identity.shard;
@@ -151,6 +165,9 @@ ShardReport Shard::Report() const {
   report.leases = leases_.size();
   report.pinned_bytes = pinned_bytes_;
   report.tenants = store_->TenantReports();
+  report.claims = claims_.counters();
+  report.claimed_blocks = claims_.claimed_blocks();
+  report.watched_keys = claims_.watched_keys();
   for (const Session* session : sessions_) {
     report.requests.bytes_received += session->bytes_received();
     report.requests.bytes_sent += session->bytes_sent();

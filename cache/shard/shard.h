@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cache/shard/block_store.h"
+#include "cache/shard/claim_table.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/lease_table.h"
 #include "cache/shard/load_admission.h"
@@ -47,6 +48,7 @@ class Shard {
 
   BlockStore* store() { return store_.get(); }
   LeaseTable* leases() { return &leases_; }
+  ClaimTable* claims() { return &claims_; }
   LoadAdmission* admission() { return &admission_; }
   Loop* loop() { return loop_; }
   const ShardOptions& options() const { return options_; }
@@ -62,6 +64,8 @@ class Shard {
   // Leases.
   uint64_t AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockId> blocks);
   void EndLease(uint64_t session, uint64_t lease_id);
+  // A claim was granted: its end must be watched for.
+  void NoteClaim() { claim_added_.Set(); }
 
  private:
   friend class Session;
@@ -69,10 +73,12 @@ class Shard {
   Task<void> RunSession(std::unique_ptr<Session> session, uint64_t request_id);
   Task<void> RunRecovery();
   Task<void> ExpireLeases();
+  Task<void> LapseClaims();
   void UnpinAll(const std::vector<BlockId>& blocks);
 
   Loop* loop_;
   ShardOptions options_;
+  ClaimTable claims_;  // the store reports to it
   std::unique_ptr<BlockStore> store_;
   LeaseTable leases_;
   uint64_t pinned_bytes_ = 0;
@@ -84,7 +90,7 @@ class Shard {
   uint64_t tenants_generation_ = 0;
   AuditLog audit_;
   Event stop_;
-  Event lease_added_;
+  Event lease_added_, claim_added_;
   absl::Status recovery_status_;
   bool stopping_ = false;
   TaskScope tasks_;

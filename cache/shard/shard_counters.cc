@@ -89,6 +89,21 @@ void AddStore(const ShardReport& report, Values* out) {
                           });
 }
 
+void AddClaims(const ShardReport& report, Values* out) {
+  const ClaimCounters& c = report.claims;
+  out->insert(out->end(), {
+                              {"claimed_blocks", report.claimed_blocks},
+                              {"watched_keys", report.watched_keys},
+                              {"claims_granted_total", c.granted},
+                              {"claims_landed_total", c.landed},
+                              {"claims_released_total", c.released},
+                              {"claims_lapsed_total", c.lapsed},
+                              {"claims_refused_total", c.refused},
+                              {"waits_total", c.waits},
+                              {"waits_refused_total", c.waits_refused},
+                          });
+}
+
 void AddNvme(const ShardReport& report, Values* out) {
   const StoreGauges& g = report.gauges;
   out->insert(out->end(), {
@@ -124,6 +139,7 @@ std::vector<std::pair<std::string, uint64_t>> ShardReport::Values() const {
   AddRequests(*this, &values);
   AddStore(*this, &values);
   AddNvme(*this, &values);
+  AddClaims(*this, &values);
   return values;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/shard/claim_table.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/store_counters.h"
 #include "cache/shard/tenant_usage.h"
@@ -34,6 +35,8 @@ struct ShardReport {
   StoreCounters store;
   StoreGauges gauges;
   std::vector<TenantReport> tenants;
+  ClaimCounters claims;
+  uint64_t claimed_blocks = 0, watched_keys = 0;
   uint64_t sessions = 0, loads_in_progress = 0, load_bytes_in_progress = 0, leases = 0, pinned_bytes = 0;
 
   // (metric name without prefix, value), stable names; what Stats answers.

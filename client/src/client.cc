@@ -31,6 +31,7 @@ Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() { impl_->Shutdown(); }
 
 absl::StatusOr<MatchResult> Client::Match(MatchRequest request) { return impl_->Call(&ClientCore::Match, &request); }
+absl::StatusOr<MatchResult> Client::Wait(WaitRequest request) { return impl_->Call(&ClientCore::Wait, &request); }
 absl::StatusOr<LoadResult> Client::Load(LoadRequest request) { return impl_->Call(&ClientCore::Load, &request); }
 absl::StatusOr<StatusResult> Client::Offer(OfferRequest request) { return impl_->Call(&ClientCore::Offer, &request); }
 absl::StatusOr<StatusResult> Client::Store(StoreRequest request) { return impl_->Call(&ClientCore::Store, &request); }
@@ -44,6 +45,9 @@ absl::StatusOr<std::vector<ShardStats>> Client::Stats() {
 
 void Client::MatchAsync(MatchRequest request, Callback<MatchResult> done) {
   impl_->CallAsync(&ClientCore::Match, std::move(request), std::move(done));
+}
+void Client::WaitAsync(WaitRequest request, Callback<MatchResult> done) {
+  impl_->CallAsync(&ClientCore::Wait, std::move(request), std::move(done));
 }
 void Client::LoadAsync(LoadRequest request, Callback<LoadResult> done) {
   impl_->CallAsync(&ClientCore::Load, std::move(request), std::move(done));

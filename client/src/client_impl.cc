@@ -23,6 +23,9 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
       if (const std::shared_ptr<Impl> owner = weak.lock()) owner->Release(grants);
     });
   });
+  impl->core_->set_renew([weak = std::weak_ptr<Impl>(impl)](std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+    if (const std::shared_ptr<Impl> owner = weak.lock()) owner->Renew(std::move(grants), claim_ms);
+  });
   if (threaded) impl->thread_ = std::thread([raw = impl->loop_.get()] { raw->Run(); });
   impl->OnLoop([](ClientCore* core) { core->Start(); });
   return impl;
@@ -64,6 +67,12 @@ void Client::Impl::Release(std::vector<LeaseGrant> grants) {
   if (shut_down_.load()) return;
   if (!threaded()) return core_->Release(std::move(grants));
   loop_->PostFromAnyThread([this, grants = std::move(grants)] { core_->Release(grants); });
+}
+
+void Client::Impl::Renew(std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+  if (shut_down_.load()) return;
+  if (!threaded()) return core_->Renew(std::move(grants), claim_ms);
+  loop_->PostFromAnyThread([this, grants = std::move(grants), claim_ms] { core_->Renew(grants, claim_ms); });
 }
 
 uint64_t Client::Impl::NewStamp() {

@@ -4,6 +4,7 @@
 
 #include "tests/fuzz/check.h"
 #include "transport/wire/auth_messages.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
 
 namespace {
@@ -67,6 +68,14 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckMessage<ProofReply>(meta);
     case FrameType::kOpenShared:
       return CheckMessage<OpenShared>(meta);
+    case FrameType::kClaim:
+      return CheckMessage<Claim>(meta);
+    case FrameType::kClaimReply:
+      return CheckMessage<ClaimReply>(meta);
+    case FrameType::kWait:
+      return CheckMessage<Wait>(meta);
+    case FrameType::kWaitReply:
+      return CheckMessage<WaitReply>(meta);
     case FrameType::kOfferReply:
     case FrameType::kStoreReply:
     case FrameType::kTouchReply:
@@ -84,7 +93,7 @@ void CheckType(FrameType type, ByteView meta) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const auto types = static_cast<uint8_t>(FrameType::kOpenShared);
+  const auto types = static_cast<uint8_t>(kLastFrameType);
   CheckType(static_cast<FrameType>((data[0] - 1u) % types + 1), {data + 1, size - 1});
   return 0;
 }

@@ -61,6 +61,11 @@ TEST(WireGolden, EveryMessageIsReadBack) {
   ExpectReads(samples::SampleRelease());
   ExpectReads(samples::SampleStatsReply());
   ExpectReads(samples::SampleError());
+  ExpectReads(samples::SampleClaim());
+  ExpectReads(samples::SampleRenewal());
+  ExpectReads(samples::SampleClaimReply());
+  ExpectReads(samples::SampleWait());
+  ExpectReads(samples::SampleWaitReply());
 }
 
 // Lines of: seed, node id, shard count, framed identity, shard.

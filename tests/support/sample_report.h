@@ -35,6 +35,9 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
   fill(n.capacity_bytes, n.valued_bytes, n.spare_bytes, n.bytes_written, n.bytes_read, n.bytes_reinserted,
        n.regions_reclaimed, n.read_errors, n.write_errors, n.flush_errors, n.timeouts, n.damaged_records, n.suspensions,
        n.recovered_records, n.foreign_regions, n.regions_free, n.regions_open, n.regions_sealed, n.regions_reclaiming);
+  ClaimCounters& c = report.claims;
+  fill(report.claimed_blocks, report.watched_keys, c.granted, c.landed, c.released, c.lapsed, c.refused, c.waits,
+       c.waits_refused);
   return report;
 }
 

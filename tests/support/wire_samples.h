@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "transport/wire/auth_messages.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire::samples {
@@ -79,6 +80,16 @@ inline StatusReply SampleStatusReply() {
   return reply;
 }
 inline Release SampleRelease() { return {0x77}; }
+inline Claim SampleClaim() { return {7, 5000, 0, Keys()}; }
+inline Claim SampleRenewal() { return {7, 5000, kClaimIdBit | 9, {}}; }
+inline ClaimReply SampleClaimReply() {
+  return {
+      kClaimIdBit | 9, 4000, 250, {BlockState::kClaimed, BlockState::kComputing, BlockState::kNvme, BlockState::kFree}};
+}
+inline Wait SampleWait() { return {7, 30'000, Keys()}; }
+inline WaitReply SampleWaitReply() {
+  return {kWaitIdBit | 5, {{0, 3, BlockState::kComputing}, {3, 1, BlockState::kRam}, {0, 1, BlockState::kFree}}};
+}
 inline StatsReply SampleStatsReply() { return {{{"blocks", 12}, {"ram_bytes", 1ull << 40}}}; }
 inline Error SampleError() { return {absl::StatusCode::kResourceExhausted, 1500, "too many requests in flight"}; }
 
@@ -103,9 +114,8 @@ inline OpenShared SampleOpenShared() { return {"acme", "deepseek-v3", {1, 2, 3, 
 
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
 inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
-  const bool reply = type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0;
   const FrameHeader header{.type = type,
-                           .flags = reply ? kFrameFlagLast : uint16_t{0},
+                           .flags = IsReply(type) ? kFrameFlagLast : uint16_t{0},
                            .request_id = 2,
                            .epoch = 0x0e,
                            .meta_bytes = static_cast<uint32_t>(meta.size()),
@@ -153,6 +163,11 @@ inline std::vector<NamedFrame> AllFrames() {
   add("proof", FrameType::kProof, SampleProof());
   add("proof_reply", FrameType::kProofReply, SampleProofReply());
   add("open_shared", FrameType::kOpenShared, SampleOpenShared());
+  add("claim", FrameType::kClaim, SampleClaim());
+  add("claim_renewal", FrameType::kClaim, SampleRenewal());
+  add("claim_reply", FrameType::kClaimReply, SampleClaimReply());
+  add("wait", FrameType::kWait, SampleWait());
+  add("wait_reply", FrameType::kWaitReply, SampleWaitReply());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
                                    {"stats", FrameType::kStats},
                                    {"ping", FrameType::kPing},

@@ -23,14 +23,40 @@ constexpr size_t kPayloadBytesAt = 32;
 constexpr size_t kChecksumAt = 40;
 static_assert(kChecksumAt + sizeof(uint64_t) == kFrameHeaderBytes);
 
-constexpr const char* kTypeNames[] = {"",           "Hello",        "HelloReply", "OpenNamespace", "OpenNamespaceReply",
-                                      "Match",      "MatchReply",   "Load",       "LoadReply",     "Offer",
-                                      "OfferReply", "Store",        "StoreReply", "Touch",         "TouchReply",
-                                      "Release",    "ReleaseReply", "Remove",     "RemoveReply",   "Stats",
-                                      "StatsReply", "Ping",         "Pong",       "Error",         "Challenge",
-                                      "Proof",      "ProofReply",   "OpenShared"};
+constexpr const char* kTypeNames[] = {"",
+                                      "Hello",
+                                      "HelloReply",
+                                      "OpenNamespace",
+                                      "OpenNamespaceReply",
+                                      "Match",
+                                      "MatchReply",
+                                      "Load",
+                                      "LoadReply",
+                                      "Offer",
+                                      "OfferReply",
+                                      "Store",
+                                      "StoreReply",
+                                      "Touch",
+                                      "TouchReply",
+                                      "Release",
+                                      "ReleaseReply",
+                                      "Remove",
+                                      "RemoveReply",
+                                      "Stats",
+                                      "StatsReply",
+                                      "Ping",
+                                      "Pong",
+                                      "Error",
+                                      "Challenge",
+                                      "Proof",
+                                      "ProofReply",
+                                      "OpenShared",
+                                      "Claim",
+                                      "ClaimReply",
+                                      "Wait",
+                                      "WaitReply"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
-static_assert(kTypes == static_cast<uint8_t>(FrameType::kOpenShared) + 1);
+static_assert(kTypes == static_cast<uint8_t>(kLastFrameType) + 1);
 
 using HeaderBytes = std::array<uint8_t, kFrameHeaderBytes>;
 
@@ -61,8 +87,7 @@ bool MayCarryMeta(FrameType type) {
          type != FrameType::kPong;
 }
 
-// Requests have odd numbers, replies even ones; Error is a reply out of this order.
-bool IsReply(FrameType type) { return type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0; }
+bool MayComeInParts(FrameType type) { return type == FrameType::kLoadReply || type == FrameType::kWaitReply; }
 
 absl::Status Refuse(FrameType type, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("frame ", FrameTypeName(type), ": ", what));
@@ -74,7 +99,7 @@ absl::Status CheckFields(const FrameHeader& header) {
     return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", only bit 0 is defined"));
   }
   if (!IsReply(type) && header.flags != 0) return Refuse(type, "flags 0x1, requests carry none");
-  if (IsReply(type) && type != FrameType::kLoadReply && header.flags != kFrameFlagLast) {
+  if (IsReply(type) && !MayComeInParts(type) && header.flags != kFrameFlagLast) {
     return Refuse(type, "flags 0x0, a single reply carries the flag last (0x1)");
   }
   if (header.meta_bytes > kMaxMetaBytes) {
@@ -96,7 +121,22 @@ absl::Status CheckFields(const FrameHeader& header) {
 
 }  // namespace
 
-bool IsKnownFrameType(uint8_t type) { return type != 0 && type < kTypes; }
+bool IsKnownFrameType(uint8_t type) { return type < kTypes && *kTypeNames[type] != 0; }
+
+bool IsReply(FrameType type) {
+  const auto number = static_cast<uint8_t>(type);
+  if (number < static_cast<uint8_t>(FrameType::kError)) return number % 2 == 0;
+  switch (type) {
+    case FrameType::kError:
+    case FrameType::kChallenge:
+    case FrameType::kProofReply:
+    case FrameType::kClaimReply:
+    case FrameType::kWaitReply:
+      return true;
+    default:
+      return false;
+  }
+}
 
 const char* FrameTypeName(FrameType type) {
   const auto number = static_cast<uint8_t>(type);

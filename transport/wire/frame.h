@@ -44,8 +44,15 @@ enum class FrameType : uint8_t {
   kProof = 25,
   kProofReply = 26,
   kOpenShared = 27,  // answered by kOpenNamespaceReply
+  kClaim = 28,
+  kClaimReply = 29,
+  kWait = 30,
+  kWaitReply = 31,  // one or more replies a request, the last one flagged
 };
+inline constexpr FrameType kLastFrameType = FrameType::kWaitReply;  // numbers below it may be unknown all the same
 bool IsKnownFrameType(uint8_t type);
+// Below Error, replies are those with even numbers.
+bool IsReply(FrameType type);
 const char* FrameTypeName(FrameType type);
 
 inline constexpr uint16_t kFrameFlagLast = 1;  // last reply of its request (set on all single replies)

@@ -106,7 +106,15 @@ typedef struct {
   uint64_t stamp_ns;    /* 0: a new one */
   uint32_t lease_ms;    /* 0: do not pin */
   uint32_t deadline_ms; /* 0: default_deadline_ms */
+  uint32_t claim_ms;    /* over 0: claim what is missing for so long, unless another worker has */
 } incipit_match_request;
+
+/* Who computes the first missing block behind longest_tokens, and with it what follows. */
+enum {
+  INCIPIT_FLIGHT_NONE = 0,      /* nothing is missing, or nobody is known to */
+  INCIPIT_FLIGHT_CLAIMED = 1,   /* the caller, who should; others may wait for it */
+  INCIPIT_FLIGHT_COMPUTING = 2, /* another worker that is alive */
+};
 
 typedef struct {
   size_t struct_bytes;
@@ -120,10 +128,30 @@ typedef struct {
   int worth_loading;
   uint64_t load_time_us;
   uint64_t recompute_time_us;
+  int flight;            /* INCIPIT_FLIGHT_... */
+  uint32_t claim_ms;     /* granted, with INCIPIT_FLIGHT_CLAIMED */
+  uint32_t computing_ms; /* for how long, with INCIPIT_FLIGHT_COMPUTING */
 } incipit_match_info;
 
-/* The match holds its lease until incipit_match_free. */
+/* The match holds its lease and its claim until incipit_match_free. */
 int incipit_match_keys(incipit_client* client, const incipit_match_request* request, incipit_match** match);
+/* Prolongs the claim by claim_ms from now; at once, without waiting for the answer. Does nothing without a claim. */
+void incipit_match_renew(incipit_match* match);
+/* Gives the claim up, so that a worker that waits can take it. The lease stays. */
+void incipit_match_release_claim(incipit_match* match);
+
+typedef struct {
+  size_t struct_bytes;
+  const incipit_key_list* groups;
+  size_t group_count;
+  uint64_t have_tokens;
+  uint64_t step_tokens;
+  uint32_t claim_ms;    /* 0: do not claim what nobody computes any more, but end */
+  uint32_t deadline_ms; /* 0: default_deadline_ms */
+} incipit_wait_request;
+/* A match that waits until more than have_tokens can be restored, the claim is the caller's, nobody computes what is
+ * missing, or the deadline has come. */
+int incipit_wait(incipit_client* client, const incipit_wait_request* request, incipit_match** match);
 int incipit_match_get(const incipit_match* match, incipit_match_info* info);
 /* Presence of each block of a group, INCIPIT_MISS, _RAM or _NVME; NULL past the last group. Owned by the match. */
 const uint8_t* incipit_match_presence(const incipit_match* match, uint16_t group, size_t* count);

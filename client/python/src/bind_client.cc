@@ -16,7 +16,14 @@ using NativeClass = nb::class_<NativeClient>;
 #define GROUPS_ARG "groups: collections.abc.Sequence[PackedKeys | collections.abc.Sequence[bytes] | object]"
 #define BLOCKS_ARG "blocks: collections.abc.Iterable[tuple[int, int, bytes, object]]"
 #define NAMES_ARG "names: collections.abc.Iterable[tuple[int, int, bytes] | tuple[int, int, bytes, object]]"
-#define MATCH_ARGS "(self, " GROUPS_ARG ", *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0)"
+#define MATCH_ARGS                                                    \
+  "(self, " GROUPS_ARG                                                \
+  ", *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0, " \
+  "claim_ms: int = 0)"
+#define WAIT_ARGS                                                        \
+  "(self, " GROUPS_ARG                                                   \
+  ", *, have_tokens: int = 0, step_tokens: int = 0, claim_ms: int = 0, " \
+  "deadline_ms: int = 0)"
 #define LOAD_ARGS                                                                      \
   "(self, " BLOCKS_ARG                                                                 \
   ", *, first_segment: int = 0, segment_count: int | None = None, stamp_ns: int = 0, " \
@@ -88,6 +95,8 @@ nb::dict CountersOf(NativeClient& client) {
   INCIPIT_COUNTER(connection_failures);
   INCIPIT_COUNTER(breaker_opened);
   INCIPIT_COUNTER(guarded_matches);
+  INCIPIT_COUNTER(waits);
+  INCIPIT_COUNTER(claims);
 #undef INCIPIT_COUNTER
   return values;
 }
@@ -95,10 +104,18 @@ nb::dict CountersOf(NativeClient& client) {
 // `function` takes (client, blocks or groups, options made of the keyword arguments).
 template <typename Function>
 auto MatchCall(Function function) {
-  return
-      [function](NativeClient& client, nb::handle groups, uint64_t stamp_ns, uint32_t lease_ms, uint32_t deadline_ms) {
-        return (client.*function)(groups, {.stamp_ns = stamp_ns, .lease_ms = lease_ms, .deadline_ms = deadline_ms});
-      };
+  return [function](NativeClient& client, nb::handle groups, uint64_t stamp_ns, uint32_t lease_ms, uint32_t deadline_ms,
+                    uint32_t claim_ms) {
+    return (client.*function)(
+        groups, {.stamp_ns = stamp_ns, .lease_ms = lease_ms, .deadline_ms = deadline_ms, .claim_ms = claim_ms});
+  };
+}
+template <typename Function>
+auto WaitCall(Function function) {
+  return [function](NativeClient& client, nb::handle groups, uint64_t have_tokens, uint64_t step_tokens,
+                    uint32_t claim_ms, uint32_t deadline_ms) {
+    return (client.*function)(groups, {have_tokens, step_tokens, claim_ms, deadline_ms});
+  };
 }
 template <typename Function>
 auto LoadCall(Function function) {
@@ -115,12 +132,19 @@ auto LoadCall(Function function) {
 
 void BindBlocking(NativeClass* type) {
   type->def("match", MatchCall(&NativeClient::DoMatch), nb::sig("def match" MATCH_ARGS " -> Match"), "groups"_a,
-            nb::kw_only(), "stamp_ns"_a = 0, "lease_ms"_a = 0, "deadline_ms"_a = 0,
+            nb::kw_only(), "stamp_ns"_a = 0, "lease_ms"_a = 0, "deadline_ms"_a = 0, "claim_ms"_a = 0,
             "Which blocks of a prompt the node holds, and at which lengths it can be restored.\n\n"
             "groups: for each group of the layout its keys in chain order: PackedKeys, a uint8 array of shape (count,\n"
             "key_bytes), or a sequence of bytes of 1 to 64 each. lease_ms: pins what is found for so long; 0 = not at\n"
-            "all. A node that cannot be reached holds nothing: no error, complete is False.\n\n"
+            "all. claim_ms: announces for so long that this worker computes what is missing, unless another has: see\n"
+            "Match.claimed and Match.computing. A node that cannot be reached holds nothing: no error, complete is\n"
+            "False.\n\n"
             "InvalidArgument: too many groups, a key's type or length. BufferMismatch: an array's shape or type.")
+      .def("wait", WaitCall(&NativeClient::DoWait), nb::sig("def wait" WAIT_ARGS " -> Match"), "groups"_a,
+           nb::kw_only(), "have_tokens"_a = 0, "step_tokens"_a = 0, "claim_ms"_a = 0, "deadline_ms"_a = 0,
+           "A match that waits for what another worker computes. It ends when more than have_tokens can be restored\n"
+           "(at least step_tokens more, if there is more to come), when the other gave up and this worker has the\n"
+           "claim, when nobody computes what is missing, or at the deadline. No lease. Errors as match().")
       .def("load", LoadCall(&NativeClient::DoLoad), nb::sig("def load" LOAD_ARGS " -> LoadResult"), "blocks"_a,
            nb::kw_only(), "first_segment"_a = 0, "segment_count"_a = nb::none(), "stamp_ns"_a = 0, "deadline_ms"_a = 0,
            "recompute_tokens"_a = 0,
@@ -168,8 +192,11 @@ void BindBlocking(NativeClass* type) {
 
 void BindSubmitting(NativeClass* type) {
   type->def("submit_match", MatchCall(&NativeClient::SubmitMatch), nb::sig("def submit_match" MATCH_ARGS " -> int"),
-            "groups"_a, nb::kw_only(), "stamp_ns"_a = 0, "lease_ms"_a = 0, "deadline_ms"_a = 0,
+            "groups"_a, nb::kw_only(), "stamp_ns"_a = 0, "lease_ms"_a = 0, "deadline_ms"_a = 0, "claim_ms"_a = 0,
             "Starts match() and gives the token that its completion will carry. Errors of arguments are raised here.")
+      .def("submit_wait", WaitCall(&NativeClient::SubmitWait), nb::sig("def submit_wait" WAIT_ARGS " -> int"),
+           "groups"_a, nb::kw_only(), "have_tokens"_a = 0, "step_tokens"_a = 0, "claim_ms"_a = 0, "deadline_ms"_a = 0,
+           "Starts wait().")
       .def("submit_load", LoadCall(&NativeClient::SubmitLoad), nb::sig("def submit_load" LOAD_ARGS " -> int"),
            "blocks"_a, nb::kw_only(), "first_segment"_a = 0, "segment_count"_a = nb::none(), "stamp_ns"_a = 0,
            "deadline_ms"_a = 0, "recompute_tokens"_a = 0,

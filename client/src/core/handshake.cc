@@ -5,6 +5,7 @@
 #include "cache/base/status_macros.h"
 #include "client/src/core/ask.h"
 #include "client/src/core/credentials.h"
+#include "transport/wire/claim_messages.h"
 
 namespace incipit {
 namespace {
@@ -65,6 +66,7 @@ Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameC
   AgreedSession session;
   wire::Hello hello;
   hello.shard = shard;
+  hello.features = wire::kFeatureClaims;
   hello.client_id = request->client_id;
   hello.tenant = request->tenant;
   hello.client_name = request->client_name;

@@ -12,6 +12,7 @@ namespace incipit {
 namespace {
 
 constexpr uint64_t kDefaultSlots = 64;  // requests outstanding where the node states no limit
+constexpr uint64_t kMaxWaits = 16;
 constexpr size_t kMaxAbandoned = 4096;  // a node that still owes so many replies is not heard any more
 // A request that expires counts as a failure of the shard only if nothing was heard for at least this long: a call
 // with a deadline of a millisecond says nothing about the shard's health.
@@ -43,6 +44,7 @@ ShardConnection::ShardConnection(Loop* loop, Connector* connector, Random* rando
       slots_(loop, kDefaultSlots),
       load_budget_(loop, options_.max_inflight_bytes),
       store_budget_(loop, options_.max_inflight_bytes),
+      wait_budget_(loop, kMaxWaits),
       sends_(loop),
       scope_(loop) {}
 
@@ -295,7 +297,7 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.bulk = request->bulk;
   frame.fill = request->fill;
   pending_[id] = reply;
-  if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
+  if (silent_since_ns_ == 0 && !reply->patient()) silent_since_ns_ = loop_->NowNs();
   sends_.Push(std::move(frame));
   const bool done = co_await reply->done_.WaitUntil(deadline_ns);
   if (done) {
@@ -357,7 +359,8 @@ void ShardConnection::NoteFailure() {
 }
 
 void ShardConnection::NoteHeard() {
-  silent_since_ns_ = pending_.empty() ? 0 : loop_->NowNs();
+  const bool expecting = std::ranges::any_of(pending_, [](const auto& entry) { return !entry.second->patient(); });
+  silent_since_ns_ = expecting ? loop_->NowNs() : 0;
   heard_bytes_ = channel_->bytes_received();
 }
 

@@ -76,6 +76,9 @@ class ShardConnection {
   // Payload bytes asked for and not yet received; bytes of stores not yet answered.
   Budget* load_budget() { return &load_budget_; }
   Budget* store_budget() { return &store_budget_; }
+  // Waits for what others compute: they hold a request slot for long, so they may hold only some.
+  Budget* wait_budget() { return &wait_budget_; }
+  bool has_feature(uint64_t bit) const { return session_number_ > 0 && (session_.hello.features & bit) != 0; }
   const absl::Status& last_error() const { return last_error_; }
 
  private:
@@ -119,6 +122,7 @@ class ShardConnection {
   Budget slots_;                 // requests the node accepts on one connection
   Budget load_budget_;
   Budget store_budget_;
+  Budget wait_budget_;
   SendQueue sends_;
   TaskScope scope_;
 };

@@ -35,7 +35,7 @@ void ExpectRefused(FrameHeader header, const char* words) {
   EXPECT_NE(status.message().find(words), std::string::npos) << status;
 }
 
-constexpr int kLastType = static_cast<int>(FrameType::kOpenShared);
+constexpr int kLastType = static_cast<int>(kLastFrameType);
 
 TEST(FrameTest, RandomHeadersSurviveARoundTrip) {
   for (uint64_t seed = 1; seed <= 500; ++seed) {
@@ -124,13 +124,30 @@ TEST(FrameTest, UnknownVersionIsAFailedPrecondition) {
 TEST(FrameTest, OnlyKnownTypesAreAccepted) {
   for (int type = 0; type < 256; ++type) {
     FrameHeader header;
-    const bool reply = type == 23 || type % 2 == 0;
+    const bool known = type >= 1 && type <= kLastType;
     header.type = static_cast<FrameType>(type);
-    header.flags = reply ? 1 : 0;
+    header.flags = IsReply(header.type) ? 1 : 0;
     const auto bytes = header.Encode({});
-    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), type >= 1 && type <= kLastType) << "type " << type;
-    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), type >= 1 && type <= kLastType) << "type " << type;
+    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), known) << "type " << type;
+    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), known) << "type " << type;
   }
+}
+
+TEST(FrameTest, RepliesAreEvenBelowErrorAndOddAboveIt) {
+  for (const FrameType type :
+       {FrameType::kHello, FrameType::kMatch, FrameType::kPing, FrameType::kClaim, FrameType::kWait}) {
+    EXPECT_FALSE(IsReply(type)) << FrameTypeName(type);
+  }
+  for (const FrameType type :
+       {FrameType::kHelloReply, FrameType::kPong, FrameType::kError, FrameType::kClaimReply, FrameType::kWaitReply}) {
+    EXPECT_TRUE(IsReply(type)) << FrameTypeName(type);
+  }
+}
+
+TEST(FrameTest, OnlyLoadAndWaitAreAnsweredInParts) {
+  EXPECT_TRUE(DecodeError({.type = FrameType::kWaitReply}).ok());
+  EXPECT_TRUE(DecodeError({.type = FrameType::kLoadReply}).ok());
+  ExpectRefused({.type = FrameType::kClaimReply}, "carries the flag last");
 }
 
 TEST(FrameTest, EveryKnownTypeHasItsName) {
@@ -174,9 +191,10 @@ TEST(FrameTest, OversizedPayloadIsRefused) {
 }
 
 TEST(FrameTest, OnlyStoreAndLoadReplyCarryPayload) {
-  for (uint8_t type = 1; type <= kLastType; ++type) {
+  for (uint8_t type = 1; type <= static_cast<uint8_t>(kLastFrameType); ++type) {
+    if (!IsKnownFrameType(type)) continue;
     FrameHeader header{.type = static_cast<FrameType>(type), .payload_bytes = 1};
-    header.flags = type % 2 == 0 || type == 23 ? kFrameFlagLast : 0;
+    header.flags = IsReply(header.type) ? kFrameFlagLast : 0;
     if (header.type == FrameType::kStore || header.type == FrameType::kLoadReply) {
       EXPECT_TRUE(DecodeError(header).ok());
     } else {

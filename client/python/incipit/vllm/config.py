@@ -48,6 +48,9 @@ class Options:
     load_threads: int = 4  # loads at once, per worker
     store_buffer_bytes: int = 256 << 20  # host memory for blocks on their way to the node, per worker
     store_stall_ms: int = 100  # how long a step may wait for room in that memory; then blocks are left out
+    single_flight: bool = False  # of engines that miss the same prompt one computes it, the others wait and load
+    claim_ms: int = 15000  # how long the others wait for an engine of which nothing is heard
+    wait_ms: int = 60000  # how long a request waits for another engine before it computes
     stop_timeout_ms: int = 5000  # how long shutdown waits for stores in progress
 
     @classmethod
@@ -56,7 +59,8 @@ class Options:
         options = read_options(cls, extra_config, SOURCE, "IncipitConnector")
         check_address(options.address, SOURCE)
         check_tenant(options.tenant)
-        check_range(options, 1, MAX_MS, "deadline_ms", "match_deadline_ms", "store_deadline_ms", "lease_ms")
+        check_range(options, 1, MAX_MS, "deadline_ms", "match_deadline_ms", "store_deadline_ms", "lease_ms", "claim_ms",
+                    "wait_ms")
         check_range(options, 0, MAX_MS, "match_wait_ms", "store_stall_ms", "stop_timeout_ms")
         check_range(options, 1, MAX_LOAD_THREADS, "load_threads")
         check_not_negative(options, "min_tokens", "prefill_tokens_per_s")

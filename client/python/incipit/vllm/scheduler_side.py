@@ -10,6 +10,7 @@ from typing import Any
 
 from ..engines.warnings import Warnings
 from .config import MAX_MS, Options
+from .flights import Flight
 from .geometry import Geometry
 from .keys import block_key, count_blocks
 from .lookups import Found, Lease, Lookups
@@ -32,6 +33,8 @@ class RequestState:
     late_lookups: int = 0
     asked: int = 0  # matches since it last got memory
     found: Found | None = None
+    flight: Flight | None = None  # our claim on what this request computes
+    wait_until_s: float = 0.0  # for another engine; 0: not yet asked whether there is one
     load_failed: bool = False  # then it is not matched again: the same blocks would fail again
     stored_blocks: list[int] = dataclasses.field(default_factory=list)  # per group: from the start, in the tier or sent
 
@@ -52,6 +55,7 @@ class SchedulerSide:
     def __init__(self, options: Options, geometry: Geometry, recorder: Recorder):
         self._options = options
         self._geometry = geometry
+        self._recorder = recorder
         self._lookups = Lookups(options, geometry, recorder)
         # A failed block names no request when there are several groups, so loads between steps are the only kind then.
         self._asynchronous = not options.layerwise or len(geometry.groups) > 1
@@ -60,6 +64,7 @@ class SchedulerSide:
         self._loading: dict[str, LoadInProgress] = {}
         self._loaded: set[str] = set()  # requests whose loads between steps ended, and that were not scheduled since
         self._new_loads: list[LoadJob] = []
+        self._landing: list[tuple[float, Flight]] = []  # (until, claim) of requests whose last blocks are on their way
         self._failures_seen = 0
         self._wait_left_s = options.match_wait_ms / 1000  # of the current step, for all its requests
         self._warnings = Warnings(logger)
@@ -116,14 +121,31 @@ class SchedulerSide:
                     return state.found
                 self._let_go(state)
             if state.lookup is None:
-                state.lookup = self._lookups.start(request.block_hashes, end_tokens)
+                claim = self._may_claim(request) and state.wait_until_s == 0 and state.flight is None
+                if claim:
+                    state.wait_until_s = time.monotonic() + self._options.wait_ms / 1000
+                state.lookup = self._lookups.start(request.block_hashes, end_tokens, claim)
             if not self._await_lookup(state):
+                return None
+            if self._is_computed_elsewhere(request, state, end_tokens):
                 return None
             state.late_lookups = state.late_lookups + 1 if state.found.stale() else 0
             if state.late_lookups >= MAX_LATE_LOOKUPS:
                 # Results come later than leases last: asking on could go on for ever.
                 self._let_go(state)
                 state.found = Found.nothing()
+
+    def _is_computed_elsewhere(self, request: Any, state: RequestState, end_tokens: int) -> bool:
+        """Takes over a claim that was found; whether another engine has it, for which a wait was started then."""
+        found = state.found
+        if found.flight is not None:
+            self._recorder.add(claims=1)
+            state.flight, found.flight = found.flight, None
+        if not found.computing:
+            return False
+        self._let_go(state)
+        state.lookup = self._lookups.wait(request.block_hashes, end_tokens, state.wait_until_s)
+        return True
 
     def _await_lookup(self, state: RequestState) -> bool:
         """Whether `state.found` is there. Waits as long as the step may still wait."""
@@ -140,6 +162,11 @@ class SchedulerSide:
         state.lookup = None
         return True
 
+    def _may_claim(self, request: Any) -> bool:
+        parameters = request.kv_transfer_params
+        asked = parameters.get("incipit_single_flight") if isinstance(parameters, Mapping) else None
+        return self._options.store and bool(self._options.single_flight if asked is None else asked)
+
     def _let_go(self, state: RequestState) -> None:
         if state.lookup is not None:
             self._lookups.discard(state.lookup)
@@ -147,6 +174,23 @@ class SchedulerSide:
         if state.found is not None:
             state.found.lease.release()
             state.found = None
+
+    def _end_flight(self, state: RequestState, computed: bool) -> None:
+        """Gives the claim up for the next engine; or, if all is `computed`, leaves it to the blocks that still land."""
+        flight, state.flight = state.flight, None
+        if flight is None:
+            return
+        if computed:
+            self._landing.append((time.monotonic() + self._options.claim_ms / 1000, flight))
+        else:
+            flight.release()
+
+    def _renew_flights(self) -> None:
+        now_s = time.monotonic()
+        self._landing = [(until_s, flight) for until_s, flight in self._landing if until_s > now_s]
+        for state in self._states.values():
+            if state.flight is not None:
+                state.flight.renew()
 
     # Loading
 
@@ -230,6 +274,7 @@ class SchedulerSide:
     def build_metadata(self, scheduler_output: Any) -> IncipitMetadata:
         self._wait_left_s = self._options.match_wait_ms / 1000
         self._loaded.difference_update(scheduler_output.num_scheduled_tokens)
+        self._renew_flights()
         loads, self._new_loads = self._new_loads, []
         stores = self._stores(scheduler_output) if self._options.store else []
         return IncipitMetadata(loads=loads, stores=stores, failures_seen=self._failures_seen)
@@ -315,10 +360,12 @@ class SchedulerSide:
         self._loaded.discard(request.request_id)
         if state is not None:
             self._let_go(state)
+            self._end_flight(state, request.num_computed_tokens >= request.num_prompt_tokens)
 
     def close(self) -> None:
         for state in self._states.values():
             self._let_go(state)
+            self._end_flight(state, computed=False)
         for request_id in list(self._loading):
             self._end_load(request_id)
         self._states.clear()

@@ -32,12 +32,14 @@ class Tier:
             prefill_tokens_per_s=options.prefill_tokens_per_s,
         )
 
-    def match(self, keys: list[list[bytes]]) -> "incipit.Match | None":
-        """What the node can restore, pinned for lease_ms; None if it cannot say."""
+    def match(self, keys: list[list[bytes]], claim_ms: int = 0) -> "incipit.Match | None":
+        """What the node can restore, pinned for lease_ms; None if it cannot say. With claim_ms, see Match.claimed."""
         options = self._options
         start_s = time.monotonic()
         try:
-            match = self._client.match(keys, lease_ms=options.lease_ms, deadline_ms=options.match_deadline_ms)
+            match = self._client.match(
+                keys, lease_ms=options.lease_ms, deadline_ms=options.match_deadline_ms, claim_ms=claim_ms
+            )
         except incipit.IncipitError as error:
             self._warnings.warn("match", "no match from %s: %s", options.address, error)
             match = None
@@ -45,6 +47,17 @@ class Tier:
         if match is None or not match.complete:
             self._recorder.add(match_failures=1)
             self._warnings.warn("match", "%s did not answer a match in time", options.address)
+        return match
+
+    def wait(self, keys: list[list[bytes]], tokens: int, claim_ms: int, wait_ms: int) -> "incipit.Match | None":
+        """Waits until all `tokens` are there, what is missing is claimed for us, or wait_ms have passed."""
+        start_s = time.monotonic()
+        try:
+            match = self._client.wait(keys, step_tokens=tokens, claim_ms=claim_ms, deadline_ms=wait_ms)
+        except incipit.IncipitError as error:
+            self._warnings.warn("wait", "no wait at %s: %s", self._options.address, error)
+            match = None
+        self._recorder.add(wait_calls=1, wait_us=(time.monotonic() - start_s) * 1e6)
         return match
 
     def load(self, places: list[BlockPlace], buffers: list, deadline_ms: int, recompute_tokens: int, **segments):
