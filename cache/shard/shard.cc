@@ -130,10 +130,7 @@ ShardReport Shard::Report() const {
   report.load_bytes_in_progress = admission_.load_bytes();
   report.leases = leases_.size();
   report.pinned_bytes = pinned_bytes_;
-  for (const Session* session : sessions_) {
-    report.requests.bytes_received += session->bytes_received();
-    report.requests.bytes_sent += session->bytes_sent();
-  }
+  for (const Session* session : sessions_) session->AddBytesTo(&report.requests);
   return report;
 }
 

@@ -22,6 +22,9 @@ struct ShardCounters {
   uint64_t offers = 0, touches = 0, removes = 0, releases = 0, leases_granted = 0, leases_expired = 0,
            leases_refused = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
+  // Of those above, what the unix lane carried; the rest is tcp's.
+  uint64_t unix_load_bytes_ram = 0, unix_load_bytes_nvme = 0, unix_store_bytes = 0;
+  uint64_t unix_bytes_received = 0, unix_bytes_sent = 0;
   LatencyHistogram match_latency, load_latency, store_latency, refusal_latency;
 };
 

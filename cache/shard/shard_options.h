@@ -7,6 +7,7 @@
 
 #include "cache/nvme/nvme_tier.h"
 #include "cache/shard/block_store.h"
+#include "transport/shared/region_table.h"
 
 namespace incipit {
 
@@ -25,6 +26,7 @@ struct ShardLimits {
   uint64_t stamp_past_ms = 60'000;      // older request stamps count as this old
   uint64_t load_chunk_bytes = 2 << 20;  // RAM hits sent in one reply frame
   uint32_t nvme_reads_per_load = 32;    // in flight for one request
+  RegionLimits regions_per_session;     // memory that one client shares with this shard
 };
 
 struct ShardIdentity {

@@ -4,6 +4,7 @@
 
 #include "tests/fuzz/check.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace {
 
@@ -63,6 +64,11 @@ void CheckType(FrameType type, ByteView meta) {
     case FrameType::kTouchReply:
     case FrameType::kRemoveReply:
       return CheckMessage<StatusReply>(meta);
+    case FrameType::kRegisterRegion:
+      return CheckMessage<RegisterRegion>(meta);
+    case FrameType::kForgetRegion:
+      return CheckMessage<ForgetRegion>(meta);
+    case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
     case FrameType::kStats:
     case FrameType::kPing:
@@ -75,7 +81,7 @@ void CheckType(FrameType type, ByteView meta) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const auto types = static_cast<uint8_t>(FrameType::kError);
+  const auto types = static_cast<uint8_t>(FrameType::kForgetRegion);
   CheckType(static_cast<FrameType>((data[0] - 1u) % types + 1), {data + 1, size - 1});
   return 0;
 }

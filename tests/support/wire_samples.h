@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit::wire::samples {
 
@@ -81,6 +82,10 @@ inline Release SampleRelease() { return {0x77}; }
 inline StatsReply SampleStatsReply() { return {{{"blocks", 12}, {"ram_bytes", 1ull << 40}}}; }
 inline Error SampleError() { return {absl::StatusCode::kResourceExhausted, 1500, "too many requests in flight"}; }
 
+inline RegisterRegion SampleRegisterRegion() { return {3, RegionKind::kMemory, 8ull << 30}; }
+inline ForgetRegion SampleForgetRegion() { return {3}; }
+inline SharedPlaces SampleSharedPlaces() { return {.slot = 17, .pieces = {{3, 4096, 1ull << 32}, {4, 100, 0}}}; }
+
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
 inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
   const bool reply = type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0;
@@ -129,7 +134,10 @@ inline std::vector<NamedFrame> AllFrames() {
   add("remove_reply", FrameType::kRemoveReply, SampleStatusReply());
   add("stats_reply", FrameType::kStatsReply, SampleStatsReply());
   add("error", FrameType::kError, SampleError());
+  add("register_region", FrameType::kRegisterRegion, SampleRegisterRegion());
+  add("forget_region", FrameType::kForgetRegion, SampleForgetRegion());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
+                                   {"region_reply", FrameType::kRegionReply},
                                    {"stats", FrameType::kStats},
                                    {"ping", FrameType::kPing},
                                    {"pong", FrameType::kPong}}) {

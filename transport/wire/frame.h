@@ -40,11 +40,16 @@ enum class FrameType : uint8_t {
   kPing = 21,
   kPong = 22,
   kError = 23,  // answers any request that failed as a whole
+  // Of memory that both ends share (shared_messages.h), after both agreed on the feature.
+  kRegionReply = 32,  // to both of these
+  kRegisterRegion = 33,
+  kForgetRegion = 35,
 };
 bool IsKnownFrameType(uint8_t type);
 const char* FrameTypeName(FrameType type);
 
-inline constexpr uint16_t kFrameFlagLast = 1;  // last reply of its request (set on all single replies)
+inline constexpr uint16_t kFrameFlagLast = 1;    // last reply of its request (set on all single replies)
+inline constexpr uint16_t kFrameFlagShared = 2;  // Load, LoadReply, Store: block bytes are in memory that both share
 
 struct FrameHeader {
   FrameType type = FrameType::kPing;

@@ -43,7 +43,7 @@ enum class Progress {
 };
 
 struct ClientOptions {
-  std::string address;             // of any shard of the node: "tcp://host:port"
+  std::string address;             // of the node: "tcp://host:port", "unix:///path/of/socket" or "unix://@name"
   std::string tenant = "default";  // 1 to kMaxNameBytes
   std::string model;               // 1 to kMaxNameBytes
   Layout layout;                   // validated by Connect; enters every block's identity
@@ -229,6 +229,8 @@ struct ClientCounters {
   uint64_t loads_held_back = 0;  // busy without asking, since the shard had said when to ask again
   uint64_t connections = 0, connection_failures = 0, breaker_opened = 0;
   uint64_t guarded_matches = 0;  // reported as not worth loading
+  uint64_t shared_loads = 0;     // requests whose bytes the node put into shared memory itself
+  uint64_t shared_stores = 0;    // requests whose bytes it took from there
 };
 
 // What the node said of itself.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cache/base/status_macros.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit {
 namespace {
@@ -70,6 +71,7 @@ Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel,
   AgreedSession session;
   wire::Hello hello;
   hello.shard = shard;
+  if (channel->stream()->CarriesDescriptors()) hello.features |= wire::kFeatureSharedRegions;
   hello.client_id = request->client_id;
   hello.tenant = request->tenant;
   hello.client_name = request->client_name;

@@ -126,8 +126,9 @@ TEST(FrameTest, OnlyKnownTypesAreAccepted) {
     header.type = static_cast<FrameType>(type);
     header.flags = reply ? 1 : 0;
     const auto bytes = header.Encode({});
-    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), type >= 1 && type <= 23) << "type " << type;
-    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), type >= 1 && type <= 23) << "type " << type;
+    const bool known = (type >= 1 && type <= 23) || type == 32 || type == 33 || type == 35;
+    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), known) << "type " << type;
+    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), known) << "type " << type;
   }
 }
 
@@ -138,18 +139,29 @@ TEST(FrameTest, EveryKnownTypeHasItsName) {
   EXPECT_STREQ(FrameTypeName(FrameType::kRemoveReply), "RemoveReply");
   EXPECT_STREQ(FrameTypeName(FrameType::kPong), "Pong");
   EXPECT_STREQ(FrameTypeName(FrameType::kError), "Error");
+  EXPECT_STREQ(FrameTypeName(FrameType::kRegisterRegion), "RegisterRegion");
   EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(0)), "unknown");
   EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(24)), "unknown");
 }
 
 TEST(FrameTest, UndefinedFlagsAreRefused) {
   FrameHeader header = LoadReplyHeader(0, 0);
-  header.flags = 3;
-  ExpectRefused(header, "only bit 0 is defined");
+  header.flags = 4;
+  ExpectRefused(header, "defined are 0x3");
+}
+
+TEST(FrameTest, OnlyLoadsAndStoresAreShared) {
+  for (const FrameType type : {FrameType::kLoad, FrameType::kStore, FrameType::kLoadReply}) {
+    EXPECT_TRUE(DecodeError({.type = type, .flags = kFrameFlagShared}).ok());
+  }
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagShared}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kStoreReply, .flags = kFrameFlagShared | kFrameFlagLast}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kLoadReply, .flags = kFrameFlagShared, .payload_bytes = 1},
+                "a shared reply has none");
 }
 
 TEST(FrameTest, RequestFlaggedLastIsRefused) {
-  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests carry none");
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests are not last");
 }
 
 TEST(FrameTest, SingleReplyNotFlaggedLastIsRefused) {
@@ -187,6 +199,7 @@ TEST(FrameTest, EmptyMessagesCarryNoMeta) {
   ExpectRefused({.type = FrameType::kPing, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kStats, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kPong, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
+  ExpectRefused({.type = FrameType::kRegionReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kReleaseReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
 }
 
