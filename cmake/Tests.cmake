@@ -36,6 +36,7 @@ if(TARGET test_client)  # The C interface is called from C; the examples are run
 endif()
 incipit_tests(bench incipit_bench)
 incipit_tests(sim incipit_client incipit_cache)
+incipit_tests(conformance incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache)
 incipit_tests(campaigns incipit_client incipit_cache)
 

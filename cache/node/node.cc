@@ -12,6 +12,7 @@
 #include "cache/base/status_macros.h"
 #include "cache/tenants/tenant_file.h"
 #include "spdlog/spdlog.h"
+#include "transport/unix/unix_address.h"
 
 namespace incipit {
 namespace {
@@ -74,7 +75,11 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
                                                    " shards: at least ", kMinRamBytesPerShard,
                                                    " each; fewer shards or more RAM"));
   }
-  if (shard == 0) result.listen = options_.listen;
+  if (shard == 0) {
+    result.listen = options_.listen;
+    result.listen_unix = options_.listen_unix;
+    result.unix_mode = options_.unix_mode;
+  }
   if (options_.nvme_path.empty()) return result;
   result.has_disk = true;
   result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
@@ -104,6 +109,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     ASSIGN_OR_RETURN(node->tenants_, ReadTenantFile(options.tenants_path));
   }
   if (!options.audit) options.audit = [](const std::string& line) { spdlog::warn("{}", line); };
+  if (!options.listen_unix.empty()) RETURN_IF_ERROR(ParseUnixAddress(options.listen_unix).status());
   ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
   const std::unique_ptr<Random> random = MakeSystemRandom();
   if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
@@ -160,6 +166,11 @@ absl::Status Node::Stop(int64_t timeout_ms) {
   for (const auto& shard : shards_) shard->RequestStop(timeout_ms);
   for (const auto& shard : shards_) result.Update(shard->Join());
   return result;
+}
+
+std::string Node::unix_address() const {
+  const absl::StatusOr<UnixAddress> address = ParseUnixAddress(options_.listen_unix);
+  return address.ok() ? address->ToString() : "";
 }
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }

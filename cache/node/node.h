@@ -32,6 +32,8 @@ class Node {
 
   // "127.0.0.1:9400", with the port really taken.
   std::string address() const;
+  // "unix:///path", empty without that lane.
+  std::string unix_address() const;
   const NodeOptions& options() const { return options_; }
   // Who serves which shard: this node, all of them.
   const Membership& membership() const { return *membership_; }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cache/node/acceptor.h"
@@ -22,7 +23,9 @@ struct ShardThreadOptions {
   ShardOptions shard;
   bool has_disk = false;
   UringDiskOptions disk;
-  std::string listen;  // this thread accepts for the whole node; empty = it does not
+  std::string listen;       // this thread accepts for the whole node; empty = it does not
+  std::string listen_unix;  // the same on the unix lane
+  uint32_t unix_mode = 0600;
   uint16_t shard_count = 1;
   TenantTableRef tenants;  // null: nobody is asked for credentials
 };
@@ -56,6 +59,7 @@ class ShardThread {
   Task<absl::Status> ShutDown();
   absl::Status RegisterMemory();
   absl::Status Listen();
+  void AcceptFrom(std::unique_ptr<Listener> listener);
   ShardReport Report() const;
   void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
              SessionPass pass);
@@ -67,9 +71,9 @@ class ShardThread {
   std::unique_ptr<Random> random_;
   std::unique_ptr<UringDisk> disk_;
   std::unique_ptr<Shard> shard_;
-  std::unique_ptr<TcpListener> listener_;
   std::unique_ptr<Authenticator> authenticator_;  // of the one that accepts
-  std::unique_ptr<Acceptor> acceptor_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // one for each
   std::unique_ptr<TaskScope> acceptor_scope_;
   TcpAddress address_;
   std::mutex running_mutex_;  // guards the hand-over of work to a loop that may be ending

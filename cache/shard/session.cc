@@ -22,6 +22,9 @@ Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire
       pass_(std::move(pass)),
       id_(id),
       send_lock_(shard->loop(), 1),
+      local_(peer_credentials().has_value()),
+      shares_memory_((hello_.features & wire::kFeatureSharedRegions) != 0 && channel_->stream()->CarriesDescriptors()),
+      regions_(shard->options().limits.regions_per_session),
       jobs_(shard->loop()) {
   if (pass_.proven) hello_.tenant = pass_.tenant;
 }
@@ -68,8 +71,15 @@ Task<void> Session::Run(uint64_t request_id) {
   channel_->Close();
   StopWaits();
   co_await jobs_.Join();
-  shard_->counters()->bytes_received += channel_->bytes_received();
-  shard_->counters()->bytes_sent += channel_->bytes_sent();
+  AddBytesTo(shard_->counters());
+}
+
+void Session::AddBytesTo(ShardCounters* counters) const {
+  counters->bytes_received += channel_->bytes_received();
+  counters->bytes_sent += channel_->bytes_sent();
+  if (!local_) return;
+  counters->unix_bytes_received += channel_->bytes_received();
+  counters->unix_bytes_sent += channel_->bytes_sent();
 }
 
 Task<void> Session::SendHelloReply(uint64_t request_id) {
@@ -82,6 +92,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
   reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims);
+  if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
   std::vector<uint8_t> meta;
@@ -120,6 +131,7 @@ Task<absl::Status> Session::Serve() {
 Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
   const uint64_t request_id = frame->header.request_id;
   const ByteView meta = frame->meta;
+  const bool shared = (frame->header.flags & wire::kFrameFlagShared) != 0;
   Task<void> handling;
   switch (frame->header.type) {
     case wire::FrameType::kOpenNamespace:
@@ -132,13 +144,14 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       handling = HandleMatch(request_id, meta);
       break;
     case wire::FrameType::kLoad:
-      handling = HandleLoad(request_id, meta);
+      handling = HandleLoad(request_id, meta, shared);
       break;
     case wire::FrameType::kOffer:
       handling = HandleOffer(request_id, meta);
       break;
     case wire::FrameType::kStore: {
-      Task<absl::Status> storing = ReceiveStore(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()));
+      Task<absl::Status> storing =
+          ReceiveStore(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), shared);
       co_return co_await storing;
     }
     case wire::FrameType::kTouch:
@@ -159,6 +172,12 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
     case wire::FrameType::kStats:
       handling = HandleStats(request_id);
       break;
+    case wire::FrameType::kRegisterRegion:
+      handling = HandleRegisterRegion(request_id, meta);
+      break;
+    case wire::FrameType::kForgetRegion:
+      handling = HandleForgetRegion(request_id, meta);
+      break;
     case wire::FrameType::kPing:
       handling = Reply(wire::FrameType::kPong, request_id, {});
       break;
@@ -170,14 +189,15 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
   co_return absl::OkStatus();
 }
 
-Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
+Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta, bool shared) {
   const int64_t received_ns = shard_->loop()->NowNs();
   if (!shard_->admission()->MayLoad(loading_)) {
     Task<void> refusing = RefuseLoad(request_id, received_ns);
     co_await refusing;
     co_return;
   }
-  auto job = std::make_unique<LoadJob>(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), received_ns);
+  auto job =
+      std::make_unique<LoadJob>(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), shared, received_ns);
   absl::Status status = job->Prepare();
   if (!status.ok()) {
     Task<void> replying = ReplyError(request_id, status);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/runtime/sync.h"
 #include "cache/shard/shard.h"
 #include "transport/frame_channel.h"
+#include "transport/shared/region_table.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
@@ -37,8 +39,14 @@ class Session : private Timer {
   bool proven() const { return pass_.proven; }
   Shard* shard() { return shard_; }
   FrameChannel* channel() { return channel_.get(); }
-  uint64_t bytes_received() const { return channel_->bytes_received(); }
-  uint64_t bytes_sent() const { return channel_->bytes_sent(); }
+  // Who connected, as the kernel says; empty on lanes that cross hosts.
+  std::optional<PeerCredentials> peer_credentials() const { return channel_->stream()->peer_credentials(); }
+  // Whether the client is on this host, by the unix lane.
+  bool local() const { return local_; }
+  // Memory that the client shares. FailedPrecondition if that was not agreed on in Hello.
+  absl::StatusOr<const RegionTable*> regions() const;
+  // Adds what its connection has carried so far.
+  void AddBytesTo(ShardCounters* counters) const;
 
   // Sending: frames of one session go one at a time. A job that sends payload takes the lock itself, so that it pins
   // memory only while it is its turn; the others call Reply.
@@ -83,7 +91,9 @@ class Session : private Timer {
   void LetGo(uint64_t id);
   void StopWaits();
   Task<void> HandleStats(uint64_t request_id);
-  Task<void> HandleLoad(uint64_t request_id, ByteView meta);
+  Task<void> HandleLoad(uint64_t request_id, ByteView meta, bool shared);
+  Task<void> HandleRegisterRegion(uint64_t request_id, ByteView meta);
+  Task<void> HandleForgetRegion(uint64_t request_id, ByteView meta);
   Task<void> RefuseLoad(uint64_t request_id, int64_t received_ns);
   Task<void> RunRemove(uint64_t request_id, std::vector<uint8_t> meta);
 
@@ -97,6 +107,9 @@ class Session : private Timer {
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   LoadCaller loading_;
   std::vector<WaitJob*> waits_;
+  bool local_ = false;
+  bool shares_memory_ = false;
+  RegionTable regions_;
   TaskScope jobs_;
 };
 

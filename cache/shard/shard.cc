@@ -168,10 +168,7 @@ ShardReport Shard::Report() const {
   report.claims = claims_.counters();
   report.claimed_blocks = claims_.claimed_blocks();
   report.watched_keys = claims_.watched_keys();
-  for (const Session* session : sessions_) {
-    report.requests.bytes_received += session->bytes_received();
-    report.requests.bytes_sent += session->bytes_sent();
-  }
+  for (const Session* session : sessions_) session->AddBytesTo(&report.requests);
   return report;
 }
 

@@ -26,6 +26,9 @@ struct ShardCounters {
            leases_refused = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
   uint64_t auth_failures = 0, auth_held_back = 0, requests_denied = 0;
+  // Of those above, what the unix lane carried; the rest is tcp's.
+  uint64_t unix_load_bytes_ram = 0, unix_load_bytes_nvme = 0, unix_store_bytes = 0;
+  uint64_t unix_bytes_received = 0, unix_bytes_sent = 0;
   LatencyHistogram match_latency, load_latency, store_latency, refusal_latency;
 };
 

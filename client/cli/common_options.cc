@@ -5,7 +5,7 @@
 namespace incipit {
 
 void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
-  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT")
+  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT, unix:///PATH or unix://@NAME")
       ->type_name("ADDRESS")
       ->capture_default_str();
   command->add_option("--tenant", options->tenant, "whose blocks")->type_name("NAME")->capture_default_str();

@@ -55,8 +55,7 @@ void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
 
 void AddNodeOptions(CLI::App* command, Settings* settings) {
   bench::ReplayOptions* options = &settings->replay;
-  CLI::Option* connect =
-      command->add_option("--connect", options->connect, "a running node")->type_name("tcp://HOST:PORT");
+  CLI::Option* connect = command->add_option("--connect", options->connect, "a running node")->type_name("ADDRESS");
   command->add_option("--tenant", options->tenant, "whose blocks they are")->type_name("NAME")->capture_default_str();
   AddSecretFileOption(command, &options->secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")

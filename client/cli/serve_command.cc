@@ -51,6 +51,7 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   const std::string http_address = http == nullptr ? "" : http->address();
   if (options.json) {
     PrintJsonLine({{"address", address},
+                   {"unix", node.unix_address()},
                    {"http", http_address},
                    {"pid", getpid()},
                    {"name", node.options().node_name},
@@ -58,8 +59,8 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
                    {"shards", node.options().shards},
                    {"version", BuildVersion()}});
   } else {
-    std::cout << "serving on " << address << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics")
-              << std::endl;
+    std::cout << "serving on " << address << (node.unix_address().empty() ? "" : " and " + node.unix_address())
+              << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
   }
   if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, address));
   if (options.ready_fd >= 0) RETURN_IF_ERROR(WriteReadyDescriptor(options.ready_fd, address));
@@ -125,6 +126,7 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
       "  incipit serve --ram 64GiB --nvme /var/lib/incipit --nvme-bytes 1TiB\n"
       "  incipit serve --listen 0.0.0.0:9400 --tenants /etc/incipit/tenants.toml --http 127.0.0.1:9401 --log-format "
       "json\n"
+      "  incipit serve --listen-unix /run/incipit/node.sock --unix-mode 0660\n"
       "  incipit serve --config /etc/incipit.toml\n\n"
       "Sizes: 512MiB, 1.5TiB and 4g are powers of 1024, 4GB is a power of 1000.\n"
       "SIGHUP reads the file of --tenants again; with an error in it everything stays as it was, and the log says so.\n"

@@ -10,6 +10,7 @@
 #include "client/layouts/layouts.h"
 #include "incipit/client.h"
 #include "incipit/incipit.h"
+#include "incipit/shared_region.h"
 
 using incipit::BlockStatus;
 using incipit::ByteView;
@@ -39,6 +40,10 @@ struct incipit_load {
   Client* client = nullptr;
   uint8_t* status = nullptr;
   std::shared_ptr<State> state;
+};
+
+struct incipit_region {
+  std::unique_ptr<incipit::SharedRegion> region;
 };
 
 namespace {
@@ -349,6 +354,17 @@ int incipit_remove(incipit_client* client, const incipit_keys_request* request, 
   if (!given.has_value()) return INCIPIT_INVALID_ARGUMENT;
   return TakeStatuses(client->client->Remove({NamesOf(*given), given->deadline_ms}), status);
 }
+
+int incipit_region_create(uint64_t bytes, incipit_region** region) {
+  if (region == nullptr) return Fail(INCIPIT_INVALID_ARGUMENT, "region is NULL");
+  absl::StatusOr<std::unique_ptr<incipit::SharedRegion>> made = incipit::SharedRegion::Create(bytes);
+  if (!made.ok()) return CodeOf(made.status());
+  *region = new incipit_region{*std::move(made)};
+  return INCIPIT_OK;
+}
+void* incipit_region_data(const incipit_region* region) { return region->region->data(); }
+uint64_t incipit_region_bytes(const incipit_region* region) { return region->region->bytes(); }
+void incipit_region_destroy(incipit_region* region) { delete region; }
 
 int incipit_stats(incipit_client* client,
                   void (*visit)(void* context, uint16_t shard, const char* name, uint64_t value), void* context) {

@@ -13,7 +13,7 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
   loop_options.single_thread = false;  // Made on this thread, driven by another, or by any in turn.
   ASSIGN_OR_RETURN(impl->loop_, UringLoop::Create(loop_options));
   impl->random_ = MakeSystemRandom();
-  impl->connector_ = std::make_unique<TcpConnector>(impl->loop_.get());
+  impl->connector_ = std::make_unique<LaneConnector>(impl->loop_.get());
   impl->core_ =
       std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(), std::move(options));
   impl->scope_ = std::make_unique<TaskScope>(impl->loop_.get());

@@ -6,6 +6,7 @@
 #include "transport/wire/auth_messages.h"
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace {
 
@@ -81,6 +82,11 @@ void CheckType(FrameType type, ByteView meta) {
     case FrameType::kTouchReply:
     case FrameType::kRemoveReply:
       return CheckMessage<StatusReply>(meta);
+    case FrameType::kRegisterRegion:
+      return CheckMessage<RegisterRegion>(meta);
+    case FrameType::kForgetRegion:
+      return CheckMessage<ForgetRegion>(meta);
+    case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
     case FrameType::kStats:
     case FrameType::kPing:

@@ -11,6 +11,7 @@
 #include "transport/wire/auth_messages.h"
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit::wire::samples {
 
@@ -111,6 +112,9 @@ inline ProofReply SampleProofReply() {
   return reply;
 }
 inline OpenShared SampleOpenShared() { return {"acme", "deepseek-v3", {1, 2, 3, 4, 5}}; }
+inline RegisterRegion SampleRegisterRegion() { return {3, RegionKind::kMemory, 8ull << 30}; }
+inline ForgetRegion SampleForgetRegion() { return {3}; }
+inline SharedPlaces SampleSharedPlaces() { return {.slot = 17, .pieces = {{3, 4096, 1ull << 32}, {4, 100, 0}}}; }
 
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
 inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
@@ -168,7 +172,10 @@ inline std::vector<NamedFrame> AllFrames() {
   add("claim_reply", FrameType::kClaimReply, SampleClaimReply());
   add("wait", FrameType::kWait, SampleWait());
   add("wait_reply", FrameType::kWaitReply, SampleWaitReply());
+  add("register_region", FrameType::kRegisterRegion, SampleRegisterRegion());
+  add("forget_region", FrameType::kForgetRegion, SampleForgetRegion());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
+                                   {"region_reply", FrameType::kRegionReply},
                                    {"stats", FrameType::kStats},
                                    {"ping", FrameType::kPing},
                                    {"pong", FrameType::kPong}}) {

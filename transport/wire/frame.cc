@@ -54,7 +54,11 @@ constexpr const char* kTypeNames[] = {"",
                                       "Claim",
                                       "ClaimReply",
                                       "Wait",
-                                      "WaitReply"};
+                                      "WaitReply",
+                                      "RegionReply",
+                                      "RegisterRegion",
+                                      "",
+                                      "ForgetRegion"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
 static_assert(kTypes == static_cast<uint8_t>(kLastFrameType) + 1);
 
@@ -84,7 +88,11 @@ bool MayCarryPayload(FrameType type) { return type == FrameType::kLoadReply || t
 
 bool MayCarryMeta(FrameType type) {
   return type != FrameType::kReleaseReply && type != FrameType::kStats && type != FrameType::kPing &&
-         type != FrameType::kPong;
+         type != FrameType::kPong && type != FrameType::kRegionReply;
+}
+
+bool MayBeShared(FrameType type) {
+  return type == FrameType::kLoad || type == FrameType::kLoadReply || type == FrameType::kStore;
 }
 
 bool MayComeInParts(FrameType type) { return type == FrameType::kLoadReply || type == FrameType::kWaitReply; }
@@ -95,10 +103,14 @@ absl::Status Refuse(FrameType type, absl::string_view what) {
 
 absl::Status CheckFields(const FrameHeader& header) {
   const FrameType type = header.type;
-  if ((header.flags & ~kFrameFlagLast) != 0) {
-    return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", only bit 0 is defined"));
+  const uint16_t defined = MayBeShared(type) ? kFrameFlagLast | kFrameFlagShared : kFrameFlagLast;
+  if ((header.flags & ~defined) != 0) {
+    return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", defined are 0x", absl::Hex(defined)));
   }
-  if (!IsReply(type) && header.flags != 0) return Refuse(type, "flags 0x1, requests carry none");
+  if (!IsReply(type) && (header.flags & kFrameFlagLast) != 0) return Refuse(type, "flags 0x1, requests are not last");
+  if (type == FrameType::kLoadReply && (header.flags & kFrameFlagShared) != 0 && header.payload_bytes != 0) {
+    return Refuse(type, absl::StrCat("payload_bytes ", header.payload_bytes, ", a shared reply has none"));
+  }
   if (IsReply(type) && !MayComeInParts(type) && header.flags != kFrameFlagLast) {
     return Refuse(type, "flags 0x0, a single reply carries the flag last (0x1)");
   }
@@ -132,6 +144,7 @@ bool IsReply(FrameType type) {
     case FrameType::kProofReply:
     case FrameType::kClaimReply:
     case FrameType::kWaitReply:
+    case FrameType::kRegionReply:
       return true;
     default:
       return false;
@@ -178,7 +191,7 @@ absl::StatusOr<FrameHeader> FrameHeader::Decode(ByteView header) {
   }
   const auto type = reader.Read<uint8_t>();
   if (!IsKnownFrameType(type)) {
-    return absl::InvalidArgumentError(absl::StrCat("frame: type ", type, ", known are 1 to ", kTypes - 1));
+    return absl::InvalidArgumentError(absl::StrCat("frame: type ", type, ", which this build does not know"));
   }
   FrameHeader decoded;
   decoded.type = static_cast<FrameType>(type);

@@ -43,7 +43,7 @@ enum class Progress {
 };
 
 struct ClientOptions {
-  std::string address;             // of any shard of the node: "tcp://host:port"
+  std::string address;             // of the node: "tcp://host:port", "unix:///path/of/socket" or "unix://@name"
   std::string tenant = "default";  // 1 to kMaxNameBytes
   // The tenant's secret, where the node has tenants: from a file of hexadecimal digits, or as bytes (16 to 64). Without
   // one the client speaks only to nodes that ask for none, with one only to nodes that know it too.
@@ -280,6 +280,8 @@ struct ClientCounters {
   uint64_t connections = 0, connection_failures = 0, breaker_opened = 0;
   uint64_t guarded_matches = 0;    // reported as not worth loading
   uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
+  uint64_t shared_loads = 0;     // requests whose bytes the node put into shared memory itself
+  uint64_t shared_stores = 0;    // requests whose bytes it took from there
 };
 
 // What the node said of itself.

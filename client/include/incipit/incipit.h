@@ -56,7 +56,7 @@ const char* incipit_last_error(void);
 
 typedef struct {
   size_t struct_bytes;
-  const char* address; /* "tcp://host:port" */
+  const char* address; /* "tcp://host:port", "unix:///path/of/socket" or "unix://@name" */
   const char* tenant;  /* NULL: "default" */
   const char* model;
   const char* client_name; /* NULL: none */
@@ -214,6 +214,15 @@ typedef struct {
 int incipit_offer(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
 int incipit_touch(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
 int incipit_remove(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
+
+/* Memory that a node on this host reads and writes directly over unix:// (incipit/shared_region.h): blocks in it are
+ * copied once. Nothing else changes; its memory may be named in any request. Destroy it after those calls have ended.
+ */
+typedef struct incipit_region incipit_region;
+int incipit_region_create(uint64_t bytes, incipit_region** region); /* rounded up to whole pages, zeroed */
+void* incipit_region_data(const incipit_region* region);
+uint64_t incipit_region_bytes(const incipit_region* region);
+void incipit_region_destroy(incipit_region* region); /* NULL is allowed */
 
 /* Calls `visit` for each value of each shard that answered. */
 int incipit_stats(incipit_client* client,

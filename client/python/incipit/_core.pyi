@@ -183,6 +183,28 @@ class Region:
 
     def __repr__(self) -> str: ...
 
+class SharedMemory:
+    """
+    Memory that a node on this host reads and writes directly over unix://, as a writable buffer.
+
+    Blocks whose buffers lie in it (numpy.frombuffer(memory, ...), torch.frombuffer, memoryview,
+    Region) are copied once, by the node. On other lanes it is memory like any other. It has no
+    name in the file system, and is given back with the last view of it.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        """
+        nbytes: rounded up to whole pages; zeroed.
+
+        InvalidArgument: 0 bytes, or more than the system gives.
+        """
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the memory."""
+
+    def __repr__(self) -> str: ...
+
 class PrefixHasher:
     """
     Block keys for engines that have none: a hash chain over token chunks, so that equal keys mean

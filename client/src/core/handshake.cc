@@ -6,6 +6,7 @@
 #include "client/src/core/ask.h"
 #include "client/src/core/credentials.h"
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit {
 namespace {
@@ -67,6 +68,7 @@ Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameC
   wire::Hello hello;
   hello.shard = shard;
   hello.features = wire::kFeatureClaims;
+  if (channel->stream()->CarriesDescriptors()) hello.features |= wire::kFeatureSharedRegions;
   hello.client_id = request->client_id;
   hello.tenant = request->tenant;
   hello.client_name = request->client_name;

@@ -41,6 +41,7 @@ ShardConnection::ShardConnection(Loop* loop, Connector* connector, Random* rando
       breaker_(options_.breaker),
       changed_(loop),
       stop_(loop),
+      region_reply_(loop, wire::FrameType::kRegionReply),
       slots_(loop, kDefaultSlots),
       load_budget_(loop, options_.max_inflight_bytes),
       store_budget_(loop, options_.max_inflight_bytes),
@@ -76,6 +77,7 @@ Task<void> ShardConnection::Run() {
     // A connection that answered something and was lost is made again at once; its loss is no failure of the shard.
     if (!stopping_ && (!made || !session_answered_)) NoteFailure();
     if (made) FailAll(ConnectionError(status));
+    link_.reset();
     channel_.reset();
     changed_.Set();
     const int64_t pause_ns = breaker_.PauseNs(random_);
@@ -108,6 +110,9 @@ Task<absl::Status> ShardConnection::Establish() {
   options_.shard = session_.hello.shard;
   const uint32_t slots = session_.hello.max_inflight_requests;
   slots_.set_limit(slots == 0 ? kDefaultSlots : slots);
+  if ((session_.hello.features & wire::kFeatureSharedRegions) != 0 && channel_->stream()->CarriesDescriptors()) {
+    link_ = SharedLink::Create();
+  }
   silent_since_ns_ = 0;
   loads_busy_until_ns_ = 0;
   heard_bytes_ = channel_->bytes_received();
@@ -161,6 +166,7 @@ Task<absl::Status> ShardConnection::Dispatch(IncomingFrame frame) {
     if (last) {
       abandoned_.erase(id);
       slots_.Release(1);
+      if (link_ != nullptr) link_->FreeSlot(id);
     }
     co_return co_await channel_->DiscardPayload();
   }
@@ -287,7 +293,9 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_return absl::DeadlineExceededError("the deadline came before the request could be sent");
   }
   const uint64_t id = next_id_++;
-  if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
+  if (request->in_namespace) {
+    std::memcpy(request->meta->data() + request->namespace_at, &session_.namespace_id, sizeof(session_.namespace_id));
+  }
   OutgoingFrame frame;
   frame.header.type = request->type;
   frame.header.request_id = id;
@@ -296,6 +304,11 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.payload = request->payload;
   frame.bulk = request->bulk;
   frame.fill = request->fill;
+  const std::shared_ptr<SharedLink> link = link_;
+  if (!request->shared.empty() && !PrepareShared(request, &frame)) {
+    slots_.Release(1);
+    co_return absl::NotFoundError(fmt::format("{} does not share this memory", options_.address));
+  }
   pending_[id] = reply;
   if (silent_since_ns_ == 0 && !reply->patient()) silent_since_ns_ = loop_->NowNs();
   sends_.Push(std::move(frame));
@@ -307,6 +320,10 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_await Abandon(id, request, reply);
     reply->status_ = absl::DeadlineExceededError(
         fmt::format("{}: no {} in time", options_.address, wire::FrameTypeName(reply->expected_)));
+  }
+  if (!request->shared.empty()) {
+    Task<void> taking = TakeBackMemory(link, request, id, done, reply->status_.code());
+    co_await taking;
   }
   co_return reply->status_;
 }

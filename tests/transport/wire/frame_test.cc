@@ -124,7 +124,7 @@ TEST(FrameTest, UnknownVersionIsAFailedPrecondition) {
 TEST(FrameTest, OnlyKnownTypesAreAccepted) {
   for (int type = 0; type < 256; ++type) {
     FrameHeader header;
-    const bool known = type >= 1 && type <= kLastType;
+    const bool known = type >= 1 && type <= kLastType && type != 34;
     header.type = static_cast<FrameType>(type);
     header.flags = IsReply(header.type) ? 1 : 0;
     const auto bytes = header.Encode({});
@@ -133,7 +133,7 @@ TEST(FrameTest, OnlyKnownTypesAreAccepted) {
   }
 }
 
-TEST(FrameTest, RepliesAreEvenBelowErrorAndOddAboveIt) {
+TEST(FrameTest, RepliesAreKnownByTheirType) {
   for (const FrameType type :
        {FrameType::kHello, FrameType::kMatch, FrameType::kPing, FrameType::kClaim, FrameType::kWait}) {
     EXPECT_FALSE(IsReply(type)) << FrameTypeName(type);
@@ -157,18 +157,29 @@ TEST(FrameTest, EveryKnownTypeHasItsName) {
   EXPECT_STREQ(FrameTypeName(FrameType::kRemoveReply), "RemoveReply");
   EXPECT_STREQ(FrameTypeName(FrameType::kPong), "Pong");
   EXPECT_STREQ(FrameTypeName(FrameType::kError), "Error");
+  EXPECT_STREQ(FrameTypeName(FrameType::kRegisterRegion), "RegisterRegion");
   EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(0)), "unknown");
   EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(kLastType + 1)), "unknown");
 }
 
 TEST(FrameTest, UndefinedFlagsAreRefused) {
   FrameHeader header = LoadReplyHeader(0, 0);
-  header.flags = 3;
-  ExpectRefused(header, "only bit 0 is defined");
+  header.flags = 4;
+  ExpectRefused(header, "defined are 0x3");
+}
+
+TEST(FrameTest, OnlyLoadsAndStoresAreShared) {
+  for (const FrameType type : {FrameType::kLoad, FrameType::kStore, FrameType::kLoadReply}) {
+    EXPECT_TRUE(DecodeError({.type = type, .flags = kFrameFlagShared}).ok());
+  }
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagShared}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kStoreReply, .flags = kFrameFlagShared | kFrameFlagLast}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kLoadReply, .flags = kFrameFlagShared, .payload_bytes = 1},
+                "a shared reply has none");
 }
 
 TEST(FrameTest, RequestFlaggedLastIsRefused) {
-  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests carry none");
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests are not last");
 }
 
 TEST(FrameTest, SingleReplyNotFlaggedLastIsRefused) {
@@ -207,6 +218,7 @@ TEST(FrameTest, EmptyMessagesCarryNoMeta) {
   ExpectRefused({.type = FrameType::kPing, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kStats, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kPong, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
+  ExpectRefused({.type = FrameType::kRegionReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kReleaseReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
 }
 
