@@ -34,8 +34,8 @@ struct ShardLimits {
   uint32_t max_waits_per_session = 32;
   uint64_t max_watched_keys = 4 << 20;  // of all waits on the shard; more are answered busy
   uint64_t max_watched_keys_per_session = 262'144;
-  uint32_t wait_batch_us = 1000;  // blocks that land within this time are told in one frame
-  RegionLimits regions_per_session;     // memory that one client shares with this shard
+  uint32_t wait_batch_us = 1000;     // blocks that land within this time are told in one frame
+  RegionLimits regions_per_session;  // memory that one client shares with this shard
 };
 
 struct ShardIdentity {

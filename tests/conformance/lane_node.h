@@ -37,9 +37,8 @@ class LaneNode {
     listener_ = *std::move(listener);
     acceptor_ = std::make_unique<Acceptor>(
         lane_->loop(), listener_.get(), AcceptorOptions{.shard_count = 1},
-        [this](uint16_t, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
-          shard_->Adopt(std::move(channel), hello, request_id);
-        });
+        [this](uint16_t, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
+               SessionPass pass) { shard_->Adopt(std::move(channel), hello, request_id, std::move(pass)); });
     scope_.Spawn(acceptor_->Run());
     shard_->StartRecovery();
     return absl::OkStatus();

@@ -226,8 +226,12 @@ void RunSeed(uint64_t seed, FlightWorld* totals, uint64_t* deaths, uint64_t* res
       default:
         // Nobody reaches the node for a while, shorter or longer than a lease.
         sim.network()->Freeze(sim.node()->address(), true);
+        sim.world()->frozen = true;
         sim.world()->loop.RunUntil(sim.world()->loop.NowNs() + static_cast<int64_t>(plan->Below(600)) * kMs);
         sim.network()->Freeze(sim.node()->address(), false);
+        sim.world()->frozen = false;
+        // What a worker sent before it died may reach the node only now, and its lease starts then.
+        sim.world()->last_computing_ns = sim.world()->loop.NowNs();
     }
   }
   sim.RunAll();

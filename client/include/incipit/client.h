@@ -280,8 +280,8 @@ struct ClientCounters {
   uint64_t connections = 0, connection_failures = 0, breaker_opened = 0;
   uint64_t guarded_matches = 0;    // reported as not worth loading
   uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
-  uint64_t shared_loads = 0;     // requests whose bytes the node put into shared memory itself
-  uint64_t shared_stores = 0;    // requests whose bytes it took from there
+  uint64_t shared_loads = 0;       // requests whose bytes the node put into shared memory itself
+  uint64_t shared_stores = 0;      // requests whose bytes it took from there
 };
 
 // What the node said of itself.

@@ -64,7 +64,7 @@ TEST_F(CredentialsTest, ClientProvesItselfAndBelievesANodeThatDoes) {
                                         });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(proven);
-  EXPECT_EQ(wire::Hello::Decode(hello_)->features, wire::kFeatureCredentials);
+  EXPECT_EQ(wire::Hello::Decode(hello_)->features & wire::kFeatureCredentials, wire::kFeatureCredentials);
   EXPECT_TRUE(fixture_.client->options().secret.empty()) << "the secret is not kept";
 }
 
@@ -135,7 +135,7 @@ TEST_F(CredentialsTest, ChallengeToAClientWithoutASecretIsNoAnswer) {
   const absl::Status status = ConnectTo([&](wire::FrameType*, ByteView hello) { return Challenge(hello); }, nullptr);
   EXPECT_FALSE(status.ok());
   EXPECT_EQ(fixture_.node->requests[wire::FrameType::kProof], 0);
-  EXPECT_EQ(wire::Hello::Decode(hello_)->features, 0u);
+  EXPECT_EQ(wire::Hello::Decode(hello_)->features & wire::kFeatureCredentials, 0u);
 }
 
 TEST_F(CredentialsTest, OptionsAreChecked) {
