@@ -177,8 +177,8 @@ def test_abort_of_a_request_whose_match_takes_its_time(start, prompt, monkeypatc
     gate = threading.Event()
 
     class GatedTier(Tier):
-        def match(self, keys):
-            match = super().match(keys)
+        def match(self, keys, claim_ms=0):
+            match = super().match(keys, claim_ms)
             assert gate.wait(60)
             return match
 

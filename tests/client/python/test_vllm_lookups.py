@@ -45,8 +45,8 @@ def gate(monkeypatch):
     control = types.SimpleNamespace(open=threading.Event(), asked=threading.Semaphore(0))
 
     class GatedTier(Tier):
-        def match(self, keys):
-            match = super().match(keys)
+        def match(self, keys, claim_ms=0):
+            match = super().match(keys, claim_ms)
             control.asked.release()
             assert control.open.wait(vllm_played.WAIT_MS / 1000)
             return match
@@ -176,8 +176,8 @@ def test_answer_that_came_while_nobody_asked_is_looked_up_again(node, known, clo
 
 def test_answers_that_always_come_too_late_are_given_up(node, known, clock, monkeypatch):
     class LateTier(Tier):
-        def match(self, keys):
-            match = super().match(keys)
+        def match(self, keys, claim_ms=0):
+            match = super().match(keys, claim_ms)
             clock.now_s += 31
             return match
 
@@ -193,7 +193,7 @@ def test_answers_that_always_come_too_late_are_given_up(node, known, clock, monk
 
 def test_lookup_that_breaks_is_a_miss(node, monkeypatch):
     class BrokenTier(Tier):
-        def match(self, keys):
+        def match(self, keys, claim_ms=0):
             raise RuntimeError("of the test")
 
     monkeypatch.setattr(lookups, "Tier", BrokenTier)
@@ -215,8 +215,8 @@ def test_engine_without_a_node_computes(tmp_path):
 
 def test_node_that_never_answers_is_not_asked_for_every_request(silent_server, clock, monkeypatch):
     class SilentTier(Tier):
-        def match(self, keys):
-            match = super().match(keys)
+        def match(self, keys, claim_ms=0):
+            match = super().match(keys, claim_ms)
             clock.now_s += 0.03
             return match
 

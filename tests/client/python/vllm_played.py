@@ -52,6 +52,7 @@ class PlayedRequest:
     opening: object
     hash_tokens: int = BLOCK_TOKENS
     num_prompt_tokens: int = 0
+    num_computed_tokens: int = 0
     kv_transfer_params: Any = None
     skip_reading_prefix_cache: bool = False
     block_hashes: list[bytes] = dataclasses.field(default_factory=list)
@@ -110,8 +111,8 @@ class Scheduler(SchedulerSide):
     def _keeping(self, match):
         """Keeps matches alive: an object that goes away gives its lease back, which would hide that nobody else did."""
 
-        def ask(keys):
-            answer = match(keys)
+        def ask(*arguments):
+            answer = match(*arguments)
             self._kept.append(answer)
             return answer
 
