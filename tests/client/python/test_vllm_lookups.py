@@ -134,7 +134,7 @@ def test_step_waits_once_for_all_its_requests(monkeypatch, node):
 
     clock = Clock()
     monkeypatch.setattr(scheduler_side, "time", clock)
-    monkeypatch.setattr(lookups.Lookups, "start", lambda self, hashes, end_tokens: Unanswered())
+    monkeypatch.setattr(lookups.Lookups, "start", lambda *_: Unanswered())
     scheduler = Scheduler(node.address, make_geometry(), match_wait_ms=5)
     for _ in range(2):
         assert [scheduler.match(request(), 0) for _ in range(3)] == [(None, False)] * 3
