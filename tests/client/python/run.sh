@@ -35,7 +35,8 @@ mkdir -p "$work"
 rm -rf "$work/dist"
 [[ -x $venv/bin/python ]] || "$python" -m venv "$venv" || fail "could not make a virtual environment in $venv"
 # The build's own requirements stay in the environment, so that their paths, and so what is built, stay the same.
-"$venv/bin/pip" install -q "scikit-build-core>=0.10" "nanobind>=2.4" "pytest>=7" "numpy>=1.24" prometheus_client typing_extensions ||
+"$venv/bin/pip" install -q "scikit-build-core>=0.10" "nanobind>=2.4" "pytest>=7" "numpy>=1.24" \
+  prometheus_client typing_extensions ||
   fail "could not install what building and testing need; is the package index reachable?"
 "$venv/bin/pip" wheel -q --no-deps --no-build-isolation -w "$work/dist" "$root/client/python" ||
   fail "the wheel was not built; see above"
