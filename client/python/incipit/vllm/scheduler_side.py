@@ -109,9 +109,11 @@ class SchedulerSide:
         If that load fails, the engine has the request that it was for compute them, and lets the others read them. But
         that request may be cancelled first.
         """
+        spoilt = [loading.spoilt_hashes for loading in self._loading.values() if loading.spoilt_hashes]
+        if not spoilt:
+            return False  # nearly always; the hashes of a long prompt are many
         local_hashes = request.block_hashes[: local_tokens // self._geometry.hash_tokens]
-        return any(loading.spoilt_hashes and not loading.spoilt_hashes.isdisjoint(local_hashes)
-                   for loading in self._loading.values())
+        return any(not hashes.isdisjoint(local_hashes) for hashes in spoilt)
 
     def _find(self, request: Any, state: RequestState, end_tokens: int) -> Found | None:
         """What can be loaded; None if that is not known yet."""
