@@ -13,12 +13,19 @@ struct Operation {
 };
 constexpr Operation kOperations[] = {
     {"load", RunLoadBench}, {"store", RunStoreBench}, {"match", RunMatchBench},       {"hash", RunHashBench},
-    {"seal", RunSealBench}, {"idle", RunIdleBench},   {"overload", RunOverloadBench},
+    {"seal", RunSealBench}, {"idle", RunIdleBench},   {"overload", RunOverloadBench}, {"auth", RunAuthBench},
 };
 
 absl::Status Check(const BenchOptions& options) {
-  if (options.lane != "tcp") {
-    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp", options.lane));
+  if (options.lane != "tcp" && options.lane != "unix") {
+    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, unix", options.lane));
+  }
+  if (!options.connect.empty() && options.connect.starts_with("unix://") != (options.lane == "unix")) {
+    return absl::InvalidArgumentError(
+        fmt::format("--connect {} is not on the lane {}: also give --lane", options.connect, options.lane));
+  }
+  if (options.lane == "unix" && options.op == "store") {
+    return absl::InvalidArgumentError("--op store measures the tcp lane only: --lane tcp");
   }
   if (options.tier != "ram" && options.tier != "nvme") {
     return absl::InvalidArgumentError(fmt::format("--tier is {}, expected ram or nvme", options.tier));

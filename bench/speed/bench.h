@@ -21,5 +21,6 @@ absl::StatusOr<BenchReport> RunHashBench(const BenchOptions& options, const Prog
 absl::StatusOr<BenchReport> RunSealBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunIdleBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const ProgressSink& progress);
+absl::StatusOr<BenchReport> RunAuthBench(const BenchOptions& options, const ProgressSink& progress);
 
 }  // namespace incipit::bench

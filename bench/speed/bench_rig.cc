@@ -75,15 +75,18 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
                                                      .ram_bytes = sizes.ram_bytes,
                                                      .nvme_bytes = sizes.nvme_bytes,
                                                      .region_bytes = sizes.region_bytes,
+                                                     .unix_lane = options.lane == "unix",
                                                      .more_arguments = sizes.more_arguments}));
-    rig->address_ = rig->node_->address();
+    rig->address_ = options.lane == "unix" ? rig->node_->unix_address() : rig->node_->address();
   }
   return rig;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries) const {
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectTo(const std::string& address, uint32_t busy_retries) const {
   ClientOptions client;
-  client.address = address_;
+  client.address = address;
+  client.tenant = options_.tenant;
+  client.secret_file = options_.secret_file;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";

@@ -29,7 +29,11 @@ class BenchRig {
                                                           const RigSizes& sizes);
   // A client with a connection of its own to each shard, which does its work on the calling thread.
   // `busy_retries` as in ClientOptions.
-  absl::StatusOr<std::unique_ptr<Client>> Connect(uint32_t busy_retries = ClientOptions().busy_retries) const;
+  absl::StatusOr<std::unique_ptr<Client>> Connect(uint32_t busy_retries = ClientOptions().busy_retries) const {
+    return ConnectTo(address_, busy_retries);
+  }
+  absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& address,
+                                                    uint32_t busy_retries = ClientOptions().busy_retries) const;
   // Stores every block of the set through `buffer` and checks that each is there. Not timed.
   absl::Status StoreSet(const BlockSet& set, MutableBytes buffer, const ProgressSink& progress) const;
   // The private node's CPU time so far; 0 without one.

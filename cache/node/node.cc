@@ -10,7 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/tenants/tenant_file.h"
 #include "spdlog/spdlog.h"
+#include "transport/unix/unix_address.h"
 
 namespace incipit {
 namespace {
@@ -19,11 +21,11 @@ constexpr uint64_t kMinRamBytesPerShard = 4 << 20;
 
 absl::Status CheckListen(const NodeOptions& options) {
   ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options.listen));
-  if (address.IsLoopback() || options.insecure) return absl::OkStatus();
+  if (address.IsLoopback() || !options.tenants_path.empty() || options.insecure) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("listen ", options.listen,
                    ": beyond this host, anybody who reaches the port could read and store; "
-                   "listen on 127.0.0.1, or say --insecure on a trusted network"));
+                   "name who may with --tenants, listen on 127.0.0.1, or say --insecure on a trusted network"));
 }
 
 // Finds out what nvme_path is and makes the directory if need be.
@@ -60,6 +62,8 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.identity.shard_count = options_.shards;
   result.shard.identity.node_name = options_.node_name;
   result.shard.limits = options_.limits;
+  result.shard.audit = options_.audit;
+  result.tenants = tenants_;
   result.shard.store = options_.store;
   result.shard.store.ram_bytes = options_.ram_bytes / options_.shards;
   result.shard.store.huge_pages = options_.huge_pages;
@@ -71,7 +75,11 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
                                                    " shards: at least ", kMinRamBytesPerShard,
                                                    " each; fewer shards or more RAM"));
   }
-  if (shard == 0) result.listen = options_.listen;
+  if (shard == 0) {
+    result.listen = options_.listen;
+    result.listen_unix = options_.listen_unix;
+    result.unix_mode = options_.unix_mode;
+  }
   if (options_.nvme_path.empty()) return result;
   result.has_disk = true;
   result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
@@ -97,6 +105,11 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     options.node_name = host;
   }
   RETURN_IF_ERROR(CheckListen(options));
+  if (!options.tenants_path.empty()) {
+    ASSIGN_OR_RETURN(node->tenants_, ReadTenantFile(options.tenants_path));
+  }
+  if (!options.audit) options.audit = [](const std::string& line) { spdlog::warn("{}", line); };
+  if (!options.listen_unix.empty()) RETURN_IF_ERROR(ParseUnixAddress(options.listen_unix).status());
   ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
   const std::unique_ptr<Random> random = MakeSystemRandom();
   if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
@@ -108,8 +121,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     Node* raw = node.get();
     node->shards_.push_back(std::make_unique<ShardThread>(
         std::move(thread_options),
-        [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
-          raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id);
+        [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {
+          raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id, std::move(pass));
         }));
   }
   // The one that accepts comes last, so that no connection meets a shard that is not there yet.
@@ -124,10 +137,22 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     return status;
   }
   node->membership_ = std::make_unique<StaticMembership>(std::vector<std::string>{node->address()}, options.shards);
-  spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={}",
+  spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={} tenants={}",
                node->identity_.node_id, node->address(), options.shards, options.ram_bytes,
-               options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes);
+               options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes,
+               node->tenants_ == nullptr ? "anybody" : std::to_string(node->tenants_->tenants().size()));
   return node;
+}
+
+absl::Status Node::ReloadTenants() {
+  if (tenants_ == nullptr) {
+    return absl::FailedPreconditionError("the node was started without --tenants; start it with them");
+  }
+  ASSIGN_OR_RETURN(const TenantTableRef tenants, ReadTenantFile(options_.tenants_path));
+  // The one that accepts comes last: a shard knows a tenant before it gets its first connection.
+  for (size_t i = shards_.size(); i > 0; --i) shards_[i - 1]->SetTenants(tenants);
+  spdlog::info("event=tenants_reloaded tenants={}", tenants->tenants().size());
+  return absl::OkStatus();
 }
 
 Node::~Node() {
@@ -141,6 +166,11 @@ absl::Status Node::Stop(int64_t timeout_ms) {
   for (const auto& shard : shards_) shard->RequestStop(timeout_ms);
   for (const auto& shard : shards_) result.Update(shard->Join());
   return result;
+}
+
+std::string Node::unix_address() const {
+  const absl::StatusOr<UnixAddress> address = ParseUnixAddress(options_.listen_unix);
+  return address.ok() ? address->ToString() : "";
 }
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "spdlog/spdlog.h"
-#include "transport/tcp/tcp_stream.h"
+#include "transport/tcp/tcp_endpoint.h"
+#include "transport/unix/unix_endpoint.h"
+#include "transport/unix/unix_stream.h"
 
 namespace incipit {
 
@@ -35,6 +37,7 @@ Task<absl::Status> ShardThread::Open() {
   absl::StatusOr<std::unique_ptr<Shard>> shard = co_await opening;
   if (!shard.ok()) co_return shard.status();
   shard_ = *std::move(shard);
+  if (options_.tenants != nullptr) shard_->SetTenants(options_.tenants);
   co_return absl::OkStatus();
 }
 
@@ -57,25 +60,11 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
                  status.ToString());
   }
   acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
-  if (!options_.listen.empty()) {
-    const auto listen = [&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
-      ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
-      return absl::OkStatus();
-    };
-    if (const absl::Status status = listen(); !status.ok()) {
-      result_ = loop_->RunTask(ShutDown());
-      return started->set_value(status);
-    }
-    address_ = listener_->address();
-    AcceptorOptions acceptor_options;
-    acceptor_options.shard_count = options_.shard_count;
-    acceptor_ = std::make_unique<Acceptor>(
-        loop_.get(), listener_.get(), acceptor_options,
-        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
-          Route(shard, std::move(channel), hello, request_id);
-        });
-    acceptor_scope_->Spawn(acceptor_->Run());
+  if (const absl::Status status = Listen(); !status.ok()) {
+    result_ = loop_->RunTask(ShutDown());
+    acceptors_.clear();
+    listeners_.clear();
+    return started->set_value(status);
   }
   shard_->StartRecovery();
   {
@@ -97,16 +86,46 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
     [[maybe_unused]] UringLoop* leaked_loop = loop_.release();
     return;
   }
-  acceptor_.reset();
-  listener_.reset();
+  acceptors_.clear();
+  listeners_.clear();
   acceptor_scope_.reset();
   shard_.reset();
   disk_.reset();
   loop_.reset();
 }
 
+absl::Status ShardThread::Listen() {
+  if (options_.listen.empty() && options_.listen_unix.empty()) return absl::OkStatus();
+  authenticator_ = std::make_unique<Authenticator>(random_.get(), options_.shard.audit, options_.tenants);
+  if (!options_.listen.empty()) {
+    ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
+    ASSIGN_OR_RETURN(std::unique_ptr<TcpListener> tcp, TcpListener::Create(loop_.get(), wanted));
+    address_ = tcp->address();
+    AcceptFrom(std::move(tcp));
+  }
+  if (!options_.listen_unix.empty()) {
+    ASSIGN_OR_RETURN(const UnixAddress wanted, ParseUnixAddress(options_.listen_unix));
+    ASSIGN_OR_RETURN(std::unique_ptr<UnixListener> local,
+                     UnixListener::Create(loop_.get(), wanted, options_.unix_mode));
+    AcceptFrom(std::move(local));
+  }
+  return absl::OkStatus();
+}
+
+void ShardThread::AcceptFrom(std::unique_ptr<Listener> listener) {
+  AcceptorOptions acceptor_options;
+  acceptor_options.shard_count = options_.shard_count;
+  acceptor_options.authenticator = authenticator_.get();
+  acceptors_.push_back(std::make_unique<Acceptor>(
+      loop_.get(), listener.get(), acceptor_options,
+      [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
+             SessionPass pass) { Route(shard, std::move(channel), hello, request_id, std::move(pass)); }));
+  listeners_.push_back(std::move(listener));
+  acceptor_scope_->Spawn(acceptors_.back()->Run());
+}
+
 Task<absl::Status> ShardThread::ShutDown() {
-  if (acceptor_ != nullptr) acceptor_->Stop();
+  for (const auto& acceptor : acceptors_) acceptor->Stop();
   if (acceptor_scope_ != nullptr) co_await acceptor_scope_->Join();
   Task<absl::Status> stopping = shard_->Shutdown(stop_deadline_ns_);
   co_return co_await stopping;
@@ -126,23 +145,41 @@ absl::Status ShardThread::Join() {
 }
 
 void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello,
-                        uint64_t request_id) {
-  if (shard == options_.shard.identity.shard) return shard_->Adopt(std::move(channel), hello, request_id);
+                        uint64_t request_id, SessionPass pass) {
+  if (shard == options_.shard.identity.shard) {
+    return shard_->Adopt(std::move(channel), hello, request_id, std::move(pass));
+  }
   const std::string peer = channel->PeerName();
   const std::unique_ptr<Stream> stream = channel->ReleaseStream();
-  hand_over_(shard, static_cast<TcpStream*>(stream.get())->ReleaseFd(), peer, hello, request_id);
+  hand_over_(shard, stream->ReleaseFd(), peer, hello, request_id, std::move(pass));
 }
 
-void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (!running_) {
     close(fd);
     return;
   }
-  loop_->PostFromAnyThread([this, fd, peer, hello, request_id] {
-    auto stream = std::make_unique<TcpStream>(loop_.get(), fd, peer);
-    shard_->Adopt(std::make_unique<FrameChannel>(std::move(stream)), hello, request_id);
+  loop_->PostFromAnyThread([this, fd, peer, hello, request_id, pass = std::move(pass)] {
+    shard_->Adopt(std::make_unique<FrameChannel>(MakeSocketStream(loop_.get(), fd, peer)), hello, request_id, pass);
   });
+}
+
+void ShardThread::SetTenants(TenantTableRef tenants) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) return;
+  loop_->PostFromAnyThread([this, tenants = std::move(tenants)] {
+    if (authenticator_ != nullptr) authenticator_->SetTenants(tenants);
+    shard_->SetTenants(tenants);
+  });
+}
+
+ShardReport ShardThread::Report() const {
+  ShardReport report = shard_->Report();
+  if (authenticator_ == nullptr) return report;
+  report.requests.auth_failures += authenticator_->counters().failures;
+  report.requests.auth_held_back += authenticator_->counters().held_back;
+  return report;
 }
 
 std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
@@ -151,7 +188,7 @@ std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
   std::future<std::optional<ShardReport>> report = promise->get_future();
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (running_) {
-    loop_->PostFromAnyThread([this, promise] { promise->set_value(shard_->Report()); });
+    loop_->PostFromAnyThread([this, promise] { promise->set_value(Report()); });
   } else {
     promise->set_value(std::nullopt);
   }

@@ -1,4 +1,4 @@
-// Stream over a connected TCP (or Unix) socket, moved by an UringLoop.
+// Stream over a connected TCP socket, moved by an UringLoop.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,7 @@ class TcpStream : public Stream {
   void Close() override;
   std::string PeerName() const override { return peer_name_; }
 
-  // Gives the descriptor away, for handing a connection to another thread. REQUIRES: nothing outstanding.
-  int ReleaseFd();
+  int ReleaseFd() override;
 
  private:
   void SetLowWater(std::span<const iovec> into);

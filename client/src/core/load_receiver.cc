@@ -16,18 +16,23 @@ constexpr uint64_t kSkipBytes = 64 * kKiB;
 
 }  // namespace
 
-LoadReceiver::LoadReceiver(const CallContext* context, LoadBatch* batch)
+LoadReceiver::LoadReceiver(const CallContext* context, LoadBatch* batch, bool shared)
     : PendingReply(context->loop, wire::FrameType::kLoadReply),
       context_(context),
       batch_(batch),
       counters_(context->counters),
+      shared_(shared),
       seen_(batch->keys.size(), false),
       damaged_(batch->keys.size(), false) {}
 
 // Everything that can be checked is, before the first byte goes to the caller's memory.
 absl::Status LoadReceiver::CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame,
                                       const std::string& peer) {
-  if (reply.PayloadBytes() != frame.header.payload_bytes) {
+  const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
+  if (placed && !shared_) {
+    return absl::DataLossError(fmt::format("{}: LoadReply says that it wrote into memory that was not offered", peer));
+  }
+  if (!placed && reply.PayloadBytes() != frame.header.payload_bytes) {
     return absl::DataLossError(fmt::format("{}: LoadReply lists {} bytes and carries {}", peer, reply.PayloadBytes(),
                                            frame.header.payload_bytes));
   }
@@ -54,11 +59,14 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   absl::StatusOr<wire::LoadReply> reply = wire::LoadReply::Decode(frame.meta);
   if (!reply.ok()) co_return reply.status();
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
+  const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
   for (const wire::LoadedBlock& block : reply->blocks) {
     if (abandoned()) co_return absl::OkStatus();
     absl::Status status;
     if (block.status != BlockStatus::kOk) {
       batch_->status[block.index] = block.status;
+    } else if (placed) {
+      VerifyPlaced(block);
     } else if (FitsPart(block)) {
       status = co_await TakeBlock(channel, &block);
     } else {
@@ -131,6 +139,20 @@ Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
   stretch_bytes_ = 0;
   if (abandoned() && absl::IsCancelled(status)) co_return absl::OkStatus();
   co_return status;
+}
+
+void LoadReceiver::VerifyPlaced(const wire::LoadedBlock& block) {
+  if (!FitsPart(block)) {
+    batch_->status[block.index] = BlockStatus::kRejected;
+    ++counters_->refused_blocks;
+    return;
+  }
+  const LoadPart& part = batch_->parts[block.index];
+  batch_->tier[block.index] = block.tier;
+  stretches_.push_back(
+      {block.index, batch_->first_segment, PieceCursor(part.pieces, part.offset), block.segments, /*ends_block=*/true});
+  FinishStretches(/*landing=*/{});
+  stretches_.clear();
 }
 
 void LoadReceiver::PlaceStretches(MutableBytes landing) {

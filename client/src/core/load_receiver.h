@@ -16,7 +16,9 @@ namespace incipit {
 // buffer holds one stretch, a megabyte and a segment at most, and only while its bytes arrive and are decoded.
 class LoadReceiver : public PendingReply {
  public:
-  LoadReceiver(const CallContext* context, LoadBatch* batch);
+  // `shared`: the node may put the bytes into the caller's memory itself, since the request named it. REQUIRES: not
+  // with a codec that has bytes to decode.
+  LoadReceiver(const CallContext* context, LoadBatch* batch, bool shared = false);
   Task<absl::Status> OnReply(FrameChannel* channel, const IncomingFrame& frame) override;
 
  private:
@@ -34,6 +36,8 @@ class LoadReceiver : public PendingReply {
   Task<absl::Status> TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> SkipBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> ReceiveStretches(FrameChannel* channel);
+  // The bytes are there already.
+  void VerifyPlaced(const wire::LoadedBlock& block);
   // Where the bytes of all stretches land.
   void PlaceStretches(MutableBytes landing);
   void FinishStretches(MutableBytes landing);
@@ -44,6 +48,7 @@ class LoadReceiver : public PendingReply {
   const CallContext* context_;
   LoadBatch* batch_;
   ClientCounters* counters_;
+  bool shared_;
   std::array<uint8_t, kMaxFramedIdentityBytes> identity_{};
   std::vector<bool> seen_;
   std::vector<bool> damaged_;

@@ -12,6 +12,7 @@
 #include "client/src/core/piece_cursor.h"
 #include "client/src/core/status_call.h"
 #include "client/src/core/store_payload.h"
+#include "client/src/shared_mapping.h"
 
 namespace incipit {
 namespace {
@@ -161,20 +162,55 @@ void ReleaseBudgets(const StoreBatch& batch, ShardConnection* connection, CallCo
   if (batch.buffer_bytes > 0) context->sending_budget->Release(batch.buffer_bytes);
 }
 
-Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
+// Whether all bytes of the batch lie in memory that the node can read, and are stored as they lie there.
+bool NamePlaces(const StoreWork& work, const StoreBatch& batch, PlaceNamer* namer) {
+  if (!work.context->codec->in_place() || !namer->HasRegions()) return false;
+  std::vector<iovec> pieces;
+  for (const uint32_t index : batch.parts) {
+    const StorePart& part = work.parts[index];
+    pieces.clear();
+    PieceCursor(PiecesOf(work.request->items[part.item]), part.offset).Take(part.bytes(), &pieces);
+    if (!namer->Add(pieces)) return false;
+  }
+  return true;
+}
+
+Task<absl::Status> SendBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, bool may_share,
+                             std::vector<BlockStatus>* statuses) {
   CallContext* context = work->context;
+  ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
+  if (may_share && connection->shares_memory()) {
+    PlaceNamer namer;
+    if (NamePlaces(*work, *batch, &namer)) {
+      namer.places().Encode(request.meta.get());
+      request.namespace_at = request.meta->size();
+      request.shared = namer.used();
+    }
+  }
+  const bool shared = !request.shared.empty();
   BufferPool::Buffer buffer;
   if (batch->buffer_bytes > 0) buffer = context->buffers->Take(batch->buffer_bytes);
-  StorePayload payload(context->codec, std::move(buffer));
-  ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
+  StorePayload payload(context->codec, std::move(buffer),
+                       shared ? StorePayload::Carries::kTables : StorePayload::Carries::kSegmentsAndTables);
   MakeMessage(*work, *batch, &payload).Encode(request.meta.get());
   request.payload = payload.pieces();
   request.fill = [&payload](uint64_t payload_end) { payload.FillUpTo(payload_end); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
-  TakeAnswer(work, *batch, exchanged, reply.value().statuses);
-  ReleaseBudgets(*batch, connection, context);
+  *statuses = std::move(reply.value().statuses);
+  if (exchanged.ok() && shared) ++context->counters->shared_stores;
+  co_return exchanged;
+}
+
+Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
+  std::vector<BlockStatus> statuses;
+  absl::Status exchanged = co_await SendBatch(work, connection, batch, /*may_share=*/true, &statuses);
+  if (absl::IsNotFound(exchanged)) {
+    exchanged = co_await SendBatch(work, connection, batch, /*may_share=*/false, &statuses);
+  }
+  TakeAnswer(work, *batch, exchanged, statuses);
+  ReleaseBudgets(*batch, connection, work->context);
   if (IsUnreachable(exchanged)) {
     *failure = exchanged;
   } else {

@@ -1,24 +1,35 @@
 #include "client/src/core/store_payload.h"
 
+#include <utility>
+
 #include "cache/base/check.h"
 
 namespace incipit {
+
+StorePayload::StorePayload(SegmentCodec* codec, BufferPool::Buffer buffer, Carries carries)
+    : codec_(codec), buffer_(std::move(buffer)), room_(buffer_.bytes()), carries_(carries) {
+  INCIPIT_CHECK(codec->in_place() || carries == Carries::kSegmentsAndTables,
+                "encoded segments lie in no shared memory");
+}
 
 void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity) {
   Block block{.cursor = bytes, .segment_bytes = segment_bytes, .next_start = bytes_};
   block.stored_bytes = codec_->MaxStoredBytes(segment_bytes);
   block.table.resize(segment_count);
-  if (codec_->in_place()) {
-    bytes.Take(segment_count * segment_bytes, &pieces_);
-  } else {
-    INCIPIT_CHECK(segment_count * block.stored_bytes <= room_.size(), "the sending buffer is too small");
-    block.encoded = room_.first(segment_count * block.stored_bytes);
-    room_ = room_.subspan(block.encoded.size());
-    block.identity.assign(identity.begin(), identity.end());
-    pieces_.push_back({block.encoded.data(), block.encoded.size()});
+  if (carries_ == Carries::kSegmentsAndTables) {
+    if (codec_->in_place()) {
+      bytes.Take(segment_count * segment_bytes, &pieces_);
+    } else {
+      INCIPIT_CHECK(segment_count * block.stored_bytes <= room_.size(), "the sending buffer is too small");
+      block.encoded = room_.first(segment_count * block.stored_bytes);
+      room_ = room_.subspan(block.encoded.size());
+      block.identity.assign(identity.begin(), identity.end());
+      pieces_.push_back({block.encoded.data(), block.encoded.size()});
+    }
+    bytes_ += segment_count * block.stored_bytes;
   }
   pieces_.push_back({block.table.data(), segment_count * sizeof(uint64_t)});
-  bytes_ += segment_count * (block.stored_bytes + sizeof(uint64_t));
+  bytes_ += segment_count * sizeof(uint64_t);
   blocks_.push_back(std::move(block));  // the table's memory stays where it is
 }
 
@@ -40,7 +51,7 @@ void StorePayload::FillUpTo(uint64_t payload_end) {
     for (; block.filled < block.table.size(); ++block.filled) {
       if (block.next_start >= payload_end) return;
       block.table[block.filled] = FillSegment(&block);
-      block.next_start += block.stored_bytes;
+      if (carries_ == Carries::kSegmentsAndTables) block.next_start += block.stored_bytes;
     }
   }
 }

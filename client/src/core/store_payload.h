@@ -13,14 +13,16 @@
 
 namespace incipit {
 
-// Segments are encoded and checksums made piece by piece, just before the bytes leave: the node does not wait for a
-// whole frame to be hashed, and what was hashed is sent out of the processor's cache. One thread. Not movable: pieces()
-// points into it.
+// From shared memory only the tables are sent; the node fetches the segments itself. Segments are encoded and checksums
+// made piece by piece, just before the bytes leave: the node does not wait for a whole frame to be hashed, and what was
+// hashed is sent out of the processor's cache. One thread. Not movable: pieces() points into it.
 class StorePayload {
  public:
-  // `buffer` holds the encoded segments of all blocks that will be added; empty if the codec works in place.
-  explicit StorePayload(SegmentCodec* codec, BufferPool::Buffer buffer = {})
-      : codec_(codec), buffer_(std::move(buffer)), room_(buffer_.bytes()) {}
+  enum class Carries { kSegmentsAndTables, kTables };
+  // `buffer` holds the encoded segments of all blocks that will be added; empty if the codec works in place. REQUIRES:
+  // segments are sent if the codec does not.
+  explicit StorePayload(SegmentCodec* codec, BufferPool::Buffer buffer = {},
+                        Carries carries = Carries::kSegmentsAndTables);
   StorePayload(const StorePayload&) = delete;
   StorePayload& operator=(const StorePayload&) = delete;
 
@@ -36,7 +38,7 @@ class StorePayload {
   struct Block {
     PieceCursor cursor;  // at the next segment to encode and hash
     uint64_t segment_bytes = 0, stored_bytes = 0;
-    uint64_t next_start = 0;        // of that segment in the payload
+    uint64_t next_start = 0;        // of that segment in the payload, or of the table if that is all there is
     MutableBytes encoded;           // from that segment on; empty if in place
     std::vector<uint8_t> identity;  // empty if in place
     std::vector<uint64_t> table;
@@ -47,6 +49,7 @@ class StorePayload {
   SegmentCodec* codec_;
   BufferPool::Buffer buffer_;
   MutableBytes room_;  // of buffer_, for further blocks
+  Carries carries_;
   std::vector<Block> blocks_;
   std::vector<iovec> pieces_, segment_;
   uint64_t bytes_ = 0;
