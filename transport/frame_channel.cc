@@ -121,6 +121,21 @@ Task<absl::Status> FrameChannel::ReceivePayload(std::span<const iovec> into) {
   }
 }
 
+void FrameChannel::ExpectPayload(std::span<const iovec> into) {
+  size_t index = 0, offset = 0;
+  // What was read ahead is not to come any more.
+  for (size_t ahead = buffer_end_ - buffer_begin_; ahead > 0 && index < into.size(); offset = 0, ++index) {
+    const size_t take = std::min(ahead, into[index].iov_len);
+    ahead -= take;
+    if (take < into[index].iov_len) {
+      offset = take;
+      break;
+    }
+  }
+  std::vector<iovec> pieces;
+  if (Window(into, index, offset, payload_remaining_, &pieces) > 0) stream_->ExpectRead(pieces);
+}
+
 Task<absl::Status> FrameChannel::DiscardPayload() {
   std::vector<uint8_t> scratch(std::min<uint64_t>(payload_remaining_, kDiscardBytes));
   while (payload_remaining_ > 0) {
@@ -154,7 +169,8 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   const uint64_t payload_start = send_header_.size() + meta.size();
   uint64_t sent = 0;
   size_t index = 0, offset = 0;
-  const size_t transfer_bytes = fill ? std::min(transfer_bytes_, kMaxFilledTransferBytes) : transfer_bytes_;
+  const uint64_t least_bytes = std::max(transfer_bytes_, stream_->MaxTransferBytes());
+  const size_t transfer_bytes = fill ? std::min(transfer_bytes_, kMaxFilledTransferBytes) : least_bytes;
   while (index < pieces.size()) {
     const size_t window = Window(pieces, index, offset, transfer_bytes, &send_pieces_);
     if (window == 0) break;

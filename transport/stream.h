@@ -24,6 +24,15 @@ class Stream {
   virtual Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into) = 0;
   // Writes at least one byte. The bytes must not change until it ends.
   virtual Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) = 0;
+  // Promises that the next reads will ask for exactly these bytes, so that a lane which moves bytes by itself may
+  // begin. From here to the end of EndExpectedReads() the memory may be written to at any time. REQUIRES: no promise
+  // stands.
+  virtual void ExpectRead(std::span<const iovec>) {}
+  virtual bool WantsExpectations() const { return false; }  // otherwise they are not worth making
+  // Takes the promise back, fulfilled or not; what was not read stays to be read, by any memory.
+  virtual Task<void> EndExpectedReads() { co_return; }
+  // The most that one Write should be given; 0 = the caller knows best.
+  virtual uint64_t MaxTransferBytes() const { return 0; }
   // Makes an outstanding Read end soon, with the bytes it already has or Cancelled. Harmless without one.
   virtual void CancelRead() = 0;
   // Ends both directions and makes outstanding operations end soon. Idempotent.
