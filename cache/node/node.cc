@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "spdlog/spdlog.h"
+#include "transport/tcp/free_ports.h"
 
 namespace incipit {
 namespace {
@@ -24,6 +25,37 @@ absl::Status CheckListen(const NodeOptions& options) {
       absl::StrCat("listen ", options.listen,
                    ": beyond this host, anybody who reaches the port could read and store; "
                    "listen on 127.0.0.1, or say --insecure on a trusted network"));
+}
+
+// Fills in what the address implies: the device, and the port if it is 0.
+absl::Status PrepareUcx(NodeOptions* options) {
+  if (options->listen_ucx.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options->listen_ucx));
+  if (!address.IsLoopback() && !options->insecure) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("listen-ucx ", options->listen_ucx,
+                     ": whoever reaches this port of UCX can write to the node's memory; say --insecure on a network "
+                     "where all hosts are trusted (docs/security.md)"));
+  }
+  const auto port = static_cast<uint16_t>(PortOf(address));
+  if (port == 0) {
+    ASSIGN_OR_RETURN(const uint16_t first, FindFreePorts(address, options->shards));
+    options->listen_ucx = WithPort(address, first).ToString();
+  } else if (port > UINT16_MAX - options->shards + 1) {
+    return absl::InvalidArgumentError(absl::StrCat("listen-ucx ", options->listen_ucx, ": ", options->shards,
+                                                   " shards need as many ports from there on"));
+  }
+  UcxAddress parsed;
+  parsed.host_port = options->listen_ucx;
+  parsed.settings = options->ucx;
+  if (parsed.settings.devices.empty() && !address.IsLoopback()) {
+    return absl::InvalidArgumentError("listen-ucx beyond this host: also give --ucx-devices, mlx5_0:1 or eth0, say");
+  }
+  const std::string text =
+      parsed.settings.devices.empty() ? absl::StrCat("ucx://", parsed.host_port) : parsed.ToString();
+  ASSIGN_OR_RETURN(parsed, UcxAddress::Parse(text));
+  options->ucx = parsed.settings;
+  return absl::OkStatus();
 }
 
 // Finds out what nvme_path is and makes the directory if need be.
@@ -72,6 +104,11 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
                                                    " each; fewer shards or more RAM"));
   }
   if (shard == 0) result.listen = options_.listen;
+  if (!options_.listen_ucx.empty()) {
+    ASSIGN_OR_RETURN(const TcpAddress first, ResolveTcpAddress(options_.listen_ucx));
+    result.listen_ucx = WithPort(first, static_cast<uint16_t>(PortOf(first) + shard)).ToString();
+    result.ucx = options_.ucx;
+  }
   if (options_.nvme_path.empty()) return result;
   result.has_disk = true;
   result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
@@ -97,6 +134,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     options.node_name = host;
   }
   RETURN_IF_ERROR(CheckListen(options));
+  RETURN_IF_ERROR(PrepareUcx(&options));
   ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
   const std::unique_ptr<Random> random = MakeSystemRandom();
   if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
@@ -144,6 +182,11 @@ absl::Status Node::Stop(int64_t timeout_ms) {
 }
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }
+
+std::string Node::ucx_address() const {
+  if (options_.listen_ucx.empty()) return "";
+  return UcxAddress{shards_[0]->ucx_address().ToString(), options_.ucx}.ToString();
+}
 
 std::vector<ShardReport> Node::Reports(int64_t timeout_ms) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);

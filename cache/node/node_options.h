@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cache/shard/shard_options.h"
+#include "transport/ucx/ucx_address.h"
 
 namespace incipit {
 
@@ -12,6 +13,8 @@ inline constexpr uint16_t kMaxShardsPerNode = 256;
 
 struct NodeOptions {
   std::string listen = "127.0.0.1:9400";       // port 0 takes a free one
+  std::string listen_ucx;                      // "host:port" of the ucx lane; shard k takes port + k. Empty = none
+  UcxSettings ucx;                             // which devices and transports that lane uses; devices empty = loopback
   bool insecure = false;                       // allow listening beyond loopback without credentials
   std::string http_listen = "127.0.0.1:9401";  // metrics and health; empty = none
   uint16_t shards = 0;                         // 0 = one per core

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/shard/session.h"
 #include "spdlog/spdlog.h"
 #include "transport/tcp/tcp_stream.h"
 
@@ -57,25 +58,10 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
                  status.ToString());
   }
   acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
-  if (!options_.listen.empty()) {
-    const auto listen = [&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
-      ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
-      return absl::OkStatus();
-    };
-    if (const absl::Status status = listen(); !status.ok()) {
-      result_ = loop_->RunTask(ShutDown());
-      return started->set_value(status);
-    }
-    address_ = listener_->address();
-    AcceptorOptions acceptor_options;
-    acceptor_options.shard_count = options_.shard_count;
-    acceptor_ = std::make_unique<Acceptor>(
-        loop_.get(), listener_.get(), acceptor_options,
-        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
-          Route(shard, std::move(channel), hello, request_id);
-        });
-    acceptor_scope_->Spawn(acceptor_->Run());
+  if (const absl::Status status = Listen(); !status.ok()) {
+    result_ = loop_->RunTask(ShutDown());
+    DropAll();
+    return started->set_value(status);
   }
   shard_->StartRecovery();
   {
@@ -94,19 +80,64 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
     // The device hangs with operations outstanding on our memory: nothing may be freed before the process ends.
     [[maybe_unused]] Shard* leaked = shard_.release();
     [[maybe_unused]] UringDisk* leaked_disk = disk_.release();
+    [[maybe_unused]] UcxWorker* leaked_worker = ucx_worker_.release();
     [[maybe_unused]] UringLoop* leaked_loop = loop_.release();
     return;
   }
+  DropAll();
+}
+
+void ShardThread::DropAll() {
   acceptor_.reset();
+  ucx_acceptor_.reset();
   listener_.reset();
+  ucx_listener_.reset();
   acceptor_scope_.reset();
+  ucx_worker_.reset();  // before the memory that it has registered
   shard_.reset();
   disk_.reset();
   loop_.reset();
 }
 
+absl::Status ShardThread::Listen() {
+  if (!options_.listen_ucx.empty()) RETURN_IF_ERROR(ListenUcx());
+  if (options_.listen.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
+  ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
+  address_ = listener_->address();
+  acceptor_ = Accept(listener_.get());
+  return absl::OkStatus();
+}
+
+absl::Status ShardThread::ListenUcx() {
+  ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen_ucx));
+  ASSIGN_OR_RETURN(ucx_worker_, UcxWorker::Create(loop_.get(), {.settings = options_.ucx}));
+  RETURN_IF_ERROR(ucx_worker_->RegisterMemory(shard_->store()->arena()->memory()));
+  if (shard_->store()->nvme() != nullptr) {
+    for (const iovec& memory : shard_->store()->nvme()->IoMemory()) {
+      RETURN_IF_ERROR(ucx_worker_->RegisterMemory({static_cast<uint8_t*>(memory.iov_base), memory.iov_len}));
+    }
+  }
+  ASSIGN_OR_RETURN(ucx_listener_, UcxListener::Create(ucx_worker_.get(), wanted));
+  ucx_address_ = ucx_listener_->address();
+  ucx_acceptor_ = Accept(ucx_listener_.get());
+  return absl::OkStatus();
+}
+
+std::unique_ptr<Acceptor> ShardThread::Accept(Listener* listener) {
+  AcceptorOptions options;
+  options.shard_count = options_.shard_count;
+  auto acceptor =
+      std::make_unique<Acceptor>(loop_.get(), listener, options,
+                                 [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello,
+                                        uint64_t request_id) { Route(shard, std::move(channel), hello, request_id); });
+  acceptor_scope_->Spawn(acceptor->Run());
+  return acceptor;
+}
+
 Task<absl::Status> ShardThread::ShutDown() {
   if (acceptor_ != nullptr) acceptor_->Stop();
+  if (ucx_acceptor_ != nullptr) ucx_acceptor_->Stop();
   if (acceptor_scope_ != nullptr) co_await acceptor_scope_->Join();
   Task<absl::Status> stopping = shard_->Shutdown(stop_deadline_ns_);
   co_return co_await stopping;
@@ -128,9 +159,15 @@ absl::Status ShardThread::Join() {
 void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello,
                         uint64_t request_id) {
   if (shard == options_.shard.identity.shard) return shard_->Adopt(std::move(channel), hello, request_id);
+  auto* tcp = dynamic_cast<TcpStream*>(channel->stream());
+  if (tcp == nullptr) {  // Connections of UCX cannot move between threads, so each shard has an address of its own.
+    const absl::Status wrong = absl::InvalidArgumentError(
+        absl::StrCat("shard ", shard, " does not listen here: on the ucx lane shard k listens on the first port + k"));
+    acceptor_scope_->Spawn(Session::Refuse(std::move(channel), request_id, wrong));
+    return;
+  }
   const std::string peer = channel->PeerName();
-  const std::unique_ptr<Stream> stream = channel->ReleaseStream();
-  hand_over_(shard, static_cast<TcpStream*>(stream.get())->ReleaseFd(), peer, hello, request_id);
+  hand_over_(shard, tcp->ReleaseFd(), peer, hello, request_id);
 }
 
 void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id) {

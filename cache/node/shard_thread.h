@@ -15,6 +15,7 @@
 #include "cache/seams/random.h"
 #include "cache/shard/shard.h"
 #include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_endpoint.h"
 
 namespace incipit {
 
@@ -22,7 +23,9 @@ struct ShardThreadOptions {
   ShardOptions shard;
   bool has_disk = false;
   UringDiskOptions disk;
-  std::string listen;  // this thread accepts for the whole node; empty = it does not
+  std::string listen;      // this thread accepts for the whole node; empty = it does not
+  std::string listen_ucx;  // this shard's own address on the ucx lane; empty = no such lane
+  UcxSettings ucx;
   uint16_t shard_count = 1;
 };
 
@@ -45,12 +48,17 @@ class ShardThread {
   // Ready once the thread has answered, or at once and empty if it does not run. Never broken.
   std::future<std::optional<ShardReport>> RequestReport();
   const TcpAddress& address() const { return address_; }
+  const TcpAddress& ucx_address() const { return ucx_address_; }
 
  private:
   void ThreadMain(std::promise<absl::Status>* started);
   Task<absl::Status> Open();
   Task<absl::Status> ShutDown();
+  void DropAll();
   absl::Status RegisterMemory();
+  absl::Status Listen();
+  absl::Status ListenUcx();
+  std::unique_ptr<Acceptor> Accept(Listener* listener);
   void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id);
 
   ShardThreadOptions options_;
@@ -60,10 +68,12 @@ class ShardThread {
   std::unique_ptr<Random> random_;
   std::unique_ptr<UringDisk> disk_;
   std::unique_ptr<Shard> shard_;
+  std::unique_ptr<UcxWorker> ucx_worker_;
   std::unique_ptr<TcpListener> listener_;
-  std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<UcxListener> ucx_listener_;
+  std::unique_ptr<Acceptor> acceptor_, ucx_acceptor_;
   std::unique_ptr<TaskScope> acceptor_scope_;
-  TcpAddress address_;
+  TcpAddress address_, ucx_address_;
   std::mutex running_mutex_;  // guards the hand-over of work to a loop that may be ending
   bool running_ = false;
   bool stop_requested_ = false;

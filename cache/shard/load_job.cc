@@ -128,7 +128,9 @@ void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
 }
 
 Task<void> LoadJob::SendRamAndMisses() {
-  const uint64_t chunk_bytes = shard_->options().limits.load_chunk_bytes;
+  // A lane on which the end of a frame costs round trips says so, and gets longer ones.
+  const uint64_t chunk_bytes =
+      std::max(shard_->options().limits.load_chunk_bytes, session_->channel()->stream()->MaxTransferBytes());
   uint32_t index = 0;
   const auto count = static_cast<uint32_t>(request_.keys.size());
   while (index < count && !failed_) {

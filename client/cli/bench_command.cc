@@ -21,12 +21,14 @@ struct Settings {
 };
 
 constexpr char kFooter[] =
-    "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme), match (us of one match),\n"
+    "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme; with --lane ucx against\n"
+    "ucx_perftest, with the tcp lane measured beside them), match (us of one match),\n"
     "hash (ms of PrefixHasher against the bare hash function), idle (CPU of a node nobody asks), overload (goodput\n"
     "and refusals at ten times the load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
+    "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
     "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
@@ -37,7 +39,7 @@ void AddWhat(CLI::App* command, bench::BenchOptions* options) {
       ->check(CLI::IsMember(bench::BenchOperations()))
       ->capture_default_str();
   command->add_option("--lane", options->lane, "how the bytes travel")
-      ->check(CLI::IsMember({"tcp"}))
+      ->check(CLI::IsMember({"tcp", "ucx"}))
       ->capture_default_str();
   command->add_option("--layout", options->layout, "layout of the KV cache")->type_name("NAME")->capture_default_str();
   command->add_option("--block-tokens", options->block_tokens, "tokens of a block; 0 = the layout's usual")

@@ -49,6 +49,7 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   const std::string http_address = http == nullptr ? "" : http->address();
   if (options.json) {
     PrintJsonLine({{"address", address},
+                   {"ucx", node.ucx_address()},
                    {"http", http_address},
                    {"pid", getpid()},
                    {"name", node.options().node_name},
@@ -56,10 +57,12 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
                    {"shards", node.options().shards},
                    {"version", BuildVersion()}});
   } else {
-    std::cout << "serving on " << address << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics")
-              << std::endl;
+    const std::string ucx = node.ucx_address().empty() ? "" : " and " + node.ucx_address();
+    std::cout << "serving on " << address << ucx
+              << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
   }
-  if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, address));
+  const std::string lines = node.ucx_address().empty() ? address : address + "\n" + node.ucx_address();
+  if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, lines));
   if (options.ready_fd >= 0) RETURN_IF_ERROR(WriteReadyDescriptor(options.ready_fd, address));
   return absl::OkStatus();
 }

@@ -3,8 +3,19 @@
 #include <algorithm>
 
 #include "cache/base/status_macros.h"
+#include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_endpoint.h"
 
 namespace incipit {
+namespace {
+
+// By the address's scheme.
+std::unique_ptr<Connector> MakeConnector(UringLoop* loop, const std::string& address) {
+  if (UcxAddress::IsUcx(address)) return std::make_unique<UcxConnector>(loop);
+  return std::make_unique<TcpConnector>(loop);
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions options) {
   const bool threaded = options.progress == Progress::kThread;
@@ -13,7 +24,7 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
   loop_options.single_thread = false;  // Made on this thread, driven by another, or by any in turn.
   ASSIGN_OR_RETURN(impl->loop_, UringLoop::Create(loop_options));
   impl->random_ = MakeSystemRandom();
-  impl->connector_ = std::make_unique<TcpConnector>(impl->loop_.get());
+  impl->connector_ = MakeConnector(impl->loop_.get(), options.address);
   impl->core_ =
       std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(), std::move(options));
   impl->scope_ = std::make_unique<TaskScope>(impl->loop_.get());

@@ -13,7 +13,7 @@
 #include "cache/runtime/uring_loop.h"
 #include "client/src/core/client_core.h"
 #include "client/src/handover.h"
-#include "transport/tcp/tcp_endpoint.h"
+#include "transport/stream.h"
 
 namespace incipit {
 
@@ -71,7 +71,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   std::unique_ptr<UringLoop> loop_;
   std::unique_ptr<Random> random_;
-  std::unique_ptr<TcpConnector> connector_;
+  std::unique_ptr<Connector> connector_;
   std::unique_ptr<ClientCore> core_;
   std::unique_ptr<TaskScope> scope_;
   std::thread thread_;

@@ -54,6 +54,27 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   absl::StatusOr<wire::LoadReply> reply = wire::LoadReply::Decode(frame.meta);
   if (!reply.ok()) co_return reply.status();
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
+  if (!channel->WantsExpectations()) co_return co_await TakeBlocks(channel, &*reply);
+  Expect(channel, *reply);
+  const absl::Status status = co_await TakeBlocks(channel, &*reply);
+  co_await channel->EndExpected();
+  co_return status;
+}
+
+// On a lane that moves bytes by itself, they all may come while the first are being verified.
+void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
+  std::vector<iovec> pieces;
+  for (const wire::LoadedBlock& block : reply.blocks) {
+    if (block.status != BlockStatus::kOk) continue;
+    if (!FitsPart(block)) break;  // it is skipped, and those behind it come as they are read
+    const LoadPart& part = batch_->parts[block.index];
+    PieceCursor cursor(part.pieces, part.offset);
+    for (const Segment& segment : block.segments) cursor.Take(segment.stored_bytes, &pieces);
+  }
+  channel->ExpectPayload(pieces);
+}
+
+Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply) {
   for (const wire::LoadedBlock& block : reply->blocks) {
     if (abandoned()) co_return absl::OkStatus();
     absl::Status status;
