@@ -30,6 +30,8 @@ class PrivateNode {
   static absl::StatusOr<std::unique_ptr<PrivateNode>> Start(PrivateNodeOptions options);
 
   const std::string& address() const { return address_; }  // "tcp://host:port"
+  // "ucx://host:port?..."; empty unless more_arguments ask for that lane.
+  const std::string& ucx_address() const { return ucx_address_; }
   const std::string& directory() const { return dir_.path(); }
   ChildProcess* process() { return &*process_; }
 
@@ -51,7 +53,7 @@ class PrivateNode {
   PrivateNodeOptions options_;
   TempDir dir_;
   std::optional<ChildProcess> process_;
-  std::string address_;
+  std::string address_, ucx_address_;
 };
 
 }  // namespace incipit::bench

@@ -17,8 +17,11 @@ constexpr Operation kOperations[] = {
 };
 
 absl::Status Check(const BenchOptions& options) {
-  if (options.lane != "tcp") {
-    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp", options.lane));
+  if (options.lane != "tcp" && options.lane != "ucx") {
+    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, ucx", options.lane));
+  }
+  if (options.lane == "ucx" && (options.op != "load" || options.tier != "ram" || !options.connect.empty())) {
+    return absl::InvalidArgumentError("--lane ucx is measured with --op load --tier ram on a private node");
   }
   if (options.tier != "ram" && options.tier != "nvme") {
     return absl::InvalidArgumentError(fmt::format("--tier is {}, expected ram or nvme", options.tier));

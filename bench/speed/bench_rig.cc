@@ -67,20 +67,30 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
   std::unique_ptr<BenchRig> rig(new BenchRig(options, layout));
   rig->address_ = options.connect;
   if (options.connect.empty()) {
+    std::vector<std::string> arguments = sizes.more_arguments;
+    if (options.lane == "ucx") arguments.insert(arguments.end(), {"--listen-ucx", "127.0.0.1:0"});
     ASSIGN_OR_RETURN(rig->node_, PrivateNode::Start({.work_dir = options.work_dir,
                                                      .shards = options.shards,
                                                      .ram_bytes = sizes.ram_bytes,
                                                      .nvme_bytes = sizes.nvme_bytes,
                                                      .region_bytes = sizes.region_bytes,
-                                                     .more_arguments = sizes.more_arguments}));
-    rig->address_ = rig->node_->address();
+                                                     .more_arguments = arguments}));
+    rig->address_ = options.lane == "ucx" ? rig->node_->ucx_address() : rig->node_->address();
   }
   return rig;
 }
 
 absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries) const {
+  return ConnectTo(address_, busy_retries);
+}
+
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectByTcp() const {
+  return ConnectTo(node_->address(), ClientOptions().busy_retries);
+}
+
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectTo(const std::string& address, uint32_t busy_retries) const {
   ClientOptions client;
-  client.address = address_;
+  client.address = address;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";

@@ -10,6 +10,7 @@
 #include "bench/speed/bench_rig.h"
 #include "bench/speed/fio.h"
 #include "bench/speed/stream_ceiling.h"
+#include "bench/speed/ucx_perf.h"
 #include "cache/base/status_macros.h"
 #include "cache/format/record.h"
 #include "cache/shard/shard_options.h"
@@ -37,8 +38,9 @@ class LoadBench {
       double value = 0, ceiling = 0;
       for (const bool ours : {pair % 2 == 0, pair % 2 != 0}) {
         double& measured = ours ? value : ceiling;
-        ASSIGN_OR_RETURN(measured, ours ? Measure() : MeasureCeiling());
+        ASSIGN_OR_RETURN(measured, ours ? MeasureLane() : MeasureCeiling());
       }
+      if (OverUcx()) RETURN_IF_ERROR(MeasureTcpBeside());
       report_.samples.AddRates(value, ceiling);
     }
     return Finish();
@@ -46,6 +48,7 @@ class LoadBench {
 
  private:
   bool FromNvme() const { return options_.tier == "nvme"; }
+  bool OverUcx() const { return options_.lane == "ucx"; }
 
   absl::Status Prepare() {
     ASSIGN_OR_RETURN(const Layout layout, NamedLayout(options_.layout, options_.block_tokens));
@@ -77,6 +80,13 @@ class LoadBench {
 
   absl::Status PrepareCeiling() {
     Show(progress_, "finding the ceiling", 0, 1);
+    if (OverUcx()) {
+      uint64_t largest = 0;
+      for (const PlannedBlock& block : set_.blocks) largest = std::max(largest, block.bytes);
+      ucx_perf_ = {.message_bytes = largest, .messages = std::max<uint64_t>(set_.bytes / largest, 1)};
+      report_.ceiling_name = fmt::format("ucx_perftest -t ucp_am_bw -s {}, same UCX settings", largest);
+      return absl::OkStatus();
+    }
     if (!FromNvme()) {
       ASSIGN_OR_RETURN(stream_, StreamCeiling::Create(StreamDirection::kReceive,
                                                       std::max<uint64_t>(set_.bytes, 512 * kMiB), buffer_.bytes()));
@@ -102,8 +112,17 @@ class LoadBench {
   }
 
   // GB/s of one pass over all blocks. Only the client's calls are timed; every byte is verified in between.
-  absl::StatusOr<double> Measure() {
+  absl::StatusOr<double> MeasureLane() {
     ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->Connect());
+    return Measure(client.get());
+  }
+  absl::Status MeasureTcpBeside() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->ConnectByTcp());
+    ASSIGN_OR_RETURN(const double rate, Measure(client.get()));
+    tcp_beside_.Add(rate);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<double> Measure(Client* client) {
     double seconds = 0;
     for (const std::span<const PlannedBlock> round : CutIntoBatches(set_.blocks, buffer_.bytes().size())) {
       std::vector<LoadRequest> requests = PlanLoads(set_, round, options_.batch_bytes, buffer_.bytes());
@@ -130,6 +149,7 @@ class LoadBench {
 
   absl::StatusOr<double> MeasureCeiling() {
     if (FromNvme()) return RunFio(fio_);
+    if (OverUcx()) return RunUcxPerf(ucx_perf_);
     RETURN_IF_ERROR(stream_->Reconnect());
     double seconds = 0;
     for (uint64_t left = set_.bytes; left > 0;) {
@@ -159,6 +179,7 @@ class LoadBench {
                        {"bytes_per_pass", set_.bytes},
                        {"shards", options_.shards},
                        {"nvme_share", Rounded(nvme_share, 4)}};
+    if (OverUcx()) report_.details["tcp_lane_gb_per_s"] = Rounded(tcp_beside_.Median(), 3);
     return std::move(report_);
   }
 
@@ -171,6 +192,8 @@ class LoadBench {
   std::unique_ptr<CpuMeter> cpu_;
   std::unique_ptr<StreamCeiling> stream_;
   FioJob fio_;
+  UcxPerfJob ucx_perf_;
+  Percentiles tcp_beside_;  // GB/s of the tcp lane in the same run
   uint64_t loaded_ = 0, from_nvme_ = 0;
 };
 
