@@ -30,6 +30,7 @@ std::vector<std::string> Command(uint16_t port) {
           "UCX_TCP_TX_SEG_SIZE=1m",
           "UCX_TCP_RX_SEG_SIZE=1m",
           "UCX_PROTO_ENABLE=n",
+          "UCX_TCP_PUT_ENABLE=n",
           kProgram,
           "-p",
           std::to_string(port)};
