@@ -44,9 +44,10 @@ incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
 incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
 incipit_library(incipit_runtime FOLDERS cache/runtime cache/seams LINK incipit_format PkgConfig::URING)
 incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime ${CMAKE_DL_LIBS})
-incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/shard cache/node
+incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/tenants cache/shard cache/node
   LINK incipit_transport incipit_eviction
-  spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json)
+  spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json
+  tomlplusplus::tomlplusplus)
 incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport)
 incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache)
 incipit_library(incipit_cli FOLDERS client/cli LINK incipit_bench tomlplusplus::tomlplusplus CLI11::CLI11)

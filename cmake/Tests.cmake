@@ -37,6 +37,7 @@ if(TARGET test_client)  # The C interface is called from C; the examples are run
 endif()
 incipit_tests(bench incipit_bench)
 incipit_tests(sim incipit_client incipit_cache)
+incipit_tests(conformance incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache)
 incipit_tests(campaigns incipit_client incipit_cache)
 
@@ -48,7 +49,8 @@ target_compile_options(test_rdma PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
 foreach(transports tcp posix,tcp)
   string(REGEX REPLACE ",.*" "" transport ${transports})
   add_test(NAME Ucx.${transport} COMMAND test_rdma)
-  set_tests_properties(Ucx.${transport} PROPERTIES TIMEOUT 300 ENVIRONMENT INCIPIT_UCX_TEST_TRANSPORTS=${transports})
+  set_tests_properties(Ucx.${transport} PROPERTIES TIMEOUT 300 ENVIRONMENT INCIPIT_UCX_TEST_TRANSPORTS=${transports}
+    SKIP_REGULAR_EXPRESSION "  SKIPPED  ")
 endforeach()
 
 # Commands of the real binary, at tiny sizes.
@@ -63,6 +65,10 @@ if(TARGET incipit)
     COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/cli/run_cli.py $<TARGET_FILE:incipit>
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   set_tests_properties(EndToEnd.cli PROPERTIES TIMEOUT 300)
+  add_test(NAME EndToEnd.tenants
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tests/cli/run_tenants.py $<TARGET_FILE:incipit>
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  set_tests_properties(EndToEnd.tenants PROPERTIES TIMEOUT 300)
 endif()
 
 if(INCIPIT_FUZZ)

@@ -26,6 +26,7 @@ EXEMPT = {
     "client/cli/doctor/doctor_check": INTERFACE,
     "client/main": "one call of RunCli",
     "eviction/policy": INTERFACE,
+    "transport/peer_credentials": INTERFACE,
     "transport/stream": INTERFACE,
 }
 # What is tested in another language, as a whole: folder -> tests.
@@ -47,7 +48,10 @@ COVERED = {
         "cache/nvme/toc_reader"],
     "tests/cache/shard/session_test.cc": [
         "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
+        "cache/shard/checked_request",
         "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters"],
+    "tests/cache/shard/wait_job_test.cc": ["cache/shard/session_claims"],
+    "tests/transport/wire/lookup_messages_test.cc": ["transport/wire/answers"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],
@@ -55,7 +59,13 @@ COVERED = {
     "tests/transport/ucx/ucx_api_test.cc": ["transport/ucx/ucx_config"],
     "tests/transport/ucx/ucx_stream_test.cc": [  # two ends of a real link
         "transport/ucx/ucx_inbox", "transport/ucx/ucx_link", "transport/ucx/ucx_outbox"],
+    "tests/conformance/faults_test.cc": ["cache/shard/load_target", "client/src/core/shard_connection_memory"],
+    "tests/conformance/unix_peers_test.cc": ["cache/shard/session_regions"],
+    "tests/transport/tcp/tcp_endpoint_test.cc": ["transport/cancel_at"],
+    "tests/client/src/shared_region_test.cc": ["client/include/incipit/shared_region"],
     "tests/client/src/core/client_core_test.cc": ["client/src/core/call_context"],
+    "tests/client/src/core/handshake_test.cc": ["client/src/core/ask"],
+    "tests/cache/tenants/tenant_table_test.cc": ["cache/tenants/roles"],
     "tests/client/src/core/load_receiver_test.cc": ["client/src/core/counted_reply"],
     "tests/client/src/core/shard_connection_test.cc": ["client/src/core/pending_reply"],
     "tests/client/src/c_api_test.cc": ["client/examples/example", "client/include/incipit/incipit"],
@@ -63,6 +73,7 @@ COVERED = {
 # Tests of a situation rather than of one source.
 SITUATIONS = {"tests/cache/nvme/crash_test.cc": "loss of power at each disk operation",
               "tests/cache/shard/metadata_test.cc": "memory that knowing a block takes",
+              "tests/cache/shard/tenants_test.cc": "sessions of tenants: handshake, roles, grants, reload",
               "tests/eviction/conv_trace_test.cc": "policies against a recorded trace"}
 
 

@@ -26,7 +26,8 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}/-])/(work|farm|home/\w+|root|tmp/bash_jo
 BUILT = re.compile(
     r"^(cache|transport|eviction|bench|client/(src|hasher|layouts|cli|python/src))/.+\.cc$"
     r"|^client/main\.cc$|^client/examples/.+\.(cc|c)$"
-    r"|^tests/(cache|transport|eviction|client|bench|sim|golden|campaigns|processes|rdma)/.+\.cc$|^tests/client/.+\.c$"
+    r"|^tests/(cache|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes|rdma)/.+\.cc$"
+    r"|^tests/client/.+\.c$"
     r"|^tests/fuzz/[^/]+_fuzz\.cc$")
 TEST_LINE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)
 GOOD_TEST_NAME = re.compile(r"^[A-Z][A-Za-z0-9]{5,}$")

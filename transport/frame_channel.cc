@@ -156,7 +156,7 @@ void FrameChannel::LimitTransfers(uint64_t bytes) {
 }
 
 Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload,
-                                      FillPayload fill) {
+                                      FillPayload fill, std::vector<int> descriptors) {
   header.meta_bytes = static_cast<uint32_t>(meta.size());
   header.payload_bytes = 0;
   for (const iovec& piece : payload) header.payload_bytes += piece.iov_len;
@@ -166,13 +166,17 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   pieces.push_back({send_header_.data(), send_header_.size()});
   if (!meta.empty()) pieces.push_back({const_cast<uint8_t*>(meta.data()), meta.size()});
   pieces.insert(pieces.end(), payload.begin(), payload.end());
+  if (!descriptors.empty()) stream_->AttachDescriptors(std::move(descriptors));
   const uint64_t payload_start = send_header_.size() + meta.size();
+  // The receiver of a shared frame has all it needs to start once it has the meta: it must not wait for the checksums.
+  const bool meta_first = fill && (header.flags & wire::kFrameFlagShared) != 0;
   uint64_t sent = 0;
   size_t index = 0, offset = 0;
   const uint64_t least_bytes = std::max(transfer_bytes_, stream_->MaxTransferBytes());
   const size_t transfer_bytes = fill ? std::min(transfer_bytes_, kMaxFilledTransferBytes) : least_bytes;
   while (index < pieces.size()) {
-    const size_t window = Window(pieces, index, offset, transfer_bytes, &send_pieces_);
+    const size_t limit = meta_first && sent < payload_start ? payload_start - sent : transfer_bytes;
+    const size_t window = Window(pieces, index, offset, limit, &send_pieces_);
     if (window == 0) break;
     if (fill && sent + window > payload_start) fill(sent + window - payload_start);
     write_waiting_ = ++transfers_;

@@ -58,15 +58,20 @@ class FrameChannel {
   // thread busy from end to end, so where several channels of a thread are sending, each should send less at a time.
   void LimitTransfers(uint64_t bytes);
   // Sends one frame with all of `payload`. The memory must not change until it ends, but for what `fill` does.
+  // `descriptors` go with its first byte and must stay open until it ends. REQUIRES: the stream carries them.
   Task<absl::Status> Send(wire::FrameHeader header, ByteView meta, std::span<const iovec> payload,
-                          FillPayload fill = {});
+                          FillPayload fill = {}, std::vector<int> descriptors = {});
 
   // The transfer that waits for the peer now, 0 if none does: a read counts only once a part of its frame has arrived.
   // The same number at two times means that not one byte moved in between, and that it is the peer's doing.
   uint64_t read_waiting() const { return read_waiting_; }
   uint64_t write_waiting() const { return write_waiting_; }
 
-  void Close() { stream_->Close(); }
+  void Close() {
+    closed_ = true;
+    stream_->Close();
+  }
+  bool closed() const { return closed_; }  // by this side
   Stream* stream() { return stream_.get(); }
   std::string PeerName() const { return stream_->PeerName(); }
   uint64_t bytes_received() const { return bytes_received_; }
@@ -88,6 +93,7 @@ class FrameChannel {
   uint64_t payload_remaining_ = 0;
   uint64_t transfer_bytes_ = kMaxTransferBytes;  // of one sending
   bool cancel_receive_ = false;
+  bool closed_ = false;
   uint64_t bytes_received_ = 0, bytes_sent_ = 0;
   uint64_t transfers_ = 0, read_waiting_ = 0, write_waiting_ = 0;
 };

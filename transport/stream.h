@@ -1,18 +1,26 @@
 // Seam 4 of 5. A connected, ordered byte stream, and how to get one. Messages are the business of FrameChannel.
-// Real: TcpStream on io_uring. In memory: MemNetwork's streams. Faulty: MemNetwork with faults (cuts, partial
-// transfers, delays, flipped bits).
+// Real: TcpStream and UnixStream on io_uring, UcxStream on UCX. In memory: MemNetwork's streams. Faulty: MemNetwork
+// with faults (cuts, partial transfers, delays, flipped bits).
 #pragma once
 
 #include <sys/uio.h>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "cache/runtime/task.h"
+#include "transport/owned_fd.h"
+#include "transport/peer_credentials.h"
 
 namespace incipit {
+
+// By which lane bytes travel, for what is counted by lane. What runs in memory counts as tcp.
+enum class LaneKind : uint8_t { kTcp, kUnix, kUcx };
+inline constexpr size_t kLaneKinds = 3;
 
 // One thread only. At most one Read and one Write outstanding at a time, each kept awaited until it ends.
 class Stream {
@@ -38,6 +46,21 @@ class Stream {
   // Ends both directions and makes outstanding operations end soon. Idempotent.
   virtual void Close() = 0;
   virtual std::string PeerName() const = 0;
+  virtual LaneKind lane() const { return LaneKind::kTcp; }
+
+  // What only lanes within one host have.
+  // The kernel's word on who connected. Empty on lanes that cross hosts: there, nobody's identity is known this way.
+  virtual std::optional<PeerCredentials> peer_credentials() const { return std::nullopt; }
+  // Whether descriptors can travel with the bytes.
+  virtual bool CarriesDescriptors() const { return false; }
+  // Copies of `fds` go with the first byte of the next Write; they must stay open until it ends. REQUIRES:
+  // CarriesDescriptors().
+  virtual void AttachDescriptors(std::vector<int>) {}
+  // The descriptors that came with what was read so far, in order; each is given once.
+  virtual std::vector<OwnedFd> TakeDescriptors(size_t) { return {}; }
+  // Gives away the socket under the stream, for handing a connection to another thread; -1 if there is none.
+  // REQUIRES: nothing outstanding.
+  virtual int ReleaseFd() { return -1; }
 };
 
 class Listener {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cache/base/status_macros.h"
+
 namespace incipit::bench {
 
 absl::StatusOr<MappedBuffer> MappedBuffer::Create(uint64_t bytes) {
@@ -24,8 +26,16 @@ absl::StatusOr<MappedBuffer> MappedBuffer::Create(uint64_t bytes) {
   return buffer;
 }
 
+absl::StatusOr<MappedBuffer> MappedBuffer::CreateShared(uint64_t bytes) {
+  MappedBuffer buffer;
+  ASSIGN_OR_RETURN(buffer.shared_, SharedRegion::Create(std::max<uint64_t>(bytes, 1)));
+  buffer.bytes_ = {buffer.shared_->data(), bytes};
+  std::memset(buffer.bytes_.data(), 1, bytes);
+  return buffer;
+}
+
 MappedBuffer::~MappedBuffer() {
-  if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
+  if (shared_ == nullptr && !bytes_.empty()) munmap(bytes_.data(), bytes_.size());
 }
 
 }  // namespace incipit::bench

@@ -2,10 +2,12 @@
 // that no measurement pays for its first use.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "cache/base/bytes.h"
+#include "incipit/shared_region.h"
 
 namespace incipit::bench {
 
@@ -15,9 +17,13 @@ class MappedBuffer {
   MappedBuffer() = default;
   // ResourceExhausted: the machine has not that much memory.
   static absl::StatusOr<MappedBuffer> Create(uint64_t bytes);
-  MappedBuffer(MappedBuffer&& other) noexcept : bytes_(std::exchange(other.bytes_, MutableBytes())) {}
+  // The same in a SharedRegion, which a node on this host can write to.
+  static absl::StatusOr<MappedBuffer> CreateShared(uint64_t bytes);
+  MappedBuffer(MappedBuffer&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, MutableBytes())), shared_(std::move(other.shared_)) {}
   MappedBuffer& operator=(MappedBuffer&& other) noexcept {
     std::swap(bytes_, other.bytes_);
+    std::swap(shared_, other.shared_);
     return *this;
   }
   ~MappedBuffer();
@@ -25,6 +31,7 @@ class MappedBuffer {
 
  private:
   MutableBytes bytes_;
+  std::unique_ptr<SharedRegion> shared_;  // owns them if it is there
 };
 
 }  // namespace incipit::bench

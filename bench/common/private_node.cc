@@ -49,6 +49,7 @@ std::vector<std::string> PrivateNode::Arguments() const {
       arguments.insert(arguments.end(), {"--region-bytes", std::to_string(options_.region_bytes)});
     }
   }
+  if (options_.unix_lane) arguments.insert(arguments.end(), {"--listen-unix", SocketPath()});
   arguments.insert(arguments.end(), options_.more_arguments.begin(), options_.more_arguments.end());
   return arguments;
 }

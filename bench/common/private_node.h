@@ -20,6 +20,7 @@ struct PrivateNodeOptions {
   uint64_t ram_bytes = 1ull << 30;
   uint64_t nvme_bytes = 0;                  // 0 = no NVMe tier
   uint64_t region_bytes = 0;                // 0 = the node's default
+  bool unix_lane = false;                   // listen on a socket in its directory as well
   std::vector<std::string> more_arguments;  // of `incipit serve`
 };
 
@@ -30,6 +31,7 @@ class PrivateNode {
   static absl::StatusOr<std::unique_ptr<PrivateNode>> Start(PrivateNodeOptions options);
 
   const std::string& address() const { return address_; }  // "tcp://host:port"
+  std::string unix_address() const { return "unix://" + SocketPath(); }
   // "ucx://host:port?..."; empty unless more_arguments ask for that lane.
   const std::string& ucx_address() const { return ucx_address_; }
   const std::string& directory() const { return dir_.path(); }
@@ -47,6 +49,7 @@ class PrivateNode {
   absl::Status Launch();
   std::vector<std::string> Arguments() const;
   std::string ReadyPath() const { return dir_.path() + "/ready"; }
+  std::string SocketPath() const { return dir_.path() + "/node.sock"; }
   std::string LogPath() const { return dir_.path() + "/node.log"; }
   absl::Status FailedWith(const std::string& what) const;
 

@@ -16,7 +16,6 @@
 namespace incipit::bench {
 namespace {
 
-constexpr const char* kTenant = "default";
 constexpr const char* kModel = "replay";
 constexpr auto kProgressStep = std::chrono::milliseconds(100);
 
@@ -37,7 +36,7 @@ uint64_t ShareOf(uint64_t blocks, double percent) {
 // Sizes of the private node; written into the report.
 void ChooseSizes(const Layout& layout, ReplayReport* report) {
   const ReplayOptions& options = report->options;
-  const BlockShape shape = ShapeOf(layout, kTenant, kModel, ReplayWorker::kKeyBytes);
+  const BlockShape shape = ShapeOf(layout, options.tenant, kModel, ReplayWorker::kKeyBytes);
   report->ram_bytes = options.ram_bytes;
   report->nvme_bytes = options.nvme_bytes;
   if (options.ram_percent.has_value()) {
@@ -97,7 +96,8 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
   for (uint16_t i = 0; i < options.workers; ++i) {
     ClientOptions client;
     client.address = node != nullptr ? node->address() : options.connect;
-    client.tenant = kTenant;
+    client.tenant = options.tenant;
+    client.secret_file = options.secret_file;
     client.model = kModel;
     client.layout = layout;
     client.client_name = fmt::format("replay-{}", i);

@@ -17,6 +17,8 @@ struct ReplayOptions {
   uint16_t workers = 4;
   double speed = 0;     // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
   std::string connect;  // address of a running node; empty = a private one of the sizes below
+  std::string tenant = "default";
+  std::string secret_file;  // of the tenant, where that node has tenants
   std::string work_dir;
   uint16_t shards = 4;
   uint64_t ram_bytes = 1ull << 30;

@@ -12,13 +12,20 @@ struct Operation {
   absl::StatusOr<BenchReport> (*run)(const BenchOptions&, const ProgressSink&);
 };
 constexpr Operation kOperations[] = {
-    {"load", RunLoadBench}, {"store", RunStoreBench}, {"match", RunMatchBench},
-    {"hash", RunHashBench}, {"idle", RunIdleBench},   {"overload", RunOverloadBench},
+    {"load", RunLoadBench}, {"store", RunStoreBench},       {"match", RunMatchBench}, {"hash", RunHashBench},
+    {"idle", RunIdleBench}, {"overload", RunOverloadBench}, {"auth", RunAuthBench},
 };
 
 absl::Status Check(const BenchOptions& options) {
-  if (options.lane != "tcp" && options.lane != "ucx") {
-    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, ucx", options.lane));
+  if (options.lane != "tcp" && options.lane != "unix" && options.lane != "ucx") {
+    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, unix, ucx", options.lane));
+  }
+  if (!options.connect.empty() && options.connect.starts_with("unix://") != (options.lane == "unix")) {
+    return absl::InvalidArgumentError(
+        fmt::format("--connect {} is not on the lane {}: also give --lane", options.connect, options.lane));
+  }
+  if (options.lane == "unix" && options.op == "store") {
+    return absl::InvalidArgumentError("--op store measures the tcp lane only: --lane tcp");
   }
   if (options.lane == "ucx" && (options.op != "load" || options.tier != "ram" || !options.connect.empty())) {
     return absl::InvalidArgumentError("--lane ucx is measured with --op load --tier ram on a private node");

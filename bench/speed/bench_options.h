@@ -12,12 +12,14 @@
 namespace incipit::bench {
 
 struct BenchOptions {
-  std::string op = "load";  // load, store, match, hash, idle, overload
+  std::string op = "load";  // load, store, match, hash, idle, overload, auth
   std::string lane = "tcp";
   std::string layout = "deepseek-v3-bf16";
   uint32_t block_tokens = 0;  // 0 = the layout's usual block
   std::string tier = "ram";   // or nvme: where loaded blocks come from
   std::string connect;        // address of a running node; empty = a private one
+  std::string tenant = "default";
+  std::string secret_file;  // of the tenant, where that node has tenants
   std::string work_dir;
   uint16_t shards = 1;         // of the private node: on two cores, one worker and one shard fill the machine
   uint64_t tokens = 0;         // length of the prompt; 0 = as many as data_bytes takes, or 1,048,576 for match and hash

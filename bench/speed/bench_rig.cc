@@ -74,23 +74,20 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
                                                      .ram_bytes = sizes.ram_bytes,
                                                      .nvme_bytes = sizes.nvme_bytes,
                                                      .region_bytes = sizes.region_bytes,
+                                                     .unix_lane = options.lane == "unix",
                                                      .more_arguments = arguments}));
-    rig->address_ = options.lane == "ucx" ? rig->node_->ucx_address() : rig->node_->address();
+    rig->address_ = rig->node_->address();
+    if (options.lane == "unix") rig->address_ = rig->node_->unix_address();
+    if (options.lane == "ucx") rig->address_ = rig->node_->ucx_address();
   }
   return rig;
-}
-
-absl::StatusOr<std::unique_ptr<Client>> BenchRig::Connect(uint32_t busy_retries) const {
-  return ConnectTo(address_, busy_retries);
-}
-
-absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectByTcp() const {
-  return ConnectTo(node_->address(), ClientOptions().busy_retries);
 }
 
 absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectTo(const std::string& address, uint32_t busy_retries) const {
   ClientOptions client;
   client.address = address;
+  client.tenant = options_.tenant;
+  client.secret_file = options_.secret_file;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";

@@ -29,9 +29,11 @@ class BenchRig {
                                                           const RigSizes& sizes);
   // A client with a connection of its own to each shard, which does its work on the calling thread.
   // `busy_retries` as in ClientOptions.
-  absl::StatusOr<std::unique_ptr<Client>> Connect(uint32_t busy_retries = ClientOptions().busy_retries) const;
-  // The same by the tcp lane, whatever lane is being measured. REQUIRES: a private node.
-  absl::StatusOr<std::unique_ptr<Client>> ConnectByTcp() const;
+  absl::StatusOr<std::unique_ptr<Client>> Connect(uint32_t busy_retries = ClientOptions().busy_retries) const {
+    return ConnectTo(address_, busy_retries);
+  }
+  absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& address,
+                                                    uint32_t busy_retries = ClientOptions().busy_retries) const;
   // Stores every block of the set through `buffer` and checks that each is there. Not timed.
   absl::Status StoreSet(const BlockSet& set, MutableBytes buffer, const ProgressSink& progress) const;
   // The private node's CPU time so far; 0 without one.
@@ -42,7 +44,6 @@ class BenchRig {
   std::string directory() const;
 
  private:
-  absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& address, uint32_t busy_retries) const;
   BenchRig(const BenchOptions& options, const Layout& layout) : options_(options), layout_(layout) {}
   BenchOptions options_;
   Layout layout_;

@@ -8,6 +8,7 @@
 #include "bench/common/wait_written.h"
 #include "bench/speed/bench.h"
 #include "bench/speed/bench_rig.h"
+#include "bench/speed/copy_ceiling.h"
 #include "bench/speed/fio.h"
 #include "bench/speed/stream_ceiling.h"
 #include "bench/speed/ucx_perf.h"
@@ -40,15 +41,20 @@ class LoadBench {
         double& measured = ours ? value : ceiling;
         ASSIGN_OR_RETURN(measured, ours ? MeasureLane() : MeasureCeiling());
       }
-      if (OverUcx()) RETURN_IF_ERROR(MeasureTcpBeside());
       report_.samples.AddRates(value, ceiling);
+      if (BesideTcp()) {
+        ASSIGN_OR_RETURN(const double tcp, MeasureTcp());
+        over_tcp_.AddRates(value, tcp);
+      }
     }
     return Finish();
   }
 
  private:
   bool FromNvme() const { return options_.tier == "nvme"; }
+  bool Shared() const { return options_.lane == "unix"; }
   bool OverUcx() const { return options_.lane == "ucx"; }
+  bool BesideTcp() const { return (Shared() || OverUcx()) && rig_->node() != nullptr; }
 
   absl::Status Prepare() {
     ASSIGN_OR_RETURN(const Layout layout, NamedLayout(options_.layout, options_.block_tokens));
@@ -62,7 +68,12 @@ class LoadBench {
     }
     uint64_t largest = 0;
     for (const PlannedBlock& block : set_.blocks) largest = std::max(largest, block.bytes);
-    ASSIGN_OR_RETURN(buffer_, MappedBuffer::Create(std::max(std::min(options_.buffer_bytes, set_.bytes), largest)));
+    const uint64_t buffer_bytes = std::max(std::min(options_.buffer_bytes, set_.bytes), largest);
+    if (Shared()) {
+      ASSIGN_OR_RETURN(buffer_, MappedBuffer::CreateShared(buffer_bytes));
+    } else {
+      ASSIGN_OR_RETURN(buffer_, MappedBuffer::Create(buffer_bytes));
+    }
     // Arenas and regions need room for headers, rounding and what is being written.
     RigSizes sizes{.ram_bytes = set_.bytes + set_.bytes / 8 + 64 * kMiB * options_.shards};
     if (FromNvme()) {
@@ -85,6 +96,11 @@ class LoadBench {
       for (const PlannedBlock& block : set_.blocks) largest = std::max(largest, block.bytes);
       ucx_perf_ = {.message_bytes = largest, .messages = std::max<uint64_t>(set_.bytes / largest, 1)};
       report_.ceiling_name = fmt::format("ucx_perftest -t ucp_am_bw -s {}, same UCX settings", largest);
+      return absl::OkStatus();
+    }
+    if (!FromNvme() && Shared()) {
+      ASSIGN_OR_RETURN(copy_, CopyCeiling::Create(std::max<uint64_t>(set_.bytes, 512 * kMiB)));
+      report_.ceiling_name = CopyCeiling::kName;
       return absl::OkStatus();
     }
     if (!FromNvme()) {
@@ -114,42 +130,55 @@ class LoadBench {
   // GB/s of one pass over all blocks. Only the client's calls are timed; every byte is verified in between.
   absl::StatusOr<double> MeasureLane() {
     ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->Connect());
-    return Measure(client.get());
+    report_.cpu_bytes += set_.bytes;
+    return MeasureWith(client.get(), cpu_.get(), &report_.latency_us);
   }
-  absl::Status MeasureTcpBeside() {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->ConnectByTcp());
-    ASSIGN_OR_RETURN(const double rate, Measure(client.get()));
-    tcp_beside_.Add(rate);
-    return absl::OkStatus();
+
+  // The same loads by the tcp lane of the same node.
+  absl::StatusOr<double> MeasureTcp() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->ConnectTo(rig_->node()->address()));
+    CpuMeter cpu(rig_.get());
+    Percentiles latency_us;
+    return MeasureWith(client.get(), &cpu, &latency_us);
   }
-  absl::StatusOr<double> Measure(Client* client) {
+
+  absl::StatusOr<double> MeasureWith(Client* client, CpuMeter* cpu, Percentiles* latency_us) {
     double seconds = 0;
     for (const std::span<const PlannedBlock> round : CutIntoBatches(set_.blocks, buffer_.bytes().size())) {
       std::vector<LoadRequest> requests = PlanLoads(set_, round, options_.batch_bytes, buffer_.bytes());
       std::vector<LoadResult> results;
-      cpu_->Start();
+      cpu->Start();
       const Stopwatch whole;
       for (LoadRequest& request : requests) {
         const Stopwatch watch;
         ASSIGN_OR_RETURN(LoadResult result, client->Load(std::move(request)));
-        report_.latency_us.Add(watch.Microseconds());
+        latency_us->Add(watch.Microseconds());
         results.push_back(std::move(result));
       }
       seconds += whole.Seconds();
-      cpu_->Stop();
+      cpu->Stop();
       const LoadCheck check = CheckLoads(round, results, buffer_.bytes());
       report_.wrong_bytes += check.wrong_bytes;
       report_.failures += check.missed;
       from_nvme_ += check.from_nvme;
       loaded_ += round.size();
     }
-    report_.cpu_bytes += set_.bytes;
+    return static_cast<double>(set_.bytes) / 1e9 / seconds;
+  }
+
+  absl::StatusOr<double> MeasureCopies() {
+    double seconds = 0;
+    for (const std::span<const PlannedBlock> round : CutIntoBatches(set_.blocks, buffer_.bytes().size())) {
+      ASSIGN_OR_RETURN(const double took, copy_->Move(round, buffer_.bytes()));
+      seconds += took;
+    }
     return static_cast<double>(set_.bytes) / 1e9 / seconds;
   }
 
   absl::StatusOr<double> MeasureCeiling() {
     if (FromNvme()) return RunFio(fio_);
     if (OverUcx()) return RunUcxPerf(ucx_perf_);
+    if (Shared()) return MeasureCopies();
     RETURN_IF_ERROR(stream_->Reconnect());
     double seconds = 0;
     for (uint64_t left = set_.bytes; left > 0;) {
@@ -164,7 +193,9 @@ class LoadBench {
   BenchReport Finish() {
     report_.options = options_;
     report_.unit = "GB/s";
-    if (FromNvme() || options_.layout == "deepseek-v3-bf16") {
+    if (Shared() && !FromNvme() && options_.layout == "deepseek-v3-bf16") {
+      report_.target_ratio = 1.0;
+    } else if (FromNvme() || options_.layout == "deepseek-v3-bf16") {
       report_.target_ratio = 0.9;
     } else if (options_.layout == "deepseek-v4.1-flash") {
       report_.target_ratio = 0.8;
@@ -179,7 +210,11 @@ class LoadBench {
                        {"bytes_per_pass", set_.bytes},
                        {"shards", options_.shards},
                        {"nvme_share", Rounded(nvme_share, 4)}};
-    if (OverUcx()) report_.details["tcp_lane_gb_per_s"] = Rounded(tcp_beside_.Median(), 3);
+    if (BesideTcp()) {
+      report_.details["tcp_gb_per_s"] = Rounded(over_tcp_.ceilings.Median(), 3);
+      report_.details["over_tcp"] = Rounded(over_tcp_.ratios.Median(), 3);
+      report_.details["over_tcp_range"] = {Rounded(over_tcp_.ratios.Min(), 3), Rounded(over_tcp_.ratios.Max(), 3)};
+    }
     return std::move(report_);
   }
 
@@ -191,9 +226,10 @@ class LoadBench {
   std::unique_ptr<BenchRig> rig_;
   std::unique_ptr<CpuMeter> cpu_;
   std::unique_ptr<StreamCeiling> stream_;
+  std::unique_ptr<CopyCeiling> copy_;
+  PairedSamples over_tcp_;
   FioJob fio_;
   UcxPerfJob ucx_perf_;
-  Percentiles tcp_beside_;  // GB/s of the tcp lane in the same run
   uint64_t loaded_ = 0, from_nvme_ = 0;
 };
 

@@ -68,28 +68,70 @@ absl::StatusOr<wire::Hello> Acceptor::Check(const IncomingFrame& frame) const {
   return hello;
 }
 
-Task<void> Acceptor::Greet(std::unique_ptr<Stream> stream) {
-  auto channel = std::make_unique<FrameChannel>(std::move(stream));
-  absl::StatusOr<wire::Hello> hello = absl::UnknownError("");
-  uint64_t request_id = 0;
-  {
-    HelloTimeout timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
-    Task<absl::StatusOr<IncomingFrame>> receiving = channel->Receive();
-    const absl::StatusOr<IncomingFrame> frame = co_await receiving;
-    if (frame.ok()) request_id = frame->header.request_id;
-    hello = frame.ok() ? Check(*frame) : frame.status();
-    if (hello.ok() && channel->buffered_bytes() != 0) {
-      hello = absl::InvalidArgumentError("a client waits for HelloReply before it sends more");
-    }
+// Hello, and Challenge and Proof where there are tenants.
+Task<absl::Status> Acceptor::Receive(Guest* guest) {
+  Task<absl::StatusOr<IncomingFrame>> receiving = guest->channel->Receive();
+  const absl::StatusOr<IncomingFrame> frame = co_await receiving;
+  if (!frame.ok()) co_return frame.status();
+  guest->request_id = frame->header.request_id;
+  absl::StatusOr<wire::Hello> hello = Check(*frame);
+  if (!hello.ok()) co_return hello.status();
+  guest->hello = *std::move(hello);
+  if (options_.authenticator != nullptr && options_.authenticator->required()) {
+    Task<absl::Status> challenging = Challenge(guest, std::vector<uint8_t>(frame->meta.begin(), frame->meta.end()));
+    CO_RETURN_IF_ERROR(co_await challenging);
   }
-  if (hello.ok()) {
-    route_(hello->shard, std::move(channel), *hello, request_id);
+  if (guest->channel->buffered_bytes() == 0) co_return absl::OkStatus();
+  co_return absl::InvalidArgumentError("a client waits for HelloReply before it sends more");
+}
+
+Task<absl::Status> Acceptor::Challenge(Guest* guest, std::vector<uint8_t> hello_meta) {
+  FrameChannel* channel = guest->channel.get();
+  Authenticator::Attempt attempt;
+  Authenticator::Refused refused =
+      options_.authenticator->Begin(channel->PeerName(), guest->hello, hello_meta, loop_->NowNs(), &attempt);
+  guest->retry_after_us = refused.retry_after_us;
+  if (!refused.status.ok()) co_return refused.status;
+  wire::FrameHeader header;
+  header.type = wire::FrameType::kChallenge;
+  header.flags = wire::kFrameFlagLast;
+  header.request_id = guest->request_id;
+  std::vector<uint8_t> meta;
+  wire::Challenge{.server_nonce = attempt.server_nonce}.Encode(&meta);
+  Task<absl::Status> sending = channel->Send(header, meta, {});
+  CO_RETURN_IF_ERROR(co_await sending);
+  Task<absl::StatusOr<IncomingFrame>> receiving = channel->Receive();
+  const absl::StatusOr<IncomingFrame> frame = co_await receiving;
+  if (!frame.ok()) co_return frame.status();
+  guest->request_id = frame->header.request_id;
+  if (frame->header.type != wire::FrameType::kProof) {
+    co_return absl::UnauthenticatedError(
+        absl::StrCat("a Challenge is answered with Proof, not ", wire::FrameTypeName(frame->header.type)));
+  }
+  const absl::StatusOr<wire::Proof> proof = wire::Proof::Decode(frame->meta);
+  if (!proof.ok()) co_return proof.status();
+  absl::StatusOr<SessionPass> pass = options_.authenticator->Finish(attempt, *proof, loop_->NowNs());
+  if (!pass.ok()) co_return pass.status();
+  guest->pass = *std::move(pass);
+  co_return absl::OkStatus();
+}
+
+Task<void> Acceptor::Greet(std::unique_ptr<Stream> stream) {
+  Guest guest;
+  guest.channel = std::make_unique<FrameChannel>(std::move(stream));
+  absl::Status status;
+  {
+    HelloTimeout timeout(loop_, guest.channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
+    Task<absl::Status> receiving = Receive(&guest);
+    status = co_await receiving;
+  }
+  if (status.ok()) {
+    route_(guest.hello.shard, std::move(guest.channel), guest.hello, guest.request_id, std::move(guest.pass));
     co_return;
   }
-  if (absl::IsUnavailable(hello.status()) || absl::IsCancelled(hello.status())) co_return;
-  HelloTimeout timeout(loop_, channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
-  FrameChannel* raw = channel.get();
-  Task<absl::Status> refusing = Session::SendError(raw, request_id, hello.status());
+  if (absl::IsUnavailable(status) || absl::IsCancelled(status)) co_return;
+  HelloTimeout timeout(loop_, guest.channel.get(), loop_->NowNs() + options_.hello_timeout_ms * kMillisecondNs);
+  Task<absl::Status> refusing = Session::SendError(guest.channel.get(), guest.request_id, status, guest.retry_after_us);
   const absl::Status ignored = co_await refusing;  // The connection ends either way.
 }
 

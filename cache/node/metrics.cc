@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "absl/strings/str_split.h"
@@ -22,6 +23,16 @@ using Labels = std::vector<ClientMetric::Label>;
 
 constexpr char kPrefix[] = "incipit_";
 constexpr double kMicrosecondsPerSecond = 1e6;
+constexpr char kOtherTenants[] = "(others)";
+
+void Add(const TenantUsage& from, TenantUsage* to) {
+  to->blocks += from.blocks;
+  to->ram_bytes += from.ram_bytes;
+  to->nvme_bytes += from.nvme_bytes;
+  to->evicted_for_quota += from.evicted_for_quota;
+  to->refused_for_quota += from.refused_for_quota;
+  to->denied += from.denied;
+}
 
 Labels ShardLabels(uint16_t shard, const char* more) {
   Labels labels = {{"shard", fmt::format("{}", shard)}};
@@ -123,6 +134,55 @@ void AddPagesAndLatencies(const MetricsInput& input, std::vector<MetricFamily>* 
   }
 }
 
+// Adds up over shards, so that the number of series does not grow with them too. Only the tenants that hold most get
+// series of their own: the rest share one.
+std::vector<TenantReport> TenantsToShow(const std::vector<ShardReport>& reports) {
+  std::map<std::string, TenantUsage> sums;
+  for (const ShardReport& report : reports) {
+    for (const TenantReport& tenant : report.tenants) Add(tenant.usage, &sums[tenant.name]);
+  }
+  std::vector<TenantReport> tenants;
+  for (const auto& [name, usage] : sums) {
+    if (!name.empty()) tenants.push_back({name, usage});
+  }
+  const auto held = [](const TenantReport& tenant) { return tenant.usage.ram_bytes + tenant.usage.nvme_bytes; };
+  std::stable_sort(tenants.begin(), tenants.end(), [&](const auto& a, const auto& b) { return held(a) > held(b); });
+  TenantReport others{.name = kOtherTenants};
+  for (size_t i = kMaxTenantSeries; i < tenants.size(); ++i) Add(tenants[i].usage, &others.usage);
+  if (sums.contains("")) Add(sums[""], &others.usage);
+  tenants.resize(std::min(tenants.size(), kMaxTenantSeries));
+  if (!sums.empty()) tenants.push_back(others);
+  return tenants;
+}
+
+void AddTenants(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  struct Row {
+    const char* family;
+    MetricType type;
+    const char* help;
+    uint64_t TenantUsage::*value;
+  };
+  constexpr Row kTenantRows[] = {
+      {"tenant_blocks", MetricType::Gauge, "Blocks of a tenant.", &TenantUsage::blocks},
+      {"tenant_ram_bytes", MetricType::Gauge, "RAM that a tenant's blocks take.", &TenantUsage::ram_bytes},
+      {"tenant_nvme_bytes", MetricType::Gauge, "Bytes of a tenant's blocks that are on NVMe only.",
+       &TenantUsage::nvme_bytes},
+      {"tenant_evicted_for_quota_total", MetricType::Counter, "Blocks that left RAM or NVMe for their tenant's quota.",
+       &TenantUsage::evicted_for_quota},
+      {"tenant_refused_for_quota_total", MetricType::Counter, "Blocks not stored because of their tenant's quota.",
+       &TenantUsage::refused_for_quota},
+      {"tenant_requests_denied_total", MetricType::Counter, "Requests that a tenant's roles and grants do not cover.",
+       &TenantUsage::denied},
+  };
+  const std::vector<TenantReport> tenants = TenantsToShow(input.reports);
+  for (const Row& row : kTenantRows) {
+    families->push_back(NewFamily(row.family, row.help, row.type));
+    for (const TenantReport& tenant : tenants) {
+      AddSample(&families->back(), {{"tenant", tenant.name}}, static_cast<double>(tenant.usage.*row.value));
+    }
+  }
+}
+
 }  // namespace
 
 std::string RenderMetrics(const MetricsInput& input) {
@@ -130,6 +190,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddNode(input, &families);
   AddRows(input, &families);
   AddPagesAndLatencies(input, &families);
+  AddTenants(input, &families);
   // A family without samples would be a lone header: a scrape during start or stop has no shards.
   std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
   std::ostringstream text;

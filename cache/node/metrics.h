@@ -18,6 +18,8 @@ struct MetricsInput {
   ProcessUsage process;
 };
 
+inline constexpr size_t kMaxTenantSeries = 64;
+
 // Prometheus text format 0.0.4. Pure; allocates some 50 KB per shard.
 std::string RenderMetrics(const MetricsInput& input);
 

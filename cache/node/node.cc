@@ -10,32 +10,38 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/tenants/tenant_file.h"
 #include "spdlog/spdlog.h"
 #include "transport/tcp/free_ports.h"
+#include "transport/unix/unix_address.h"
 
 namespace incipit {
 namespace {
 
 constexpr uint64_t kMinRamBytesPerShard = 4 << 20;
 
-absl::Status CheckListen(const NodeOptions& options) {
-  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options.listen));
-  if (address.IsLoopback() || options.insecure) return absl::OkStatus();
+// Of --listen or --listen-ucx.
+absl::Status CheckListen(const NodeOptions& options, const std::string& option, const std::string& listen) {
+  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(listen));
+  if (address.IsLoopback() || !options.tenants_path.empty() || options.insecure) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("listen ", options.listen,
+      absl::StrCat(option, " ", listen,
                    ": beyond this host, anybody who reaches the port could read and store; "
-                   "listen on 127.0.0.1, or say --insecure on a trusted network"));
+                   "name who may with --tenants, listen on 127.0.0.1, or say --insecure on a trusted network"));
 }
 
 // Fills in what the address implies: the device, and the port if it is 0.
 absl::Status PrepareUcx(NodeOptions* options) {
   if (options->listen_ucx.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckListen(*options, "listen-ucx", options->listen_ucx));
   ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options->listen_ucx));
-  if (!address.IsLoopback() && !options->insecure) {
+  // Credentials are asked for by what UCX carries, not by UCX.
+  if (!address.IsLoopback() && !options->insecure && options->ucx.UsesTcp()) {
     return absl::FailedPreconditionError(
         absl::StrCat("listen-ucx ", options->listen_ucx,
-                     ": whoever reaches this port of UCX can write to the node's memory; say --insecure on a network "
-                     "where all hosts are trusted (docs/security.md)"));
+                     ": UCX's tcp transport lets whoever reaches its ports write to the node's memory, with or without "
+                     "credentials; name RDMA devices, or say --insecure on a network where all hosts are trusted "
+                     "(docs/security.md)"));
   }
   const auto port = static_cast<uint16_t>(PortOf(address));
   if (port == 0) {
@@ -92,6 +98,8 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.identity.shard_count = options_.shards;
   result.shard.identity.node_name = options_.node_name;
   result.shard.limits = options_.limits;
+  result.shard.audit = options_.audit;
+  result.tenants = tenants_;
   result.shard.store = options_.store;
   result.shard.store.ram_bytes = options_.ram_bytes / options_.shards;
   result.shard.store.huge_pages = options_.huge_pages;
@@ -103,7 +111,11 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
                                                    " shards: at least ", kMinRamBytesPerShard,
                                                    " each; fewer shards or more RAM"));
   }
-  if (shard == 0) result.listen = options_.listen;
+  if (shard == 0) {
+    result.listen = options_.listen;
+    result.listen_unix = options_.listen_unix;
+    result.unix_mode = options_.unix_mode;
+  }
   if (!options_.listen_ucx.empty()) {
     ASSIGN_OR_RETURN(const TcpAddress first, ResolveTcpAddress(options_.listen_ucx));
     result.listen_ucx = WithPort(first, static_cast<uint16_t>(PortOf(first) + shard)).ToString();
@@ -133,8 +145,13 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     gethostname(host, sizeof(host) - 1);
     options.node_name = host;
   }
-  RETURN_IF_ERROR(CheckListen(options));
+  RETURN_IF_ERROR(CheckListen(options, "listen", options.listen));
   RETURN_IF_ERROR(PrepareUcx(&options));
+  if (!options.tenants_path.empty()) {
+    ASSIGN_OR_RETURN(node->tenants_, ReadTenantFile(options.tenants_path));
+  }
+  if (!options.audit) options.audit = [](const std::string& line) { spdlog::warn("{}", line); };
+  if (!options.listen_unix.empty()) RETURN_IF_ERROR(ParseUnixAddress(options.listen_unix).status());
   ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
   const std::unique_ptr<Random> random = MakeSystemRandom();
   if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
@@ -146,8 +163,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     Node* raw = node.get();
     node->shards_.push_back(std::make_unique<ShardThread>(
         std::move(thread_options),
-        [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
-          raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id);
+        [raw](uint16_t target, int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {
+          raw->shards_[target]->TakeConnection(fd, std::move(peer), std::move(hello), request_id, std::move(pass));
         }));
   }
   // The one that accepts comes last, so that no connection meets a shard that is not there yet.
@@ -162,10 +179,22 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     return status;
   }
   node->membership_ = std::make_unique<StaticMembership>(std::vector<std::string>{node->address()}, options.shards);
-  spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={}",
+  spdlog::info("event=node_started node={:016x} address={} shards={} ram_bytes={} nvme={} nvme_bytes={} tenants={}",
                node->identity_.node_id, node->address(), options.shards, options.ram_bytes,
-               options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes);
+               options.nvme_path.empty() ? "none" : options.nvme_path, options.nvme_bytes,
+               node->tenants_ == nullptr ? "anybody" : std::to_string(node->tenants_->tenants().size()));
   return node;
+}
+
+absl::Status Node::ReloadTenants() {
+  if (tenants_ == nullptr) {
+    return absl::FailedPreconditionError("the node was started without --tenants; start it with them");
+  }
+  ASSIGN_OR_RETURN(const TenantTableRef tenants, ReadTenantFile(options_.tenants_path));
+  // The one that accepts comes last: a shard knows a tenant before it gets its first connection.
+  for (size_t i = shards_.size(); i > 0; --i) shards_[i - 1]->SetTenants(tenants);
+  spdlog::info("event=tenants_reloaded tenants={}", tenants->tenants().size());
+  return absl::OkStatus();
 }
 
 Node::~Node() {
@@ -179,6 +208,11 @@ absl::Status Node::Stop(int64_t timeout_ms) {
   for (const auto& shard : shards_) shard->RequestStop(timeout_ms);
   for (const auto& shard : shards_) result.Update(shard->Join());
   return result;
+}
+
+std::string Node::unix_address() const {
+  const absl::StatusOr<UnixAddress> address = ParseUnixAddress(options_.listen_unix);
+  return address.ok() ? address->ToString() : "";
 }
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }

@@ -11,6 +11,7 @@
 #include "cache/node/node_options.h"
 #include "cache/node/shard_thread.h"
 #include "cache/seams/static_membership.h"
+#include "cache/tenants/tenant_table.h"
 
 namespace incipit {
 
@@ -24,8 +25,15 @@ class Node {
   // Stops taking requests, writes what is dirty, seals. DeadlineExceeded: a hung device; the process should exit.
   absl::Status Stop(int64_t timeout_ms);
 
+  // Reads the tenants' file again. On an error everything stays as it was. FailedPrecondition: the node has none.
+  // Sessions of tenants that are gone are cut; roles, grants and quotas count from now on; a changed secret, for new
+  // sessions.
+  absl::Status ReloadTenants();
+
   // "127.0.0.1:9400", with the port really taken.
   std::string address() const;
+  // "unix:///path", empty without that lane.
+  std::string unix_address() const;
   // "ucx://127.0.0.1:9410?devices=lo", of shard 0, from which clients derive the others'; empty without that lane.
   std::string ucx_address() const;
   const NodeOptions& options() const { return options_; }
@@ -44,6 +52,7 @@ class Node {
   std::unique_ptr<StaticMembership> membership_;
   uint64_t incarnation_ = 0;
   bool nvme_is_device_ = false;
+  TenantTableRef tenants_;  // as read at the start
   std::vector<std::unique_ptr<ShardThread>> shards_;
 };
 

@@ -7,7 +7,9 @@
 #include "cache/base/status_macros.h"
 #include "cache/shard/session.h"
 #include "spdlog/spdlog.h"
-#include "transport/tcp/tcp_stream.h"
+#include "transport/tcp/tcp_endpoint.h"
+#include "transport/unix/unix_endpoint.h"
+#include "transport/unix/unix_stream.h"
 
 namespace incipit {
 
@@ -36,6 +38,7 @@ Task<absl::Status> ShardThread::Open() {
   absl::StatusOr<std::unique_ptr<Shard>> shard = co_await opening;
   if (!shard.ok()) co_return shard.status();
   shard_ = *std::move(shard);
+  if (options_.tenants != nullptr) shard_->SetTenants(options_.tenants);
   co_return absl::OkStatus();
 }
 
@@ -88,10 +91,8 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
 }
 
 void ShardThread::DropAll() {
-  acceptor_.reset();
-  ucx_acceptor_.reset();
-  listener_.reset();
-  ucx_listener_.reset();
+  acceptors_.clear();
+  listeners_.clear();
   acceptor_scope_.reset();
   ucx_worker_.reset();  // before the memory that it has registered
   shard_.reset();
@@ -100,12 +101,21 @@ void ShardThread::DropAll() {
 }
 
 absl::Status ShardThread::Listen() {
+  if (options_.listen.empty() && options_.listen_unix.empty() && options_.listen_ucx.empty()) return absl::OkStatus();
+  authenticator_ = std::make_unique<Authenticator>(random_.get(), options_.shard.audit, options_.tenants);
   if (!options_.listen_ucx.empty()) RETURN_IF_ERROR(ListenUcx());
-  if (options_.listen.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
-  ASSIGN_OR_RETURN(listener_, TcpListener::Create(loop_.get(), wanted));
-  address_ = listener_->address();
-  acceptor_ = Accept(listener_.get());
+  if (!options_.listen.empty()) {
+    ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
+    ASSIGN_OR_RETURN(std::unique_ptr<TcpListener> tcp, TcpListener::Create(loop_.get(), wanted));
+    address_ = tcp->address();
+    AcceptFrom(std::move(tcp));
+  }
+  if (!options_.listen_unix.empty()) {
+    ASSIGN_OR_RETURN(const UnixAddress wanted, ParseUnixAddress(options_.listen_unix));
+    ASSIGN_OR_RETURN(std::unique_ptr<UnixListener> local,
+                     UnixListener::Create(loop_.get(), wanted, options_.unix_mode));
+    AcceptFrom(std::move(local));
+  }
   return absl::OkStatus();
 }
 
@@ -118,26 +128,26 @@ absl::Status ShardThread::ListenUcx() {
       RETURN_IF_ERROR(ucx_worker_->RegisterMemory({static_cast<uint8_t*>(memory.iov_base), memory.iov_len}));
     }
   }
-  ASSIGN_OR_RETURN(ucx_listener_, UcxListener::Create(ucx_worker_.get(), wanted));
-  ucx_address_ = ucx_listener_->address();
-  ucx_acceptor_ = Accept(ucx_listener_.get());
+  ASSIGN_OR_RETURN(std::unique_ptr<UcxListener> listener, UcxListener::Create(ucx_worker_.get(), wanted));
+  ucx_address_ = listener->address();
+  AcceptFrom(std::move(listener));
   return absl::OkStatus();
 }
 
-std::unique_ptr<Acceptor> ShardThread::Accept(Listener* listener) {
-  AcceptorOptions options;
-  options.shard_count = options_.shard_count;
-  auto acceptor =
-      std::make_unique<Acceptor>(loop_.get(), listener, options,
-                                 [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello,
-                                        uint64_t request_id) { Route(shard, std::move(channel), hello, request_id); });
-  acceptor_scope_->Spawn(acceptor->Run());
-  return acceptor;
+void ShardThread::AcceptFrom(std::unique_ptr<Listener> listener) {
+  AcceptorOptions acceptor_options;
+  acceptor_options.shard_count = options_.shard_count;
+  acceptor_options.authenticator = authenticator_.get();
+  acceptors_.push_back(std::make_unique<Acceptor>(
+      loop_.get(), listener.get(), acceptor_options,
+      [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
+             SessionPass pass) { Route(shard, std::move(channel), hello, request_id, std::move(pass)); }));
+  listeners_.push_back(std::move(listener));
+  acceptor_scope_->Spawn(acceptors_.back()->Run());
 }
 
 Task<absl::Status> ShardThread::ShutDown() {
-  if (acceptor_ != nullptr) acceptor_->Stop();
-  if (ucx_acceptor_ != nullptr) ucx_acceptor_->Stop();
+  for (const auto& acceptor : acceptors_) acceptor->Stop();
   if (acceptor_scope_ != nullptr) co_await acceptor_scope_->Join();
   Task<absl::Status> stopping = shard_->Shutdown(stop_deadline_ns_);
   co_return co_await stopping;
@@ -157,29 +167,47 @@ absl::Status ShardThread::Join() {
 }
 
 void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello,
-                        uint64_t request_id) {
-  if (shard == options_.shard.identity.shard) return shard_->Adopt(std::move(channel), hello, request_id);
-  auto* tcp = dynamic_cast<TcpStream*>(channel->stream());
-  if (tcp == nullptr) {  // Connections of UCX cannot move between threads, so each shard has an address of its own.
+                        uint64_t request_id, SessionPass pass) {
+  if (shard == options_.shard.identity.shard) {
+    return shard_->Adopt(std::move(channel), hello, request_id, std::move(pass));
+  }
+  const std::string peer = channel->PeerName();
+  const int fd = channel->stream()->ReleaseFd();
+  if (fd < 0) {  // Connections of UCX cannot move between threads, so each shard has an address of its own.
     const absl::Status wrong = absl::InvalidArgumentError(
         absl::StrCat("shard ", shard, " does not listen here: on the ucx lane shard k listens on the first port + k"));
     acceptor_scope_->Spawn(Session::Refuse(std::move(channel), request_id, wrong));
     return;
   }
-  const std::string peer = channel->PeerName();
-  hand_over_(shard, tcp->ReleaseFd(), peer, hello, request_id);
+  hand_over_(shard, fd, peer, hello, request_id, std::move(pass));
 }
 
-void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id) {
+void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (!running_) {
     close(fd);
     return;
   }
-  loop_->PostFromAnyThread([this, fd, peer, hello, request_id] {
-    auto stream = std::make_unique<TcpStream>(loop_.get(), fd, peer);
-    shard_->Adopt(std::make_unique<FrameChannel>(std::move(stream)), hello, request_id);
+  loop_->PostFromAnyThread([this, fd, peer, hello, request_id, pass = std::move(pass)] {
+    shard_->Adopt(std::make_unique<FrameChannel>(MakeSocketStream(loop_.get(), fd, peer)), hello, request_id, pass);
   });
+}
+
+void ShardThread::SetTenants(TenantTableRef tenants) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) return;
+  loop_->PostFromAnyThread([this, tenants = std::move(tenants)] {
+    if (authenticator_ != nullptr) authenticator_->SetTenants(tenants);
+    shard_->SetTenants(tenants);
+  });
+}
+
+ShardReport ShardThread::Report() const {
+  ShardReport report = shard_->Report();
+  if (authenticator_ == nullptr) return report;
+  report.requests.auth_failures += authenticator_->counters().failures;
+  report.requests.auth_held_back += authenticator_->counters().held_back;
+  return report;
 }
 
 std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
@@ -188,7 +216,7 @@ std::future<std::optional<ShardReport>> ShardThread::RequestReport() {
   std::future<std::optional<ShardReport>> report = promise->get_future();
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (running_) {
-    loop_->PostFromAnyThread([this, promise] { promise->set_value(shard_->Report()); });
+    loop_->PostFromAnyThread([this, promise] { promise->set_value(Report()); });
   } else {
     promise->set_value(std::nullopt);
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "cache/node/acceptor.h"
@@ -23,16 +24,20 @@ struct ShardThreadOptions {
   ShardOptions shard;
   bool has_disk = false;
   UringDiskOptions disk;
-  std::string listen;      // this thread accepts for the whole node; empty = it does not
+  std::string listen;       // this thread accepts for the whole node; empty = it does not
+  std::string listen_unix;  // the same on the unix lane
+  uint32_t unix_mode = 0600;
   std::string listen_ucx;  // this shard's own address on the ucx lane; empty = no such lane
   UcxSettings ucx;
   uint16_t shard_count = 1;
+  TenantTableRef tenants;  // null: nobody is asked for credentials
 };
 
 class ShardThread {
  public:
   // Hands a connection (its descriptor) to the thread of another shard.
-  using HandOver = std::function<void(uint16_t shard, int fd, std::string peer, wire::Hello, uint64_t request_id)>;
+  using HandOver =
+      std::function<void(uint16_t shard, int fd, std::string peer, wire::Hello, uint64_t request_id, SessionPass)>;
 
   ShardThread(ShardThreadOptions options, HandOver hand_over);
   ~ShardThread();  // REQUIRES: never started, or joined
@@ -44,7 +49,9 @@ class ShardThread {
   absl::Status Join();
 
   // Any thread.
-  void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id);
+  void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass);
+  // Who may use this shard from now on; and, on the one that accepts, who may connect.
+  void SetTenants(TenantTableRef tenants);
   // Ready once the thread has answered, or at once and empty if it does not run. Never broken.
   std::future<std::optional<ShardReport>> RequestReport();
   const TcpAddress& address() const { return address_; }
@@ -58,8 +65,10 @@ class ShardThread {
   absl::Status RegisterMemory();
   absl::Status Listen();
   absl::Status ListenUcx();
-  std::unique_ptr<Acceptor> Accept(Listener* listener);
-  void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id);
+  void AcceptFrom(std::unique_ptr<Listener> listener);
+  ShardReport Report() const;
+  void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
+             SessionPass pass);
 
   ShardThreadOptions options_;
   HandOver hand_over_;
@@ -69,9 +78,9 @@ class ShardThread {
   std::unique_ptr<UringDisk> disk_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<UcxWorker> ucx_worker_;
-  std::unique_ptr<TcpListener> listener_;
-  std::unique_ptr<UcxListener> ucx_listener_;
-  std::unique_ptr<Acceptor> acceptor_, ucx_acceptor_;
+  std::unique_ptr<Authenticator> authenticator_;  // of a thread that accepts
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;  // one for each
   std::unique_ptr<TaskScope> acceptor_scope_;
   TcpAddress address_, ucx_address_;
   std::mutex running_mutex_;  // guards the hand-over of work to a loop that may be ending

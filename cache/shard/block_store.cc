@@ -27,8 +27,8 @@ BlockStore::BlockStore(Loop* loop, Random* random, const BlockStoreOptions& opti
     : loop_(loop),
       options_(options),
       index_(&entries_, options.index_hash_bits),
-      ram_policy_(MakeLeafFirstLru()),
-      nvme_policy_(MakeLeafFirstLru()),
+      ram_policy_(MakeLeafFirstLru),
+      nvme_policy_(MakeLeafFirstLru),
       space_freed_(loop),
       tasks_(loop) {
   random->Fill(secret_);
@@ -100,8 +100,8 @@ wire::Presence BlockStore::PresenceOf(BlockId id) const {
 void BlockStore::Touch(BlockId id, uint64_t stamp_ns) {
   const Entry& entry = entries_.At(id);
   const Access access{stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes};
-  if (entry.in_ram) ram_policy_->OnAccess(id, access);
-  if (entry.in_nvme_policy) nvme_policy_->OnAccess(id, access);
+  if (entry.in_ram) ram_policy_.OnAccess(id, access);
+  if (entry.in_nvme_policy) nvme_policy_.OnAccess(id, access);
 }
 
 void BlockStore::Pin(BlockId id) { ++entries_.At(id).pins; }
@@ -125,12 +125,16 @@ Task<absl::StatusOr<StoreTicket>> BlockStore::Reserve(const NewBlock* block, int
   header.identity.assign(framed.begin(), framed.end());
   header.segments.assign(block->segments.begin(), block->segments.end());
   const uint64_t record_bytes = header.HeaderBytes() + header.StoredBytes();
+  const TenantIndex owner = OwnerOf(block->name_space);
+  Task<absl::Status> charging = ChargeRam(owner, Arena::AllocatedBytesFor(record_bytes), deadline_ns);
+  CO_RETURN_IF_ERROR(co_await charging);
   Task<bool> making = MakeRoom(record_bytes, deadline_ns);
   const bool room = co_await making;
   absl::StatusOr<ExtentList> extents = absl::ResourceExhaustedError("");
   if (room) extents = arena_->Allocate(record_bytes);
   if (!extents.ok()) {
     ++counters_.store_refused_no_room;
+    usages_[owner].ram_bytes -= Arena::AllocatedBytesFor(record_bytes);
     co_return absl::ResourceExhaustedError(absl::StrCat("no RAM for a record of ", record_bytes, " bytes in time; ",
                                                         arena_->FreeBytes(), " bytes are free"));
   }
@@ -138,6 +142,7 @@ Task<absl::StatusOr<StoreTicket>> BlockStore::Reserve(const NewBlock* block, int
   Entry& entry = entries_.At(id);
   entry.hash = index_.Trim(IdentityHash(framed, secret_));
   entry.namespace_id = block->name_space;
+  entry.owner = static_cast<uint16_t>(owner);
   entry.group = block->key.group;
   entry.part = block->key.part;
   entry.depth_tokens = block->key.depth_tokens;
@@ -187,11 +192,12 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment
   WriteHeader(id, ticket.header_);
   ticket.store_ = nullptr;
   entry.indexed = true;
-  entry.in_ram = true;
   index_.Insert(id);
-  ram_policy_->OnInsert(id, {ticket.header_.stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  ++usages_[entry.owner].blocks;
+  EnterRam(id, ticket.header_.stamp_ns);
   ++counters_.blocks_stored;
   QueueBackup(id);
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kRam);
   return wire::BlockStatus::kOk;
 }
 
@@ -225,24 +231,44 @@ void BlockStore::Doom(BlockId id) {
   if (entry.indexed) {
     index_.Erase(id);
     entry.indexed = false;
+    --usages_[entry.owner].blocks;
   }
-  if (entry.in_ram) {
-    ram_policy_->OnRemove(id);
-    entry.in_ram = false;
-  }
+  if (entry.in_ram) LeaveRam(id);
   DropNvmeCopy(id);
   FreeIfUnused(id);
 }
 
 void BlockStore::DropNvmeCopy(BlockId id) {
   Entry& entry = entries_.At(id);
-  if (entry.in_nvme_policy) {
-    nvme_policy_->OnRemove(id);
-    entry.in_nvme_policy = false;
-  }
+  if (entry.in_nvme_policy) LeaveNvmeOnly(id);
   if (!entry.nvme.valid()) return;
   MarkSpare(id, false);
   nvme_->Release(std::exchange(entry.nvme, {}), entry.RecordBytes());
+}
+
+void BlockStore::EnterRam(BlockId id, uint64_t stamp_ns) {
+  Entry& entry = entries_.At(id);
+  entry.in_ram = true;
+  ram_policy_.OnInsert(entry.owner, id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+}
+
+void BlockStore::LeaveRam(BlockId id) {
+  ram_policy_.OnRemove(id);
+  entries_.At(id).in_ram = false;
+}
+
+void BlockStore::EnterNvmeOnly(BlockId id, uint64_t stamp_ns) {
+  Entry& entry = entries_.At(id);
+  entry.in_nvme_policy = true;
+  usages_[entry.owner].nvme_bytes += entry.RecordBytes();
+  nvme_policy_.OnInsert(entry.owner, id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+}
+
+void BlockStore::LeaveNvmeOnly(BlockId id) {
+  Entry& entry = entries_.At(id);
+  nvme_policy_.OnRemove(id);
+  entry.in_nvme_policy = false;
+  usages_[entry.owner].nvme_bytes -= entry.RecordBytes();
 }
 
 void BlockStore::MarkSpare(BlockId id, bool spare) {
@@ -263,6 +289,7 @@ void BlockStore::ReleaseRam(BlockId id) {
   Entry& entry = entries_.At(id);
   if (entry.ram.empty()) return;
   arena_->Free(entry.ram, entry.RecordBytes());
+  usages_[entry.owner].ram_bytes -= Arena::AllocatedBytesFor(entry.RecordBytes());
   entry.ram.clear();
   NoteSpaceFreed();
 }
@@ -297,12 +324,12 @@ Task<wire::BlockStatus> BlockStore::Remove(NamespaceId name_space, wire::KeyRef 
 StoreGauges BlockStore::gauges() const {
   StoreGauges gauges;
   gauges.blocks = index_.size();
-  gauges.blocks_in_ram = ram_policy_->size();
-  gauges.blocks_in_nvme_only = nvme_policy_->size();
+  gauges.blocks_in_ram = ram_policy_.size();
+  gauges.blocks_in_nvme_only = nvme_policy_.size();
   gauges.dirty_blocks = backups_.size();
   gauges.writing_bytes = writing_bytes_;
   gauges.metadata_bytes =
-      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_->MemoryBytes() + nvme_policy_->MemoryBytes();
+      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_.MemoryBytes() + nvme_policy_.MemoryBytes();
   gauges.namespaces = namespaces_.size();
   gauges.recovered = nvme_ == nullptr || nvme_->stats().state != NvmeState::kRecovering;
   gauges.arena = arena_->stats();

@@ -7,7 +7,8 @@
 //                       Reclaim drops spare copies first, so a block held twice never costs another one its place
 //   NVMe only           demoted
 // RAM gives way in policy order: a victim with a spare copy is dropped at once, another is demoted (the one waiting
-// for its memory waits for the write), and where NVMe cannot take it, it is evicted.
+// for its memory waits for the write), and where NVMe cannot take it, it is evicted. A tenant at its quota makes room
+// for its stores by its own blocks alone, in the same way.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@
 #include "cache/shard/entry.h"
 #include "cache/shard/namespace_table.h"
 #include "cache/shard/store_counters.h"
-#include "eviction/policy.h"
+#include "cache/shard/tenant_usage.h"
+#include "eviction/partitioned_policy.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
@@ -39,6 +41,13 @@ struct BlockStoreOptions {
 };
 
 class BlockStore;
+
+// Hears of every block that becomes visible, inside the change: it must not call the store.
+class BlockListener {
+ public:
+  virtual ~BlockListener() = default;
+  virtual void OnVisible(const Entry& entry, wire::Presence presence) = 0;
+};
 
 // Memory for one block that is being received. Ends in BlockStore::Commit or, when dropped, in nothing stored.
 class StoreTicket {
@@ -84,6 +93,8 @@ class BlockStore : private NvmeTier::Host {
   Task<absl::Status> Shutdown(int64_t deadline_ns);
 
   NamespaceTable& namespaces() { return namespaces_; }
+  // Must outlive the store; at most one.
+  void set_listener(BlockListener* listener) { listener_ = listener; }
 
   // Lookup. Compares the whole identity. kNoBlock: a miss.
   Hash128 HashOf(NamespaceId name_space, const wire::KeyRef& key) const;
@@ -99,8 +110,16 @@ class BlockStore : private NvmeTier::Host {
   void Pin(BlockId id);
   void Unpin(BlockId id);
 
+  // Quotas of tenants, by name. Who is not in the list any more keeps what it had. A lower quota than is used takes
+  // effect as the tenant stores. Costs a walk over all blocks if a tenant is new and has blocks already.
+  void SetQuotas(const std::vector<TenantQuota>& quotas);
+  std::vector<TenantReport> TenantReports() const;
+  // For Stats of one tenant; zeros for one that is not listed.
+  std::vector<std::pair<std::string, uint64_t>> ValuesOf(const std::string& tenant) const;
+  void CountDenied(const std::string& tenant);
+
   // Storing: reserve memory (waiting for demotions until `deadline_ns` at most), receive into Pieces, commit.
-  // ResourceExhausted: no memory in time.
+  // ResourceExhausted: no memory in time. FailedPrecondition: larger than the tenant's quota.
   struct NewBlock {
     NamespaceId name_space = 0;
     wire::KeyRef key;
@@ -151,15 +170,30 @@ class BlockStore : private NvmeTier::Host {
   void ReleaseRam(BlockId id);
   void DropNvmeCopy(BlockId id);
   void MarkSpare(BlockId id, bool spare);
+  void EnterRam(BlockId id, uint64_t stamp_ns);
+  void LeaveRam(BlockId id);
+  void EnterNvmeOnly(BlockId id, uint64_t stamp_ns);
+  void LeaveNvmeOnly(BlockId id);
   void WriteHeader(BlockId id, const RecordHeader& header);
   void NoteSpaceFreed() { space_freed_.Set(); }
 
   // block_store_ram.cc: room in RAM.
   bool MakeRoomNow(uint64_t bytes);
   Task<bool> MakeRoom(uint64_t bytes, int64_t deadline_ns);
-  BlockId NextRamVictim();
+  BlockId NextRamVictim() { return RamVictim(nullptr); }
+  BlockId RamVictim(const TenantIndex* of_tenant);
   bool EvictOrStartDemotion(BlockId victim, bool may_demote);
   void KeepHeadroom();
+
+  // block_store_quota.cc: what tenants take and may take.
+  TenantIndex OwnerOf(NamespaceId name_space) const { return namespaces_.At(name_space).owner; }
+  bool OverRamQuota(TenantIndex owner, uint64_t more_bytes, uint64_t soon_free_bytes) const;
+  bool OverNvmeQuota(TenantIndex owner, uint64_t more_bytes) const;
+  Task<absl::Status> ChargeRam(TenantIndex owner, uint64_t bytes, int64_t deadline_ns);
+  bool MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes);
+  bool MakeNvmeQuotaRoom(TenantIndex owner, uint64_t bytes, uint64_t worth_stamp_ns);
+  bool MayStayOnNvme(BlockId id);
+  void Rehome();
 
   // block_store_nvme.cc: room on NVMe, demotion, write-behind, promotion, reclaim's questions.
   bool NvmeServes() const { return nvme_ != nullptr && nvme_->stats().state != NvmeState::kSuspended; }
@@ -190,8 +224,11 @@ class BlockStore : private NvmeTier::Host {
   NamespaceTable namespaces_;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<NvmeTier> nvme_;
-  std::unique_ptr<Policy> ram_policy_, nvme_policy_;
+  PartitionedPolicy ram_policy_, nvme_policy_;
+  std::vector<TenantUsage> usages_{1};  // by TenantIndex
+  absl::flat_hash_map<std::string, TenantIndex> listed_;
   StoreCounters counters_;
+  BlockListener* listener_ = nullptr;
   Event space_freed_;
   uint64_t writing_bytes_ = 0;    // records being appended
   uint64_t demoting_bytes_ = 0;   // of those, arena bytes that will be free afterwards

@@ -34,16 +34,16 @@ void CopyPieces(std::span<const iovec> from, std::span<const iovec> to) {
 
 bool BlockStore::CanDemote(BlockId id) {
   const Entry& entry = entries_.At(id);
-  return !shutting_down_ && NvmeServes() && nvme_->Fits(entry.RecordBytes()) &&
-         MakeNvmeRoom(entry.RecordBytes(), entry.pins > 0 ? UINT64_MAX : ram_policy_->StampOf(id));
+  return !shutting_down_ && NvmeServes() && nvme_->Fits(entry.RecordBytes()) && MayStayOnNvme(id) &&
+         MakeNvmeRoom(entry.RecordBytes(), entry.pins > 0 ? UINT64_MAX : ram_policy_.StampOf(id));
 }
 
 // Evicts from NVMe until `bytes` more may be valued there; not for a block that is worth less than what must go.
 bool BlockStore::MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns) {
   const auto evictable = [&](BlockId id) { return entries_.At(id).pins == 0; };
   while (nvme_->stats().valued_bytes + writing_bytes_ + bytes > nvme_->UsableBytes()) {
-    const BlockId coldest = nvme_policy_->Victim(evictable, kVictimCandidates);
-    if (coldest == kNoBlock || nvme_policy_->StampOf(coldest) > worth_stamp_ns) return false;
+    const BlockId coldest = nvme_policy_.Victim(evictable, kVictimCandidates);
+    if (coldest == kNoBlock || nvme_policy_.StampOf(coldest) > worth_stamp_ns) return false;
     ++counters_.evicted_from_nvme;
     Doom(coldest);
   }
@@ -54,6 +54,7 @@ bool BlockStore::MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns) {
 Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
   Entry& entry = entries_.At(id);
   const uint64_t record_bytes = entry.RecordBytes();
+  const TenantIndex owner = entry.owner;
   entry.writing = true;
   writing_bytes_ += record_bytes;
   TocEntry toc;
@@ -63,7 +64,7 @@ Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
   toc.segment_count = entry.segment_count;
   toc.codec = entry.codec;
   toc.depth_tokens = entry.depth_tokens;
-  toc.stamp_ns = ram_policy_->StampOf(id);
+  toc.stamp_ns = ram_policy_.StampOf(id);
   toc.identity = FramedIdentity(entry);
   std::vector<iovec> pieces;
   arena_->Slice(entry.ram, 0, record_bytes, &pieces);
@@ -71,7 +72,11 @@ Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
   const absl::StatusOr<DiskLocation> at = co_await appending;
   writing_bytes_ -= record_bytes;
   entry.writing = false;
-  if (demote) demoting_bytes_ -= Arena::AllocatedBytesFor(record_bytes);
+  if (demote) {
+    demoting_bytes_ -= Arena::AllocatedBytesFor(record_bytes);
+    usages_[owner].demoting_bytes -= Arena::AllocatedBytesFor(record_bytes);
+    usages_[owner].nvme_writing_bytes -= record_bytes;
+  }
   if (!entry.indexed) {  // Removed while it was being written.
     if (at.ok()) nvme_->Release(*at, record_bytes);
     FreeIfUnused(id);
@@ -95,19 +100,18 @@ Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
 
 // The block has a copy on NVMe: its RAM copy goes as soon as no reader holds it.
 void BlockStore::FinishDemotion(BlockId id) {
-  Entry& entry = entries_.At(id);
-  const uint64_t stamp_ns = ram_policy_->StampOf(id);
-  ram_policy_->OnRemove(id);
-  entry.in_ram = false;
-  entry.in_nvme_policy = true;
+  const uint64_t stamp_ns = ram_policy_.StampOf(id);
+  LeaveRam(id);
   MarkSpare(id, false);
-  nvme_policy_->OnInsert(id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  EnterNvmeOnly(id, stamp_ns);
   FreeIfUnused(id);
 }
 
 void BlockStore::QueueBackup(BlockId id) {
   if (nvme_ == nullptr || backups_.size() >= kMaxQueuedBackups) return;
-  backups_.push_back({id, entries_.At(id).hash});
+  const Entry& entry = entries_.At(id);
+  if (entry.RecordBytes() > usages_[entry.owner].quota.nvme_bytes) return;
+  backups_.push_back({id, entry.hash});
   PumpBackups();
 }
 
@@ -185,23 +189,26 @@ Task<absl::StatusOr<BlockStore::NvmeRead>> BlockStore::ReadNvme(BlockId id, uint
 // Copies a block just read into RAM, if that needs no waiting. Its NVMe copy becomes a spare.
 void BlockStore::Promote(BlockId id, const NvmeRead& read) {
   Entry& entry = entries_.At(id);
-  if (entry.writing || !entry.ram.empty() || !MakeRoomNow(entry.RecordBytes())) {
+  ++entry.pins;  // Making room must not take this very block.
+  const bool room = !entry.writing && entry.ram.empty() && MakeRamQuotaRoomNow(entry.owner, entry.RecordBytes()) &&
+                    MakeRoomNow(entry.RecordBytes());
+  --entry.pins;
+  if (!room) {
     ++counters_.promotions_skipped;
     return KeepHeadroom();
   }
   absl::StatusOr<ExtentList> extents = arena_->Allocate(entry.RecordBytes());
   if (!extents.ok()) return;
   entry.ram = *std::move(extents);
+  usages_[entry.owner].ram_bytes += Arena::AllocatedBytesFor(entry.RecordBytes());
   std::vector<iovec> from, to;
   from.push_back({const_cast<uint8_t*>(read.staged.header().data()), read.staged.header().size()});
   from.insert(from.end(), read.staged.payload().begin(), read.staged.payload().end());
   arena_->Slice(entry.ram, 0, entry.RecordBytes(), &to);
   CopyPieces(from, to);
-  const uint64_t stamp_ns = nvme_policy_->StampOf(id);
-  nvme_policy_->OnRemove(id);
-  entry.in_nvme_policy = false;
-  entry.in_ram = true;
-  ram_policy_->OnInsert(id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  const uint64_t stamp_ns = nvme_policy_.StampOf(id);
+  LeaveNvmeOnly(id);
+  EnterRam(id, stamp_ns);
   MarkSpare(id, true);
   ++counters_.promoted;
   KeepHeadroom();
@@ -244,10 +251,7 @@ void BlockStore::LoseNvmeCopy(BlockId id) {
   Entry& entry = entries_.At(id);
   entry.nvme = {};
   entry.nvme_spare = false;
-  if (entry.in_nvme_policy) {
-    nvme_policy_->OnRemove(id);
-    entry.in_nvme_policy = false;
-  }
+  if (entry.in_nvme_policy) LeaveNvmeOnly(id);
   if (entry.in_ram) return;
   ++counters_.lost_in_reclaim;
   Doom(id);

@@ -12,7 +12,8 @@ constexpr int64_t kDemotionPatienceNs = 200'000'000;
 
 }  // namespace
 
-BlockId BlockStore::NextRamVictim() {
+// Of one tenant's blocks, or of all.
+BlockId BlockStore::RamVictim(const TenantIndex* of_tenant) {
   // A pinned block may move to NVMe but not vanish.
   const bool demotable = NvmeServes();
   const auto evictable = [&](BlockId id) {
@@ -20,19 +21,22 @@ BlockId BlockStore::NextRamVictim() {
     if (entry.readers > 0 || entry.writing) return false;
     return entry.pins == 0 || entry.nvme.valid() || demotable;
   };
-  return ram_policy_->Victim(evictable, kVictimCandidates);
+  if (of_tenant != nullptr) return ram_policy_.VictimOf(*of_tenant, evictable, kVictimCandidates);
+  return ram_policy_.Victim(evictable, kVictimCandidates);
 }
 
 // Makes `victim` leave RAM, now or when its write ends. True if its memory is free already.
 bool BlockStore::EvictOrStartDemotion(BlockId victim, bool may_demote) {
   Entry& entry = entries_.At(victim);
-  if (entry.nvme.valid()) {
+  if (entry.nvme.valid() && MayStayOnNvme(victim)) {
     ++counters_.dropped_as_spare;
     FinishDemotion(victim);
     return true;
   }
-  if (may_demote && CanDemote(victim)) {
+  if (may_demote && !entry.nvme.valid() && CanDemote(victim)) {
     demoting_bytes_ += Arena::AllocatedBytesFor(entry.RecordBytes());
+    usages_[entry.owner].demoting_bytes += Arena::AllocatedBytesFor(entry.RecordBytes());
+    usages_[entry.owner].nvme_writing_bytes += entry.RecordBytes();
     tasks_.Spawn(WriteToNvme(victim, /*demote=*/true));
     return false;
   }

@@ -56,6 +56,7 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   Entry& entry = entries_.At(id);
   entry.hash = hash;
   entry.namespace_id = *name_space;
+  entry.owner = static_cast<uint16_t>(OwnerOf(*name_space));
   entry.group = identity.group;
   entry.part = identity.part;
   entry.depth_tokens = key.depth_tokens;
@@ -67,10 +68,11 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   entry.codec = found.codec;
   entry.nvme = at;
   entry.indexed = true;
-  entry.in_nvme_policy = true;
   index_.Insert(id);
-  nvme_policy_->OnInsert(id, {found.stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
+  ++usages_[entry.owner].blocks;
+  EnterNvmeOnly(id, found.stamp_ns);
   recovery_->sequence_of[id] = found.sequence;
+  if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kNvme);
 }
 
 void BlockStore::OnRecoveryDone() {

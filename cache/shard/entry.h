@@ -36,6 +36,7 @@ struct Entry {
   bool in_nvme_policy = false;
   bool writing = false;     // an append reads the RAM copy
   bool nvme_spare = false;  // the copy at `nvme` is marked spare
+  uint16_t owner = 0;       // TenantIndex that its memory is counted for
   uint32_t pins = 0;        // leases that promise its presence
   uint32_t readers = 0;     // loads that read its RAM copy
   DiskLocation nvme;        // valid: a copy lies there

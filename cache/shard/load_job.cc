@@ -25,18 +25,29 @@ wire::BlockStatus StatusOfReadError(const absl::Status& status) {
 
 }  // namespace
 
-LoadJob::LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, int64_t received_ns)
+LoadJob::LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, bool shared, int64_t received_ns)
     : session_(session),
       shard_(session->shard()),
       store_(shard_->store()),
       request_id_(request_id),
+      shared_(shared),
       meta_(std::move(meta)),
       received_ns_(received_ns),
       nvme_slots_(shard_->loop(), shard_->options().limits.nvme_reads_per_load) {}
 
+absl::Status LoadJob::DecodeMeta(wire::SharedPlaces* places) {
+  ByteView rest = meta_;
+  if (shared_) {
+    ASSIGN_OR_RETURN(*places, wire::SharedPlaces::Decode(meta_, &rest));
+  }
+  ASSIGN_OR_RETURN(request_, wire::Load::Decode(rest));
+  return absl::OkStatus();
+}
+
 absl::Status LoadJob::Prepare() {
-  ASSIGN_OR_RETURN(request_, wire::Load::Decode(meta_));
-  ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+  wire::SharedPlaces places;
+  RETURN_IF_ERROR(DecodeMeta(&places));
+  ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id, Role::kRead));
   RETURN_IF_ERROR(session_->CheckKeys(name_space_, request_.keys));
   const ShardLimits& limits = shard_->options().limits;
   const uint32_t deadline_ms = request_.deadline_ms == 0 ? limits.default_load_deadline_ms : request_.deadline_ms;
@@ -44,16 +55,24 @@ absl::Status LoadJob::Prepare() {
   stamp_ns_ = request_.stamp_ns == 0 ? 0 : shard_->ClampStamp(request_.stamp_ns);
   unanswered_ = request_.keys.size();
   const Layout& layout = *store_->namespaces().At(name_space_).layout;
+  std::vector<uint64_t> bytes_by_key;
   for (const wire::KeyRef& key : request_.keys) {
     const GroupSpec& group = layout.groups[key.group];
-    const uint64_t segments = std::min<uint64_t>(request_.segment_count, group.SegmentsOfPart(key.part));
+    const uint64_t all = group.SegmentsOfPart(key.part);
+    const uint64_t after_first = all - std::min<uint64_t>(request_.first_segment, all);
+    const uint64_t segments = std::min<uint64_t>(request_.segment_count, after_first);
     expected_bytes_ += segments * group.SegmentBytes();
+    if (shared_) bytes_by_key.push_back(segments * group.SegmentBytes());
   }
   unsent_bytes_ = expected_bytes_;
+  if (shared_) {
+    ASSIGN_OR_RETURN(const RegionTable* regions, session_->regions());
+    ASSIGN_OR_RETURN(target_, LoadTarget::Create(*regions, places, std::move(bytes_by_key)));
+  }
   return absl::OkStatus();
 }
 
-bool LoadJob::Expired() const { return shard_->loop()->NowNs() >= deadline_ns_; }
+bool LoadJob::Expired() const { return revoked_ || shard_->loop()->NowNs() >= deadline_ns_; }
 
 Task<void> LoadJob::Run() {
   ++shard_->counters()->loads;
@@ -119,12 +138,14 @@ void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   block.codec = header->codec;
   uint64_t offset = 0, length = 0;
   SetSegments(*header, &block, &offset, &length);
+  if (!FitsPlace(index, length)) return AddFailure(index, wire::BlockStatus::kRejected, reply);
   reply->guards.emplace_back(store_, id);
   store_->PayloadPieces(id, offset, length, &reply->payload);
   reply->bytes += length;
   reply->message.blocks.push_back(std::move(block));
   ++shard_->counters()->load_hits_ram;
   shard_->counters()->load_bytes_ram += length;
+  session_->lane_counters()->load_bytes_ram += length;
 }
 
 Task<void> LoadJob::SendRamAndMisses() {
@@ -185,11 +206,17 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
         block.codec = read->header.codec;
         uint64_t offset = 0;
         SetSegments(read->header, &block, &offset, &reply.bytes);
-        reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
-        reply.message.blocks.push_back(std::move(block));
-        ++shard_->counters()->load_hits_nvme;
-        shard_->counters()->load_bytes_nvme += reply.bytes;
-        staged = std::move(read->staged);
+        if (FitsPlace(index, reply.bytes)) {
+          reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
+          reply.message.blocks.push_back(std::move(block));
+          ++shard_->counters()->load_hits_nvme;
+          shard_->counters()->load_bytes_nvme += reply.bytes;
+          session_->lane_counters()->load_bytes_nvme += reply.bytes;
+          staged = std::move(read->staged);
+        } else {
+          reply.bytes = 0;
+          AddFailure(index, wire::BlockStatus::kRejected, &reply);
+        }
       }
     }
     co_await session_->send_lock()->Acquire(1);
@@ -200,12 +227,34 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
   nvme_slots_.Release(1);
 }
 
+// Puts the payload where the client wants it; the frame then only says so.
+Task<void> LoadJob::PlaceShared(Reply* reply) {
+  const uint64_t slice_bytes = std::max(shard_->admission()->TransferBytes(), FrameChannel::kMinTransferBytes);
+  bool placed = !revoked_;
+  if (placed && !reply->payload.empty()) {
+    Task<bool> placing =
+        target_->Place(shard_->loop(), session_->channel(), reply->payload, reply->message.blocks, slice_bytes);
+    placed = co_await placing;
+  }
+  reply->payload.clear();
+  if (placed) co_return;
+  revoked_ = true;
+  for (wire::LoadedBlock& block : reply->message.blocks) {
+    if (block.status == wire::BlockStatus::kOk) block = {.index = block.index, .status = wire::BlockStatus::kExpired};
+  }
+}
+
 Task<void> LoadJob::Send(Reply* reply) {
   if (reply->message.blocks.empty() || failed_) co_return;
   unanswered_ -= reply->message.blocks.size();
+  uint16_t flags = unanswered_ == 0 ? wire::kFrameFlagLast : 0;
+  if (target_.has_value()) {
+    flags |= wire::kFrameFlagShared;
+    Task<void> placing = PlaceShared(reply);
+    co_await placing;
+  }
   std::vector<uint8_t> meta;
   reply->message.Encode(&meta);
-  const uint16_t flags = unanswered_ == 0 ? wire::kFrameFlagLast : 0;
   Task<absl::Status> sending =
       session_->SendLocked(wire::FrameType::kLoadReply, request_id_, flags, &meta, reply->payload);
   const absl::Status status = co_await sending;

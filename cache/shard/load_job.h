@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cache/runtime/sync.h"
+#include "cache/shard/load_target.h"
 #include "cache/shard/session.h"
 #include "transport/wire/messages.h"
 
@@ -13,7 +15,8 @@ namespace incipit {
 // Owned by its session's scope. One thread: the shard's.
 class LoadJob {
  public:
-  LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, int64_t received_ns);
+  // `shared`: the meta names memory of the client that the bytes go to, rather than to its socket.
+  LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> meta, bool shared, int64_t received_ns);
 
   // Decodes and checks. The error answers the request.
   absl::Status Prepare();
@@ -30,7 +33,13 @@ class LoadJob {
     std::vector<RamReadGuard> guards;
     uint64_t bytes = 0;
   };
+  absl::Status DecodeMeta(wire::SharedPlaces* places);
   bool Expired() const;
+  // Whether a block's bytes fit the place that the client gave it.
+  bool FitsPlace(uint32_t index, uint64_t length) const {
+    return !target_.has_value() || target_->BytesOf(index) == length;
+  }
+  Task<void> PlaceShared(Reply* reply);
   void AddRamHit(uint32_t index, BlockId id, Reply* reply);
   void AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply);
   Task<void> SendRamAndMisses();
@@ -43,6 +52,7 @@ class LoadJob {
   Shard* shard_;
   BlockStore* store_;
   uint64_t request_id_;
+  bool shared_;
   std::vector<uint8_t> meta_;  // the keys of request_ are views into it
   int64_t received_ns_;
   int64_t deadline_ns_ = 0;
@@ -53,6 +63,8 @@ class LoadJob {
   uint64_t unsent_bytes_ = 0;
   size_t unanswered_ = 0;
   bool failed_ = false;
+  bool revoked_ = false;  // the client took back the memory that it offered
+  std::optional<LoadTarget> target_;
   std::vector<uint32_t> on_nvme_;
   Semaphore nvme_slots_;
 };

@@ -18,6 +18,9 @@ absl::StatusOr<NamespaceId> NamespaceTable::Intern(const NamespaceIdentity& iden
   auto info = std::make_unique<Info>();
   info->identity = identity;
   info->framed = std::move(framed);
+  Owned& owned = tenants_[identity.tenant];
+  ++owned.namespaces;
+  info->owner = owned.owner;
   infos_.push_back(std::move(info));
   by_framed_[std::move(name)] = id;
   return id;
@@ -26,9 +29,25 @@ absl::StatusOr<NamespaceId> NamespaceTable::Intern(const NamespaceIdentity& iden
 absl::StatusOr<NamespaceId> NamespaceTable::Open(const std::string& tenant, const std::string& model,
                                                  const Layout& layout) {
   NamespaceIdentity identity{tenant, model, layout.Fingerprint()};
+  const auto found = tenants_.find(tenant);
+  const bool full = found != tenants_.end() && found->second.owner != kUnlistedTenants &&
+                    found->second.namespaces >= kMaxNamespacesPerTenant;
+  if (full && !by_framed_.contains(std::string(AsText(FrameNamespace(identity))))) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("tenant '", tenant, "' has ", found->second.namespaces, " namespaces on this shard, the limit"));
+  }
   ASSIGN_OR_RETURN(const NamespaceId id, Intern(identity));
   if (!infos_[id]->layout.has_value()) infos_[id]->layout = layout;
   return id;
+}
+
+bool NamespaceTable::SetOwner(const std::string& tenant, TenantIndex owner) {
+  Owned& owned = tenants_[tenant];
+  owned.owner = owner;
+  for (const auto& info : infos_) {
+    if (info->identity.tenant == tenant) info->owner = owner;
+  }
+  return owned.namespaces > 0;
 }
 
 }  // namespace incipit

@@ -10,10 +10,12 @@
 #include "absl/status/statusor.h"
 #include "cache/format/identity.h"
 #include "cache/shard/entry.h"
+#include "cache/shard/tenant_usage.h"
 
 namespace incipit {
 
 inline constexpr size_t kMaxNamespaces = 4096;
+inline constexpr size_t kMaxNamespacesPerTenant = 256;  // where there are tenants: one must not use up all
 
 // One thread.
 class NamespaceTable {
@@ -21,17 +23,25 @@ class NamespaceTable {
   struct Info {
     NamespaceIdentity identity;
     std::vector<uint8_t> framed;
+    TenantIndex owner = kUnlistedTenants;
     std::optional<Layout> layout;  // unknown for what recovery found, until a session opens the namespace
   };
 
-  // ResourceExhausted past kMaxNamespaces.
+  // ResourceExhausted past kMaxNamespaces, and in Open past kMaxNamespacesPerTenant of a listed tenant.
   absl::StatusOr<NamespaceId> Intern(const NamespaceIdentity& identity);
   absl::StatusOr<NamespaceId> Open(const std::string& tenant, const std::string& model, const Layout& layout);
+  // Namespaces of `tenant` belong to `owner` from now on. True if there are any yet.
+  bool SetOwner(const std::string& tenant, TenantIndex owner);
   const Info& At(NamespaceId id) const { return *infos_[id]; }
   size_t size() const { return infos_.size(); }
 
  private:
+  struct Owned {
+    TenantIndex owner = kUnlistedTenants;
+    size_t namespaces = 0;
+  };
   absl::flat_hash_map<std::string, NamespaceId> by_framed_;
+  absl::flat_hash_map<std::string, Owned> tenants_;
   std::vector<std::unique_ptr<Info>> infos_;
 };
 

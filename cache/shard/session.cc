@@ -4,6 +4,8 @@
 #include "cache/base/status_macros.h"
 #include "cache/shard/load_job.h"
 #include "cache/shard/store_receiver.h"
+#include "transport/auth/proof.h"
+#include "transport/wire/auth_messages.h"
 
 namespace incipit {
 namespace {
@@ -12,19 +14,30 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 
 }  // namespace
 
-Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id)
+Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t id,
+                 SessionPass pass)
     : shard_(shard),
       channel_(std::move(channel)),
       hello_(hello),
+      pass_(std::move(pass)),
       id_(id),
       send_lock_(shard->loop(), 1),
-      jobs_(shard->loop()) {}
+      shares_memory_((hello_.features & wire::kFeatureSharedRegions) != 0 && channel_->stream()->CarriesDescriptors()),
+      regions_(shard->options().limits.regions_per_session),
+      jobs_(shard->loop()) {
+  if (pass_.proven) hello_.tenant = pass_.tenant;
+}
 
-Session::~Session() { shard_->loop()->CancelTimer(this); }
+Session::~Session() {
+  Wipe(pass_.reply_key.data(), pass_.reply_key.size());
+  shard_->loop()->CancelTimer(this);
+}
 
-Task<absl::Status> Session::SendError(FrameChannel* channel, uint64_t request_id, absl::Status reason) {
+Task<absl::Status> Session::SendError(FrameChannel* channel, uint64_t request_id, absl::Status reason,
+                                      uint32_t retry_after_us) {
   wire::Error error;
   error.code = reason.code();
+  error.retry_after_us = retry_after_us;
   error.message = std::string(reason.message());
   std::vector<uint8_t> meta;
   error.Encode(&meta);
@@ -42,9 +55,9 @@ Task<void> Session::Refuse(std::unique_ptr<FrameChannel> channel, uint64_t reque
   channel->Close();
 }
 
-Task<void> Session::Run(uint64_t hello_request_id) {
+Task<void> Session::Run(uint64_t request_id) {
   WatchForStalls();
-  Task<void> hello = SendHelloReply(hello_request_id);
+  Task<void> hello = SendHelloReply(request_id);
   co_await hello;
   Task<absl::Status> serving = Serve();
   const absl::Status status = co_await serving;
@@ -55,10 +68,20 @@ Task<void> Session::Run(uint64_t hello_request_id) {
     co_await farewell;
   }
   channel_->Close();
+  StopWaits();
   co_await jobs_.Join();
-  shard_->counters()->bytes_received += channel_->bytes_received();
-  shard_->counters()->bytes_sent += channel_->bytes_sent();
+  AddBytesTo(shard_->counters());
 }
+
+void Session::AddBytesTo(ShardCounters* counters) const {
+  counters->bytes_received += channel_->bytes_received();
+  counters->bytes_sent += channel_->bytes_sent();
+  LaneCounters& lane = counters->lane(channel_->stream()->lane());
+  lane.bytes_received += channel_->bytes_received();
+  lane.bytes_sent += channel_->bytes_sent();
+}
+
+LaneCounters* Session::lane_counters() { return &shard_->counters()->lane(channel_->stream()->lane()); }
 
 Task<void> Session::SendHelloReply(uint64_t request_id) {
   const ShardIdentity& identity = shard_->options().identity;
@@ -69,11 +92,20 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.node_id = identity.node_id;
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
+  reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims);
+  if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
   std::vector<uint8_t> meta;
   reply.Encode(&meta);
-  Task<void> replying = Reply(wire::FrameType::kHelloReply, request_id, std::move(meta));
+  wire::FrameType type = wire::FrameType::kHelloReply;
+  if (pass_.proven) {
+    wire::ProofReply proof{.proof = ServerProof(pass_.reply_key, meta), .hello_reply = std::move(meta)};
+    meta.clear();
+    proof.Encode(&meta);
+    type = wire::FrameType::kProofReply;
+  }
+  Task<void> replying = Reply(type, request_id, std::move(meta));
   co_await replying;
 }
 
@@ -100,22 +132,27 @@ Task<absl::Status> Session::Serve() {
 Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
   const uint64_t request_id = frame->header.request_id;
   const ByteView meta = frame->meta;
+  const bool shared = (frame->header.flags & wire::kFrameFlagShared) != 0;
   Task<void> handling;
   switch (frame->header.type) {
     case wire::FrameType::kOpenNamespace:
       handling = HandleOpenNamespace(request_id, meta);
       break;
+    case wire::FrameType::kOpenShared:
+      handling = HandleOpenShared(request_id, meta);
+      break;
     case wire::FrameType::kMatch:
       handling = HandleMatch(request_id, meta);
       break;
     case wire::FrameType::kLoad:
-      handling = HandleLoad(request_id, meta);
+      handling = HandleLoad(request_id, meta, shared);
       break;
     case wire::FrameType::kOffer:
       handling = HandleOffer(request_id, meta);
       break;
     case wire::FrameType::kStore: {
-      Task<absl::Status> storing = ReceiveStore(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()));
+      Task<absl::Status> storing =
+          ReceiveStore(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), shared);
       co_return co_await storing;
     }
     case wire::FrameType::kTouch:
@@ -124,11 +161,23 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
     case wire::FrameType::kRelease:
       handling = HandleRelease(request_id, meta);
       break;
+    case wire::FrameType::kClaim:
+      handling = HandleClaim(request_id, meta);
+      break;
+    case wire::FrameType::kWait:
+      handling = HandleWait(request_id, meta);
+      break;
     case wire::FrameType::kRemove:
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));
       co_return absl::OkStatus();
     case wire::FrameType::kStats:
       handling = HandleStats(request_id);
+      break;
+    case wire::FrameType::kRegisterRegion:
+      handling = HandleRegisterRegion(request_id, meta);
+      break;
+    case wire::FrameType::kForgetRegion:
+      handling = HandleForgetRegion(request_id, meta);
       break;
     case wire::FrameType::kPing:
       handling = Reply(wire::FrameType::kPong, request_id, {});
@@ -141,14 +190,15 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
   co_return absl::OkStatus();
 }
 
-Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta) {
+Task<void> Session::HandleLoad(uint64_t request_id, ByteView meta, bool shared) {
   const int64_t received_ns = shard_->loop()->NowNs();
   if (!shard_->admission()->MayLoad(loading_)) {
     Task<void> refusing = RefuseLoad(request_id, received_ns);
     co_await refusing;
     co_return;
   }
-  auto job = std::make_unique<LoadJob>(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), received_ns);
+  auto job =
+      std::make_unique<LoadJob>(this, request_id, std::vector<uint8_t>(meta.begin(), meta.end()), shared, received_ns);
   absl::Status status = job->Prepare();
   if (!status.ok()) {
     Task<void> replying = ReplyError(request_id, status);
@@ -224,10 +274,40 @@ Task<void> Session::ReplyError(uint64_t request_id, absl::Status status, uint32_
   co_await replying;
 }
 
-absl::StatusOr<NamespaceId> Session::NamespaceOf(uint32_t namespace_id) const {
-  if (namespace_id < namespaces_.size()) return namespaces_[namespace_id];
-  return absl::InvalidArgumentError(
-      absl::StrCat("namespace ", namespace_id, " was not opened on this connection, which has ", namespaces_.size()));
+absl::StatusOr<NamespaceId> Session::NamespaceOf(uint32_t namespace_id, RoleSet roles) const {
+  if (namespace_id >= namespaces_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("namespace ", namespace_id, " was not opened on this connection, which has ", namespaces_.size()));
+  }
+  const OpenedNamespace& opened = namespaces_[namespace_id];
+  // Looked up anew only after a reload.
+  if (opened.roles_generation != shard_->tenants_generation()) {
+    const NamespaceIdentity& identity = shard_->store()->namespaces().At(opened.id).identity;
+    opened.roles = RolesIn(identity.tenant, identity.model);
+    opened.roles_generation = shard_->tenants_generation();
+  }
+  if (opened.roles.HasAnyOf(roles)) return opened.id;
+  return Deny("the tenant lacks the role for this request in this namespace");
+}
+
+RoleSet Session::RolesIn(const std::string& owner, const std::string& model) const {
+  const TenantTable* tenants = shard_->tenants();
+  if (tenants != nullptr) return tenants->RolesIn(tenant(), owner, model);
+  return owner == tenant() ? RoleSet::All() : RoleSet();
+}
+
+bool Session::MaySeeWholeNode() const {
+  const TenantTable* tenants = shard_->tenants();
+  if (tenants == nullptr) return true;
+  const Tenant* self = tenants->Find(tenant());
+  return self != nullptr && self->roles.HasAnyOf(Role::kAdmin);
+}
+
+absl::Status Session::Deny(std::string_view cause) const {
+  ++shard_->counters()->requests_denied;
+  shard_->store()->CountDenied(tenant());
+  shard_->audit()->Write({"request_refused", channel_->PeerName(), tenant(), cause}, shard_->loop()->NowNs());
+  return absl::PermissionDeniedError(std::string(cause));
 }
 
 absl::Status Session::CheckKeys(NamespaceId name_space, const wire::KeyBatch& keys) const {

@@ -3,76 +3,58 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/shard/checked_request.h"
 #include "cache/shard/session.h"
+#include "transport/wire/auth_messages.h"
 
 namespace incipit {
 namespace {
 
-// Lookups run in rounds of this many: hashes first, so that the memory they lead to is on its way before it is read.
-constexpr size_t kLookupRound = 32;
 constexpr size_t kRemovesAtOnce = 256;
-
-// A decoded request, its namespace resolved and its keys checked.
-template <typename Message>
-struct Checked {
-  Message message;
-  NamespaceId name_space = 0;
-};
-
-template <typename Message>
-absl::StatusOr<Checked<Message>> DecodeChecked(const Session& session, ByteView meta) {
-  Checked<Message> checked;
-  ASSIGN_OR_RETURN(checked.message, Message::Decode(meta));
-  ASSIGN_OR_RETURN(checked.name_space, session.NamespaceOf(checked.message.namespace_id));
-  RETURN_IF_ERROR(session.CheckKeys(checked.name_space, checked.message.keys));
-  return checked;
-}
-
-// Calls visit(index, block or kNoBlock) for each key in order.
-template <typename Visit>
-void FindAll(BlockStore* store, NamespaceId name_space, const wire::KeyBatch& keys, Visit visit) {
-  std::array<Hash128, kLookupRound> hashes;
-  for (size_t start = 0; start < keys.size(); start += kLookupRound) {
-    const size_t count = std::min(kLookupRound, keys.size() - start);
-    for (size_t i = 0; i < count; ++i) {
-      hashes[i] = store->HashOf(name_space, keys[start + i]);
-      store->Prefetch(hashes[i]);
-    }
-    for (size_t i = 0; i < count; ++i) visit(start + i, store->Find(hashes[i], name_space, keys[start + i]));
-  }
-}
 
 }  // namespace
 
-Task<void> Session::HandleOpenNamespace(uint64_t request_id, ByteView meta) {
-  const auto open = [&]() -> absl::StatusOr<uint32_t> {
-    ASSIGN_OR_RETURN(const wire::OpenNamespace message, wire::OpenNamespace::Decode(meta));
-    ASSIGN_OR_RETURN(const Layout layout, Layout::Decode(message.layout));
-    if (namespaces_.size() >= shard_->options().limits.max_namespaces_per_session) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("this connection holds ", namespaces_.size(), " namespaces, the limit"));
-    }
-    ASSIGN_OR_RETURN(const NamespaceId id, shard_->store()->namespaces().Open(hello_.tenant, message.model, layout));
-    namespaces_.push_back(id);
-    return static_cast<uint32_t>(namespaces_.size() - 1);
-  };
-  const absl::StatusOr<uint32_t> opened = open();
-  if (!opened.ok()) {
-    Task<void> replying = ReplyError(request_id, opened.status());
-    co_await replying;
-    co_return;
+absl::StatusOr<uint32_t> Session::OpenNamespaceOf(const std::string& owner, const std::string& model,
+                                                  ByteView layout_bytes) {
+  // The same answer whether the owner exists, holds such a namespace, or grants it to others.
+  if (RolesIn(owner, model).empty()) return Deny("no grant of this namespace to the tenant");
+  ASSIGN_OR_RETURN(const Layout layout, Layout::Decode(layout_bytes));
+  if (namespaces_.size() >= shard_->options().limits.max_namespaces_per_session) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("this connection holds ", namespaces_.size(), " namespaces, the limit"));
   }
-  wire::OpenNamespaceReply reply;
-  reply.namespace_id = *opened;
-  std::vector<uint8_t> out;
-  reply.Encode(&out);
-  Task<void> replying = Reply(wire::FrameType::kOpenNamespaceReply, request_id, std::move(out));
+  ASSIGN_OR_RETURN(const NamespaceId id, shard_->store()->namespaces().Open(owner, model, layout));
+  namespaces_.push_back({.id = id});
+  return static_cast<uint32_t>(namespaces_.size() - 1);
+}
+
+Task<void> Session::HandleOpenNamespace(uint64_t request_id, ByteView meta) {
+  const absl::StatusOr<wire::OpenNamespace> message = wire::OpenNamespace::Decode(meta);
+  if (!message.ok()) return ReplyOpened(request_id, message.status());
+  return ReplyOpened(request_id, OpenNamespaceOf(tenant(), message->model, message->layout));
+}
+
+Task<void> Session::HandleOpenShared(uint64_t request_id, ByteView meta) {
+  const absl::StatusOr<wire::OpenShared> message = wire::OpenShared::Decode(meta);
+  if (!message.ok()) return ReplyOpened(request_id, message.status());
+  return ReplyOpened(request_id, OpenNamespaceOf(message->owner, message->model, message->layout));
+}
+
+Task<void> Session::ReplyOpened(uint64_t request_id, absl::StatusOr<uint32_t> opened) {
+  Task<void> replying;
+  if (opened.ok()) {
+    std::vector<uint8_t> out;
+    wire::OpenNamespaceReply{.namespace_id = *opened}.Encode(&out);
+    replying = Reply(wire::FrameType::kOpenNamespaceReply, request_id, std::move(out));
+  } else {
+    replying = ReplyError(request_id, opened.status());
+  }
   co_await replying;
 }
 
 Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
   const int64_t received_ns = shard_->loop()->NowNs();
-  const absl::StatusOr<Checked<wire::Match>> request = DecodeChecked<wire::Match>(*this, meta);
+  const absl::StatusOr<Checked<wire::Match>> request = DecodeChecked<wire::Match>(*this, Role::kRead, meta);
   if (!request.ok()) {
     Task<void> replying = ReplyError(request_id, request.status());
     co_await replying;
@@ -86,7 +68,7 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
   reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
   std::vector<BlockId> hits;
   hits.reserve(match.keys.size());
-  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock) return;
     reply.presence[index] = store->PresenceOf(id);
     if (reply.presence[index] == wire::Presence::kMiss) return;
@@ -110,7 +92,7 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
 }
 
 Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
-  const absl::StatusOr<Checked<wire::Offer>> request = DecodeChecked<wire::Offer>(*this, meta);
+  const absl::StatusOr<Checked<wire::Offer>> request = DecodeChecked<wire::Offer>(*this, Role::kWrite, meta);
   if (!request.ok()) {
     Task<void> replying = ReplyError(request_id, request.status());
     co_await replying;
@@ -121,7 +103,7 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
   wire::StatusReply reply;
   reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kWanted);
-  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock || store->PresenceOf(id) == wire::Presence::kMiss) return;
     reply.statuses[index] = wire::BlockStatus::kPresent;
     store->Touch(id, stamp_ns);
@@ -133,7 +115,7 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
 }
 
 Task<void> Session::HandleTouch(uint64_t request_id, ByteView meta) {
-  const absl::StatusOr<Checked<wire::Touch>> request = DecodeChecked<wire::Touch>(*this, meta);
+  const absl::StatusOr<Checked<wire::Touch>> request = DecodeChecked<wire::Touch>(*this, Role::kRead, meta);
   if (!request.ok()) {
     Task<void> replying = ReplyError(request_id, request.status());
     co_await replying;
@@ -144,7 +126,7 @@ Task<void> Session::HandleTouch(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
   wire::StatusReply reply;
   reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kMiss);
-  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id) {
+  FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock) return;
     reply.statuses[index] = wire::BlockStatus::kOk;
     store->Touch(id, stamp_ns);
@@ -160,7 +142,7 @@ Task<void> Session::HandleRelease(uint64_t request_id, ByteView meta) {
   Task<void> replying;
   if (request.ok()) {
     ++shard_->counters()->releases;
-    shard_->EndLease(id_, request->lease_id);
+    LetGo(request->id);
     replying = Reply(wire::FrameType::kReleaseReply, request_id, {});
   } else {
     replying = ReplyError(request_id, request.status());
@@ -170,7 +152,7 @@ Task<void> Session::HandleRelease(uint64_t request_id, ByteView meta) {
 
 Task<void> Session::HandleStats(uint64_t request_id) {
   wire::StatsReply reply;
-  reply.values = shard_->Report().Values();
+  reply.values = MaySeeWholeNode() ? shard_->Report().Values() : shard_->store()->ValuesOf(tenant());
   std::vector<uint8_t> out;
   reply.Encode(&out);
   Task<void> replying = Reply(wire::FrameType::kStatsReply, request_id, std::move(out));
@@ -178,7 +160,8 @@ Task<void> Session::HandleStats(uint64_t request_id) {
 }
 
 Task<void> Session::RunRemove(uint64_t request_id, std::vector<uint8_t> meta) {
-  const absl::StatusOr<Checked<wire::Remove>> request = DecodeChecked<wire::Remove>(*this, meta);
+  const absl::StatusOr<Checked<wire::Remove>> request =
+      DecodeChecked<wire::Remove>(*this, Role::kWrite | Role::kAdmin, meta);
   if (!request.ok()) {
     Task<void> replying = ReplyError(request_id, request.status());
     co_await replying;

@@ -16,9 +16,12 @@ constexpr int64_t kLeaseCheckNs = 50 * kMillisecondNs;
 Shard::Shard(Loop* loop, ShardOptions options)
     : loop_(loop),
       options_(std::move(options)),
+      claims_(options_.limits),
       admission_(loop, options_.limits),
+      audit_(options_.audit),
       stop_(loop),
       lease_added_(loop),
+      claim_added_(loop),
       tasks_(loop) {}
 
 Shard::~Shard() = default;
@@ -30,7 +33,9 @@ Task<absl::StatusOr<std::unique_ptr<Shard>>> Shard::Open(Loop* loop, Random* ran
   absl::StatusOr<std::unique_ptr<BlockStore>> store = co_await opening;
   if (!store.ok()) co_return store.status();
   shard->store_ = *std::move(store);
+  shard->store_->set_listener(&shard->claims_);
   shard->tasks_.Spawn(shard->ExpireLeases());
+  shard->tasks_.Spawn(shard->LapseClaims());
   co_return shard;
 }
 
@@ -41,30 +46,51 @@ Task<void> Shard::RunRecovery() {
   recovery_status_ = co_await recovering;
 }
 
-void Shard::Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t hello_request_id) {
+void Shard::SetTenants(TenantTableRef tenants) {
+  tenants_ = std::move(tenants);
+  ++tenants_generation_;
+  store_->SetQuotas(QuotasOf(*tenants_, options_.identity.shard_count));
+  for (Session* session : sessions_) {
+    if (tenants_->Find(session->tenant()) != nullptr && session->proven()) continue;
+    ++counters_.sessions_cut;
+    session->Close();
+  }
+}
+
+void Shard::Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
+                  SessionPass pass) {
+  // The acceptor may still have had the tenants from before a reload.
+  if (tenants_ != nullptr && (!pass.proven || tenants_->Find(pass.tenant) == nullptr)) {
+    ++counters_.sessions_refused;
+    audit_.Write({"auth_refused", channel->PeerName(), hello.tenant, "no tenant of this node"}, loop_->NowNs());
+    tasks_.Spawn(Session::Refuse(std::move(channel), request_id, absl::UnauthenticatedError("no tenant of this node")));
+    return;
+  }
   if (stopping_ || sessions_.size() >= options_.limits.max_sessions) {
     ++counters_.sessions_refused;
-    tasks_.Spawn(Session::Refuse(std::move(channel), hello_request_id,
+    tasks_.Spawn(Session::Refuse(std::move(channel), request_id,
                                  absl::ResourceExhaustedError("too many connections to this shard; close some")));
     return;
   }
   ++counters_.sessions_opened;
-  auto session = std::make_unique<Session>(this, std::move(channel), hello, next_session_id_++);
-  tasks_.Spawn(RunSession(std::move(session), hello_request_id));
+  auto session = std::make_unique<Session>(this, std::move(channel), hello, next_session_id_++, std::move(pass));
+  tasks_.Spawn(RunSession(std::move(session), request_id));
 }
 
-Task<void> Shard::RunSession(std::unique_ptr<Session> session, uint64_t hello_request_id) {
+Task<void> Shard::RunSession(std::unique_ptr<Session> session, uint64_t request_id) {
   sessions_.push_back(session.get());
-  Task<void> running = session->Run(hello_request_id);
+  Task<void> running = session->Run(request_id);
   co_await running;
   std::erase(sessions_, session.get());
   UnpinAll(leases_.RemoveSession(session->id()));
+  claims_.EndSession(session->id());
 }
 
 Task<absl::Status> Shard::Shutdown(int64_t deadline_ns) {
   stopping_ = true;
   stop_.Set();
   lease_added_.Set();
+  claim_added_.Set();
   for (Session* session : sessions_) session->Close();
   co_await tasks_.Join();
   Task<absl::Status> stopping = store_->Shutdown(deadline_ns);
@@ -119,6 +145,14 @@ Task<void> Shard::ExpireLeases() {
   }
 }
 
+Task<void> Shard::LapseClaims() {
+  while (!stopping_) {
+    claims_.LapseExpired(loop_->NowNs());
+    claim_added_.Clear();
+    co_await claim_added_.WaitUntil(claims_.NextExpiryNs());
+  }
+}
+
 ShardReport Shard::Report() const {
   ShardReport report;
   report.shard = options_.identity.shard;
@@ -130,10 +164,11 @@ ShardReport Shard::Report() const {
   report.load_bytes_in_progress = admission_.load_bytes();
   report.leases = leases_.size();
   report.pinned_bytes = pinned_bytes_;
-  for (const Session* session : sessions_) {
-    report.requests.bytes_received += session->bytes_received();
-    report.requests.bytes_sent += session->bytes_sent();
-  }
+  report.tenants = store_->TenantReports();
+  report.claims = claims_.counters();
+  report.claimed_blocks = claims_.claimed_blocks();
+  report.watched_keys = claims_.watched_keys();
+  for (const Session* session : sessions_) session->AddBytesTo(&report.requests);
   return report;
 }
 

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "cache/shard/block_store.h"
+#include "cache/shard/claim_table.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/lease_table.h"
 #include "cache/shard/load_admission.h"
 #include "cache/shard/shard_counters.h"
 #include "cache/shard/shard_options.h"
+#include "cache/tenants/authenticator.h"
 #include "transport/frame_channel.h"
 
 namespace incipit {
@@ -31,12 +33,22 @@ class Shard {
   // Starts indexing NVMe; the shard serves meanwhile.
   void StartRecovery();
   // Takes over a connection whose Hello has been received, and serves it until it ends.
-  void Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t hello_request_id);
+  // Once the shard has tenants, a `pass` that proves none of them is refused. `request_id`: of Hello, or of the Proof.
+  void Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
+             SessionPass pass = {});
+  // Who may use the shard from now on, and for what; null only until the first. Cuts the sessions of those who are
+  // gone.
+  void SetTenants(TenantTableRef tenants);
+  // Null: anybody may do anything in the namespaces of the tenant it says it is.
+  const TenantTable* tenants() const { return tenants_.get(); }
+  uint64_t tenants_generation() const { return tenants_generation_; }  // differs after each SetTenants
+  AuditLog* audit() { return &audit_; }
   // Cuts all sessions, seals NVMe. A hung device delays it until `deadline_ns` at most.
   Task<absl::Status> Shutdown(int64_t deadline_ns);
 
   BlockStore* store() { return store_.get(); }
   LeaseTable* leases() { return &leases_; }
+  ClaimTable* claims() { return &claims_; }
   LoadAdmission* admission() { return &admission_; }
   Loop* loop() { return loop_; }
   const ShardOptions& options() const { return options_; }
@@ -52,17 +64,21 @@ class Shard {
   // Leases.
   uint64_t AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockId> blocks);
   void EndLease(uint64_t session, uint64_t lease_id);
+  // A claim was granted: its end must be watched for.
+  void NoteClaim() { claim_added_.Set(); }
 
  private:
   friend class Session;
   Shard(Loop* loop, ShardOptions options);
-  Task<void> RunSession(std::unique_ptr<Session> session, uint64_t hello_request_id);
+  Task<void> RunSession(std::unique_ptr<Session> session, uint64_t request_id);
   Task<void> RunRecovery();
   Task<void> ExpireLeases();
+  Task<void> LapseClaims();
   void UnpinAll(const std::vector<BlockId>& blocks);
 
   Loop* loop_;
   ShardOptions options_;
+  ClaimTable claims_;  // the store reports to it
   std::unique_ptr<BlockStore> store_;
   LeaseTable leases_;
   uint64_t pinned_bytes_ = 0;
@@ -70,8 +86,11 @@ class Shard {
   uint64_t next_session_id_ = 1;
   LoadAdmission admission_;
   ShardCounters counters_;
+  TenantTableRef tenants_;
+  uint64_t tenants_generation_ = 0;
+  AuditLog audit_;
   Event stop_;
-  Event lease_added_;
+  Event lease_added_, claim_added_;
   absl::Status recovery_status_;
   bool stopping_ = false;
   TaskScope tasks_;

@@ -12,6 +12,10 @@ void AddRequests(const ShardReport& report, Values* out) {
                               {"sessions_opened_total", r.sessions_opened},
                               {"sessions_refused_total", r.sessions_refused},
                               {"sessions_stalled_total", r.sessions_stalled},
+                              {"sessions_cut_total", r.sessions_cut},
+                              {"auth_failures_total", r.auth_failures},
+                              {"auth_held_back_total", r.auth_held_back},
+                              {"requests_denied_total", r.requests_denied},
                               {"protocol_errors_total", r.protocol_errors},
                               {"request_errors_total", r.request_errors},
                               {"matches_total", r.matches},
@@ -85,6 +89,21 @@ void AddStore(const ShardReport& report, Values* out) {
                           });
 }
 
+void AddClaims(const ShardReport& report, Values* out) {
+  const ClaimCounters& c = report.claims;
+  out->insert(out->end(), {
+                              {"claimed_blocks", report.claimed_blocks},
+                              {"watched_keys", report.watched_keys},
+                              {"claims_granted_total", c.granted},
+                              {"claims_landed_total", c.landed},
+                              {"claims_released_total", c.released},
+                              {"claims_lapsed_total", c.lapsed},
+                              {"claims_refused_total", c.refused},
+                              {"waits_total", c.waits},
+                              {"waits_refused_total", c.waits_refused},
+                          });
+}
+
 void AddNvme(const ShardReport& report, Values* out) {
   const StoreGauges& g = report.gauges;
   out->insert(out->end(), {
@@ -120,6 +139,7 @@ std::vector<std::pair<std::string, uint64_t>> ShardReport::Values() const {
   AddRequests(*this, &values);
   AddStore(*this, &values);
   AddNvme(*this, &values);
+  AddClaims(*this, &values);
   return values;
 }
 

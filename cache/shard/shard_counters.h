@@ -1,18 +1,29 @@
 // What a shard counts about requests, and the report that metrics and Stats are made of.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cache/shard/claim_table.h"
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/store_counters.h"
+#include "cache/shard/tenant_usage.h"
+#include "transport/stream.h"
 
 namespace incipit {
 
+// What one lane carried of the totals.
+struct LaneCounters {
+  uint64_t load_bytes_ram = 0, load_bytes_nvme = 0, store_bytes = 0;
+  uint64_t bytes_received = 0, bytes_sent = 0;
+};
+
 struct ShardCounters {
-  uint64_t sessions_opened = 0, sessions_refused = 0, sessions_stalled = 0, protocol_errors = 0, request_errors = 0;
+  uint64_t sessions_opened = 0, sessions_refused = 0, sessions_stalled = 0, sessions_cut = 0, protocol_errors = 0,
+           request_errors = 0;
   uint64_t matches = 0, match_keys = 0, match_hits = 0, match_hits_nvme = 0;
   uint64_t loads = 0, load_keys = 0, loads_busy = 0;
   uint64_t load_hits_ram = 0, load_hits_nvme = 0, load_misses = 0, load_expired = 0, load_io_errors = 0,
@@ -22,6 +33,10 @@ struct ShardCounters {
   uint64_t offers = 0, touches = 0, removes = 0, releases = 0, leases_granted = 0, leases_expired = 0,
            leases_refused = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
+  uint64_t auth_failures = 0, auth_held_back = 0, requests_denied = 0;
+  std::array<LaneCounters, kLaneKinds> lanes;
+  LaneCounters& lane(LaneKind kind) { return lanes[static_cast<size_t>(kind)]; }
+  const LaneCounters& lane(LaneKind kind) const { return lanes[static_cast<size_t>(kind)]; }
   LatencyHistogram match_latency, load_latency, store_latency, refusal_latency;
 };
 
@@ -30,6 +45,9 @@ struct ShardReport {
   ShardCounters requests;
   StoreCounters store;
   StoreGauges gauges;
+  std::vector<TenantReport> tenants;
+  ClaimCounters claims;
+  uint64_t claimed_blocks = 0, watched_keys = 0;
   uint64_t sessions = 0, loads_in_progress = 0, load_bytes_in_progress = 0, leases = 0, pinned_bytes = 0;
 
   // (metric name without prefix, value), stable names; what Stats answers.

@@ -7,6 +7,8 @@
 
 #include "cache/nvme/nvme_tier.h"
 #include "cache/shard/block_store.h"
+#include "cache/tenants/audit_log.h"
+#include "transport/shared/region_table.h"
 
 namespace incipit {
 
@@ -25,6 +27,15 @@ struct ShardLimits {
   uint64_t stamp_past_ms = 60'000;      // older request stamps count as this old
   uint64_t load_chunk_bytes = 2 << 20;  // RAM hits sent in one reply frame
   uint32_t nvme_reads_per_load = 32;    // in flight for one request
+  uint32_t max_claim_ms = 60'000;
+  uint64_t max_claimed_blocks = 262'144;              // on the shard; more are answered free
+  uint64_t max_claimed_blocks_per_session = 131'072;  // the same
+  uint32_t max_wait_ms = 600'000;
+  uint32_t max_waits_per_session = 32;
+  uint64_t max_watched_keys = 4 << 20;  // of all waits on the shard; more are answered busy
+  uint64_t max_watched_keys_per_session = 262'144;
+  uint32_t wait_batch_us = 1000;     // blocks that land within this time are told in one frame
+  RegionLimits regions_per_session;  // memory that one client shares with this shard
 };
 
 struct ShardIdentity {
@@ -42,6 +53,7 @@ struct ShardOptions {
   ShardLimits limits;
   BlockStoreOptions store;
   NvmeOptions nvme;
+  AuditSink audit;  // where refusals are written; none: they are only counted
 };
 
 }  // namespace incipit

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "transport/shared/piece_copy.h"
 #include "transport/wire/segment_table.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit {
 namespace {
@@ -14,15 +16,18 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 // the bytes are still in the processor's cache when they are verified.
 constexpr uint64_t kGroupBytes = 1 << 20;
 constexpr size_t kMaxGroupBlocks = 128;
+// Copied from shared memory before others on the thread get their turn, and hashed while it is near in the caches.
+constexpr uint64_t kSharedStretchBytes = 256 << 10;
 
 class StoreReceiver {
  public:
-  StoreReceiver(Session* session, uint64_t request_id, std::vector<uint8_t> meta)
+  StoreReceiver(Session* session, uint64_t request_id, std::vector<uint8_t> meta, bool shared)
       : session_(session),
         shard_(session->shard()),
         store_(shard_->store()),
         request_id_(request_id),
-        meta_(std::move(meta)) {}
+        meta_(std::move(meta)),
+        shared_(shared) {}
 
   Task<absl::Status> Run() {
     received_ns_ = shard_->loop()->NowNs();
@@ -65,11 +70,25 @@ class StoreReceiver {
   };
 
   absl::Status Check() {
-    ASSIGN_OR_RETURN(request_, wire::Store::Decode(meta_));
-    ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id));
+    ByteView rest = meta_;
+    wire::SharedPlaces places;
+    if (shared_) {
+      ASSIGN_OR_RETURN(places, wire::SharedPlaces::Decode(meta_, &rest));
+      if (places.slot != 0) return absl::InvalidArgumentError("store: slot is not 0, only loads have a control word");
+    }
+    ASSIGN_OR_RETURN(request_, wire::Store::Decode(rest));
+    ASSIGN_OR_RETURN(name_space_, session_->NamespaceOf(request_.namespace_id, Role::kWrite));
     for (const wire::StoredBlock& block : request_.blocks)
       RETURN_IF_ERROR(session_->CheckKeys(name_space_, {block.key}));
-    const uint64_t expected = request_.PayloadBytes();
+    uint64_t expected = request_.PayloadBytes();
+    if (shared_) {
+      ASSIGN_OR_RETURN(const RegionTable* regions, session_->regions());
+      uint64_t block_bytes = 0;
+      for (const wire::StoredBlock& block : request_.blocks) block_bytes += wire::StoredBytesOf(block.segments);
+      ASSIGN_OR_RETURN(source_, regions->Resolve(places, block_bytes));
+      copy_.emplace(source_.pieces, std::span<const iovec>(), PieceCopy::Stores::kCached);
+      expected -= block_bytes;
+    }
     if (expected != session_->channel()->payload_remaining()) {
       return absl::InvalidArgumentError(absl::StrCat("store: payload of ", session_->channel()->payload_remaining(),
                                                      " bytes, but its segments add up to ", expected));
@@ -118,9 +137,11 @@ class StoreReceiver {
     absl::StatusOr<StoreTicket> ticket = co_await reserving;
     if (ticket.ok()) {
       incoming->ticket.emplace(*std::move(ticket));
-    } else {
+    } else if (absl::IsResourceExhausted(ticket.status())) {
       ++shard_->counters()->store_busy;
       reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
+    } else {
+      ++shard_->counters()->store_rejected;  // Will never fit: its status is kRejected already.
     }
   }
 
@@ -142,6 +163,9 @@ class StoreReceiver {
     }
     Task<absl::Status> rest = ReceiveStretches();
     CO_RETURN_IF_ERROR(co_await rest);
+    Task<absl::Status> tables = session_->channel()->ReceivePayload(tables_);
+    CO_RETURN_IF_ERROR(co_await tables);
+    tables_.clear();
     for (Incoming& incoming : group) {
       Task<void> finishing = Finish(&incoming);
       co_await finishing;
@@ -153,19 +177,24 @@ class StoreReceiver {
   Task<absl::Status> ReceiveBlock(Incoming* incoming) {
     Stretch stretch{.block = incoming};
     uint64_t end_offset = 0;
+    const uint64_t most_bytes = shared_ ? kSharedStretchBytes : kGroupBytes;
     while (stretch.end < incoming->segments.size()) {
-      while (stretch.end < incoming->segments.size() && stretch_bytes_ + end_offset - stretch.offset < kGroupBytes) {
+      while (stretch.end < incoming->segments.size() && stretch_bytes_ + end_offset - stretch.offset < most_bytes) {
         end_offset += incoming->segments[stretch.end++].stored_bytes;
       }
       const uint64_t bytes = end_offset - stretch.offset;
       if (incoming->ticket.has_value()) {
         store_->PayloadPieces(incoming->ticket->id(), stretch.offset, bytes, &pieces_);
         stretches_.push_back(stretch);
-      } else {
+      } else if (!shared_) {
         AddScratch(bytes, &pieces_);
+      } else {  // Bytes that nobody wants are not even looked at.
+        Task<absl::Status> before = ReceiveStretches();
+        CO_RETURN_IF_ERROR(co_await before);
+        copy_->SkipFrom(bytes);
       }
       stretch_bytes_ += bytes;
-      if (stretch_bytes_ >= kGroupBytes) {
+      if (stretch_bytes_ >= most_bytes) {
         Task<absl::Status> receiving = ReceiveStretches();
         CO_RETURN_IF_ERROR(co_await receiving);
       }
@@ -173,13 +202,28 @@ class StoreReceiver {
       stretch.offset = end_offset;
     }
     const uint64_t table_bytes = incoming->stated.size() * wire::kSegmentChecksumBytes;
-    pieces_.push_back({incoming->stated.data(), table_bytes});
-    stretch_bytes_ += table_bytes;
+    // From shared memory the bytes come by another way than their checksums, which are on the socket either way.
+    (shared_ ? tables_ : pieces_).push_back({incoming->stated.data(), table_bytes});
+    stretch_bytes_ += shared_ ? 0 : table_bytes;
+    co_return absl::OkStatus();
+  }
+
+  // Unavailable if the connection ended meanwhile.
+  Task<absl::Status> CopyPieces() {
+    copy_->To(pieces_);
+    while (!pieces_.empty() && copy_->Copy(kSharedStretchBytes)) co_await SleepUntil(shard_->loop(), 0);
+    co_await SleepUntil(shard_->loop(), 0);
+    if (session_->channel()->closed()) co_return absl::UnavailableError("the connection was closed inside a store");
     co_return absl::OkStatus();
   }
 
   Task<absl::Status> ReceiveStretches() {
-    Task<absl::Status> receiving = session_->channel()->ReceivePayload(pieces_);
+    Task<absl::Status> receiving;
+    if (shared_) {
+      receiving = CopyPieces();
+    } else {
+      receiving = session_->channel()->ReceivePayload(pieces_);
+    }
     CO_RETURN_IF_ERROR(co_await receiving);
     for (const Stretch& stretch : stretches_) Hash(stretch);
     pieces_.clear();
@@ -229,7 +273,9 @@ class StoreReceiver {
       ++shard_->counters()->store_damaged;
       return wire::BlockStatus::kDamaged;
     }
-    shard_->counters()->store_bytes += wire::StoredBytesOf(incoming->segments);
+    const uint64_t bytes = wire::StoredBytesOf(incoming->segments);
+    shard_->counters()->store_bytes += bytes;
+    session_->lane_counters()->store_bytes += bytes;
     return store_->Commit(std::move(*incoming->ticket), incoming->segments);
   }
 
@@ -244,6 +290,10 @@ class StoreReceiver {
   NamespaceId name_space_ = 0;
   uint64_t stamp_ns_ = 0;
   size_t next_ = 0;
+  bool shared_;
+  SharedMemory source_;            // of a shared store
+  std::optional<PieceCopy> copy_;  // out of it
+  std::vector<iovec> tables_;      // checksum tables of the group, still to come over the socket
   std::vector<uint8_t> scratch_;
   std::vector<iovec> pieces_, segment_pieces_;
   std::vector<Stretch> stretches_;
@@ -252,8 +302,8 @@ class StoreReceiver {
 
 }  // namespace
 
-Task<absl::Status> ReceiveStore(Session* session, uint64_t request_id, std::vector<uint8_t> meta) {
-  StoreReceiver receiver(session, request_id, std::move(meta));
+Task<absl::Status> ReceiveStore(Session* session, uint64_t request_id, std::vector<uint8_t> meta, bool shared) {
+  StoreReceiver receiver(session, request_id, std::move(meta), shared);
   Task<absl::Status> running = receiver.Run();
   co_return co_await running;
 }

@@ -8,6 +8,7 @@
 #include "cache/base/status_macros.h"
 #include "client/cli/bench_progress.h"
 #include "client/cli/byte_size.h"
+#include "client/cli/common_options.h"
 #include "client/cli/json_output.h"
 
 namespace incipit {
@@ -21,13 +22,16 @@ struct Settings {
 };
 
 constexpr char kFooter[] =
-    "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme; with --lane ucx against\n"
-    "ucx_perftest, with the tcp lane measured beside them), match (us of one match),\n"
+    "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme; load --lane unix: against "
+    "memcpy\n"
+    "and a hash pass; load --lane ucx: against ucx_perftest; both with tcp beside them), match (us of one match),\n"
     "hash (ms of PrefixHasher against the bare hash function), idle (CPU of a node nobody asks), overload (goodput\n"
-    "and refusals at ten times the load). Value and ceiling are measured in turn, --pairs times; the figures are\n"
+    "and refusals at ten times the load), auth (load from a node with tenants against one without). Value and ceiling "
+    "are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
+    "  incipit bench --op load --lane unix\n"
     "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
@@ -39,7 +43,7 @@ void AddWhat(CLI::App* command, bench::BenchOptions* options) {
       ->check(CLI::IsMember(bench::BenchOperations()))
       ->capture_default_str();
   command->add_option("--lane", options->lane, "how the bytes travel")
-      ->check(CLI::IsMember({"tcp", "ucx"}))
+      ->check(CLI::IsMember({"tcp", "unix", "ucx"}))
       ->capture_default_str();
   command->add_option("--layout", options->layout, "layout of the KV cache")->type_name("NAME")->capture_default_str();
   command->add_option("--block-tokens", options->block_tokens, "tokens of a block; 0 = the layout's usual")
@@ -86,7 +90,9 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   AddWhat(command, &settings->bench);
   AddHow(command, &settings->bench);
   CLI::Option* connect =
-      command->add_option("--connect", settings->bench.connect, "a running node")->type_name("tcp://HOST:PORT");
+      command->add_option("--connect", settings->bench.connect, "a running node")->type_name("ADDRESS");
+  command->add_option("--tenant", settings->bench.tenant, "of that node")->type_name("NAME")->capture_default_str();
+  AddSecretFileOption(command, &settings->bench.secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
       ->excludes(connect);
   command->add_option("--shards", settings->bench.shards, "of the private node")

@@ -15,6 +15,7 @@
 #include "client/cli/replay_command.h"
 #include "client/cli/serve_command.h"
 #include "client/cli/status_command.h"
+#include "client/cli/tenant_command.h"
 #include "fmt/format.h"
 
 namespace incipit {
@@ -44,6 +45,7 @@ void AddCommands(CLI::App* app, int* exit_code) {
   AddServeCommand(*app, exit_code);
   AddStatusCommand(*app, exit_code);
   AddDoctorCommand(*app, exit_code);
+  AddTenantCommand(*app, exit_code);
   AddMatchCommand(*app, exit_code);
   AddPutCommand(*app, exit_code);
   AddGetCommand(*app, exit_code);

@@ -5,10 +5,13 @@
 namespace incipit {
 
 void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
-  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT")
+  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT, unix:///PATH or unix://@NAME")
       ->type_name("ADDRESS")
       ->capture_default_str();
   command->add_option("--tenant", options->tenant, "whose blocks")->type_name("NAME")->capture_default_str();
+  AddSecretFileOption(command, &options->secret_file);
+  command->add_option("--owner", options->owner, "tenant whose namespace is used, if it grants that; default: --tenant")
+      ->type_name("NAME");
   command->add_option("--timeout-ms", options->timeout_ms, "how long to wait for the node, in milliseconds")
       ->type_name("N")
       ->check(CLI::Range(uint32_t{1}, uint32_t{3'600'000}))
@@ -16,11 +19,18 @@ void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
   command->add_flag("--json", options->json, "print JSON with stable field names");
 }
 
+void AddSecretFileOption(CLI::App* command, std::string* secret_file) {
+  command->add_option("--secret-file", *secret_file, "file with the tenant's secret, where the node has tenants")
+      ->type_name("FILE");
+}
+
 absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
                                                   const Layout& layout) {
   ClientOptions client;
   client.address = options.address;
   client.tenant = options.tenant;
+  client.secret_file = options.secret_file;
+  client.namespace_owner = options.owner;
   client.model = model;
   client.layout = layout;
   client.client_name = "incipit";

@@ -16,12 +16,17 @@ inline constexpr char kDefaultAddress[] = "tcp://127.0.0.1:9400";
 struct ConnectOptions {
   std::string address = kDefaultAddress;
   std::string tenant = "default";
+  std::string secret_file;
+  std::string owner;           // of the blocks; empty = tenant
   uint32_t timeout_ms = 5000;  // of connecting, and of each call
   bool json = false;
 };
 
-// Adds --connect, --tenant, --timeout-ms and --json.
+// Adds --connect, --tenant, --secret-file, --owner, --timeout-ms and --json.
 void AddConnectOptions(CLI::App* command, ConnectOptions* options);
+
+// Adds --secret-file.
+void AddSecretFileOption(CLI::App* command, std::string* secret_file);
 
 // A client that does its work on the calling thread. Errors name the address and what to look at.
 absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,

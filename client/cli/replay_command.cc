@@ -8,6 +8,7 @@
 #include "cache/format/layout.h"
 #include "client/cli/bench_progress.h"
 #include "client/cli/byte_size.h"
+#include "client/cli/common_options.h"
 #include "client/cli/json_output.h"
 
 namespace incipit {
@@ -54,8 +55,9 @@ void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
 
 void AddNodeOptions(CLI::App* command, Settings* settings) {
   bench::ReplayOptions* options = &settings->replay;
-  CLI::Option* connect =
-      command->add_option("--connect", options->connect, "a running node")->type_name("tcp://HOST:PORT");
+  CLI::Option* connect = command->add_option("--connect", options->connect, "a running node")->type_name("ADDRESS");
+  command->add_option("--tenant", options->tenant, "whose blocks they are")->type_name("NAME")->capture_default_str();
+  AddSecretFileOption(command, &options->secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
       ->excludes(connect);
   command->add_option("--shards", options->shards, "of the private node")

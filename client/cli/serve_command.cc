@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/escaping.h"
 #include "cache/base/status_macros.h"
 #include "cache/base/version.h"
 #include "cache/node/http_server.h"
@@ -49,6 +51,7 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   const std::string http_address = http == nullptr ? "" : http->address();
   if (options.json) {
     PrintJsonLine({{"address", address},
+                   {"unix", node.unix_address()},
                    {"ucx", node.ucx_address()},
                    {"http", http_address},
                    {"pid", getpid()},
@@ -57,9 +60,11 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
                    {"shards", node.options().shards},
                    {"version", BuildVersion()}});
   } else {
-    const std::string ucx = node.ucx_address().empty() ? "" : " and " + node.ucx_address();
-    std::cout << "serving on " << address << ucx
-              << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
+    std::cout << "serving on " << address;
+    for (const std::string& other : {node.unix_address(), node.ucx_address()}) {
+      if (!other.empty()) std::cout << " and " << other;
+    }
+    std::cout << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
   }
   const std::string lines = node.ucx_address().empty() ? address : address + "\n" + node.ucx_address();
   if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, lines));
@@ -75,10 +80,23 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   _exit(kExitError);
 }
 
+// Reads the tenants again at each SIGHUP, until a signal that ends the process comes.
+int WaitForStop(StopSignals* signals, Node* node) {
+  int signal = signals->Wait();
+  while (signal == SIGHUP) {
+    const absl::Status reloaded = node->ReloadTenants();
+    if (!reloaded.ok()) {
+      spdlog::error("event=tenants_not_reloaded cause=\"{}\"", absl::CEscape(reloaded.message()));
+    }
+    signal = signals->Wait();
+  }
+  return signal;
+}
+
 absl::Status Serve(ServeOptions options) {
   RETURN_IF_ERROR(FinishServeOptions(&options));
   RETURN_IF_ERROR(SetUpLogging(options.log_level, options.log_format));
-  StopSignals signals;
+  StopSignals signals(/*with_reload=*/!options.node.tenants_path.empty());
   NodePages pages;
   std::unique_ptr<HttpServer> http;
   if (!options.node.http_listen.empty()) {
@@ -89,7 +107,7 @@ absl::Status Serve(ServeOptions options) {
   pages.Serving(node.get());
   const absl::Status announced = Announce(options, *node, http.get());
   if (announced.ok()) {
-    const int signal = signals.Wait();
+    const int signal = WaitForStop(&signals, node.get());
     spdlog::info("event=node_stopping signal={}", strsignal(signal));
   }
   signals.ExitAtNext();
@@ -111,9 +129,12 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
   command->footer(
       "Examples:\n"
       "  incipit serve --ram 64GiB --nvme /var/lib/incipit --nvme-bytes 1TiB\n"
-      "  incipit serve --listen 0.0.0.0:9400 --insecure --http 127.0.0.1:9401 --log-format json\n"
+      "  incipit serve --listen 0.0.0.0:9400 --tenants /etc/incipit/tenants.toml --http 127.0.0.1:9401 --log-format "
+      "json\n"
+      "  incipit serve --listen-unix /run/incipit/node.sock --unix-mode 0660\n"
       "  incipit serve --config /etc/incipit.toml\n\n"
       "Sizes: 512MiB, 1.5TiB and 4g are powers of 1024, 4GB is a power of 1000.\n"
+      "SIGHUP reads the file of --tenants again; with an error in it everything stays as it was, and the log says so.\n"
       "SIGTERM or SIGINT stops in order: what is only in RAM and dirty is written, regions are sealed. A second one\n"
       "ends the process at once; what was sealed is found again.\n"
       "Exit status: 0 after an orderly stop, 1 if the node could not start or stop, 2 for wrong flags.");

@@ -1,5 +1,6 @@
 #include "client/cli/serve_options.h"
 
+#include <charconv>
 #include <limits>
 
 #include "client/cli/byte_size.h"
@@ -43,6 +44,17 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
       ->capture_default_str()
       ->group(kAddresses);
   command
+      ->add_option("--listen-unix", node.listen_unix,
+                   "a Unix socket for clients on this host: a path, or @name for an abstract one")
+      ->type_name("PATH")
+      ->group(kAddresses);
+  command
+      ->add_option("--unix-mode", options->unix_mode,
+                   "permissions of that socket, octal: who may write to it may connect")
+      ->type_name("MODE")
+      ->capture_default_str()
+      ->group(kAddresses);
+  command
       ->add_option("--listen-ucx", node.listen_ucx,
                    "also serve the ucx lane there, for RDMA; shard k takes port + k; port 0 takes free ones")
       ->type_name("HOST:PORT")
@@ -55,7 +67,14 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
                    "of the ucx lane, as UCX names them; default: rc for RDMA devices, else tcp")
       ->type_name("LIST")
       ->group(kAddresses);
-  command->add_flag("--insecure", node.insecure, "allow --listen beyond this host although nobody is authenticated")
+  command
+      ->add_flag("--insecure", node.insecure,
+                 "allow --listen and --listen-ucx beyond this host although nobody is authenticated")
+      ->group(kAddresses);
+  command
+      ->add_option("--tenants", node.tenants_path,
+                   "file that says who may use the node, read again at SIGHUP; default: anybody who can connect")
+      ->type_name("FILE")
       ->group(kAddresses);
   command->add_option("--http", node.http_listen, "metrics and health; port 0 takes a free one, none turns it off")
       ->type_name("HOST:PORT")
@@ -134,6 +153,10 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
             "a client that takes no bytes, or leaves a frame unfinished, for so long is cut off");
   AddNumber(command, kLimits, "--stamp-past-ms", &limits->stamp_past_ms, "older request stamps count as this old");
   AddSize(command, kLimits, "--load-chunk-bytes", &limits->load_chunk_bytes, "RAM hits sent in one reply frame");
+  AddNumber(command, kLimits, "--max-regions-per-session", &limits->regions_per_session.max_regions,
+            "pieces of memory that one connection shares");
+  AddSize(command, kLimits, "--max-region-bytes-per-session", &limits->regions_per_session.max_bytes,
+          "memory that one connection shares, as address space");
   AddNumber(command, kLimits, "--nvme-reads-per-load", &limits->nvme_reads_per_load, "NVMe reads at once for one load");
 }
 
@@ -171,6 +194,12 @@ absl::Status FinishServeOptions(ServeOptions* options) {
   NodeOptions& node = options->node;
   node.huge_pages = !options->no_huge_pages;
   if (node.http_listen == "none") node.http_listen.clear();
+  const std::string& mode = options->unix_mode;
+  const auto [end, error] = std::from_chars(mode.data(), mode.data() + mode.size(), node.unix_mode, 8);
+  if (error != std::errc() || end != mode.data() + mode.size() || node.unix_mode > 0777) {
+    return absl::InvalidArgumentError(
+        fmt::format("--unix-mode {}: permissions in octal, 0600 for one user, 0660 for a group", mode));
+  }
   if (node.nvme_path.empty() && node.nvme_bytes > 0) {
     return absl::InvalidArgumentError("--nvme-bytes is given without --nvme: also say where, a directory or a device");
   }

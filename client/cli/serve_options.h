@@ -12,6 +12,7 @@ namespace incipit {
 struct ServeOptions {
   NodeOptions node;
   bool no_huge_pages = false;
+  std::string unix_mode = "0600";
   std::string log_level = "info";
   std::string log_format = "text";
   int ready_fd = -1;

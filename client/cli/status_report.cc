@@ -83,6 +83,22 @@ std::string ErrorLines(const StatusValues& total) {
   return text;
 }
 
+// What a node tells a tenant that may not see all of it.
+std::string TenantLines(const StatusValues& total) {
+  const auto of_quota = [&](const std::string& name) {
+    return total.Has(name) ? fmt::format(" of {}", FormatBytes(total.Get(name))) : "";
+  };
+  return fmt::format("blocks    {} of this tenant; with the role admin the whole node is shown\n",
+                     total.Get("tenant_blocks")) +
+         fmt::format("RAM       {}{}\n", FormatBytes(total.Get("tenant_ram_bytes")),
+                     of_quota("tenant_ram_quota_bytes")) +
+         fmt::format("NVMe      {}{}\n", FormatBytes(total.Get("tenant_nvme_bytes")),
+                     of_quota("tenant_nvme_quota_bytes")) +
+         fmt::format("quota     {} evicted, {} refused; {} requests denied\n",
+                     total.Get("tenant_evicted_for_quota_total"), total.Get("tenant_refused_for_quota_total"),
+                     total.Get("tenant_requests_denied_total"));
+}
+
 }  // namespace
 
 StatusValues::StatusValues(const ShardStats& shard) : values_(shard.values) {}
@@ -115,6 +131,10 @@ uint64_t StatusValues::Get(const std::string& name) const {
     if (key == name) return value;
   }
   return 0;
+}
+
+bool StatusValues::Has(const std::string& name) const {
+  return std::any_of(values_.begin(), values_.end(), [&](const auto& value) { return value.first == name; });
 }
 
 double StatusValues::MatchHitRatio() const { return Ratio(Get("match_hits_total"), Get("match_keys_total")); }
@@ -176,6 +196,7 @@ std::string StatusText(const std::string& address, const NodeInfo& node, const s
       fmt::format("node {} at {}, id {}, {} shards", node.name, address, HexId(node.node_id), node.shard_count);
   if (shards.size() != node.shard_count) text += fmt::format(" of which only {} answer", shards.size());
   text += "\n\n";
+  if (total.Has("tenant_blocks") && !total.Has("blocks")) return text + TenantLines(total);
   TextTable table({"shard", "sessions", "blocks", "RAM used", "of", "waste", "NVMe used", "of", "state", "match hits",
                    "loads", "stores", "errors"});
   for (const ShardStats& shard : shards) table.AddRow(TableRow(fmt::format("{}", shard.shard), StatusValues(shard)));

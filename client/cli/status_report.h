@@ -17,6 +17,7 @@ class StatusValues {
   // Sums; of recovered, nvme_present and nvme_state what holds for the node: the least, any, and the worst.
   static StatusValues TotalOf(const std::vector<ShardStats>& shards);
 
+  bool Has(const std::string& name) const;
   uint64_t Get(const std::string& name) const;  // 0 if the node does not report it
   double MatchHitRatio() const;                 // 0..1; 0 without matches
   double RamWasteRatio() const;                 // of what is allocated, what nobody asked for

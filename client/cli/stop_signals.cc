@@ -19,17 +19,22 @@ int WaitFor(const sigset_t& signals) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(bool with_reload) {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
   sigaddset(&signals_, SIGINT);
+  if (with_reload) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
 }
 
 int StopSignals::Wait() { return WaitFor(signals_); }
 
 void StopSignals::ExitAtNext() {
-  std::thread([signals = signals_] { _exit(kExitBySignal + WaitFor(signals)); }).detach();
+  std::thread([signals = signals_] {
+    int signal = SIGHUP;
+    while (signal == SIGHUP) signal = WaitFor(signals);
+    _exit(kExitBySignal + signal);
+  }).detach();
 }
 
 }  // namespace incipit

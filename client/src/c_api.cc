@@ -10,6 +10,7 @@
 #include "client/layouts/layouts.h"
 #include "incipit/client.h"
 #include "incipit/incipit.h"
+#include "incipit/shared_region.h"
 
 using incipit::BlockStatus;
 using incipit::ByteView;
@@ -18,6 +19,7 @@ using incipit::Presence;
 
 static_assert(sizeof(BlockStatus) == 1 && INCIPIT_BLOCK_REJECTED == static_cast<int>(BlockStatus::kRejected));
 static_assert(sizeof(Presence) == 1 && INCIPIT_NVME == static_cast<int>(Presence::kNvme));
+static_assert(INCIPIT_FLIGHT_COMPUTING == static_cast<int>(incipit::Flight::kComputing));
 static_assert(INCIPIT_ALL_SEGMENTS == incipit::wire::kAllSegments);
 
 struct incipit_client {
@@ -38,6 +40,10 @@ struct incipit_load {
   Client* client = nullptr;
   uint8_t* status = nullptr;
   std::shared_ptr<State> state;
+};
+
+struct incipit_region {
+  std::unique_ptr<incipit::SharedRegion> region;
 };
 
 namespace {
@@ -61,6 +67,7 @@ int CodeOf(const absl::Status& status) {
       return Fail(INCIPIT_UNAVAILABLE, message);
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
       return Fail(INCIPIT_REFUSED, message);
     default:
       return Fail(INCIPIT_INTERNAL, message);
@@ -93,6 +100,18 @@ int CopyTo(T from, T* to) {
 absl::StatusOr<incipit::Layout> LayoutOf(const incipit_options& options) {
   if (options.layout_name != nullptr) return incipit::NamedLayout(options.layout_name, options.block_tokens);
   return incipit::Layout::Decode(ByteView(options.layout, options.layout_bytes));
+}
+
+std::vector<incipit::KeyList> KeyListsOf(const incipit_key_list* groups, size_t count) {
+  std::vector<incipit::KeyList> lists;
+  for (size_t g = 0; g < count; ++g) lists.emplace_back(groups[g].keys, groups[g].count, groups[g].key_bytes);
+  return lists;
+}
+
+int TakeMatch(absl::StatusOr<incipit::MatchResult> result, incipit_match** match) {
+  if (!result.ok()) return CodeOf(result.status());
+  *match = new incipit_match{*std::move(result)};
+  return INCIPIT_OK;
 }
 
 std::vector<incipit::LoadItem> LoadItems(const incipit_load_request& request) {
@@ -160,6 +179,8 @@ int incipit_connect(const incipit_options* options, incipit_client** client) {
   cpp.address = given->address;
   cpp.model = given->model;
   if (given->tenant != nullptr) cpp.tenant = given->tenant;
+  if (given->secret_file != nullptr) cpp.secret_file = given->secret_file;
+  if (given->namespace_owner != nullptr) cpp.namespace_owner = given->namespace_owner;
   if (given->client_name != nullptr) cpp.client_name = given->client_name;
   cpp.layout = *std::move(layout);
   cpp.progress = given->progress == INCIPIT_PROGRESS_CALLER ? incipit::Progress::kCaller : incipit::Progress::kThread;
@@ -195,18 +216,29 @@ int incipit_match_keys(incipit_client* client, const incipit_match_request* requ
   const auto given = CopyOf(request);
   if (!given.has_value()) return INCIPIT_INVALID_ARGUMENT;
   incipit::MatchRequest cpp;
-  for (size_t g = 0; g < given->group_count; ++g) {
-    const incipit_key_list& keys = given->groups[g];
-    cpp.groups.emplace_back(keys.keys, keys.count, keys.key_bytes);
-  }
+  cpp.groups = KeyListsOf(given->groups, given->group_count);
   cpp.stamp_ns = given->stamp_ns;
   cpp.lease_ms = given->lease_ms;
   cpp.deadline_ms = given->deadline_ms;
-  absl::StatusOr<incipit::MatchResult> result = client->client->Match(std::move(cpp));
-  if (!result.ok()) return CodeOf(result.status());
-  *match = new incipit_match{*std::move(result)};
-  return INCIPIT_OK;
+  cpp.claim_ms = given->claim_ms;
+  return TakeMatch(client->client->Match(std::move(cpp)), match);
 }
+
+int incipit_wait(incipit_client* client, const incipit_wait_request* request, incipit_match** match) {
+  const auto given = CopyOf(request);
+  if (!given.has_value()) return INCIPIT_INVALID_ARGUMENT;
+  incipit::WaitRequest cpp;
+  cpp.groups = KeyListsOf(given->groups, given->group_count);
+  cpp.have_tokens = given->have_tokens;
+  cpp.step_tokens = given->step_tokens;
+  cpp.claim_ms = given->claim_ms;
+  cpp.deadline_ms = given->deadline_ms;
+  return TakeMatch(client->client->Wait(std::move(cpp)), match);
+}
+
+void incipit_match_renew(incipit_match* match) { match->result.claim.Renew(); }
+
+void incipit_match_release_claim(incipit_match* match) { match->result.claim.Release(); }
 
 int incipit_match_get(const incipit_match* match, incipit_match_info* info) {
   const incipit::MatchResult& result = match->result;
@@ -221,6 +253,9 @@ int incipit_match_get(const incipit_match* match, incipit_match_info* info) {
   out.worth_loading = result.worth_loading ? 1 : 0;
   out.load_time_us = result.load_time_us;
   out.recompute_time_us = result.recompute_time_us;
+  out.flight = static_cast<int>(result.flight);
+  out.claim_ms = result.claim_ms;
+  out.computing_ms = result.computing_ms;
   return CopyTo(out, info);
 }
 
@@ -319,6 +354,17 @@ int incipit_remove(incipit_client* client, const incipit_keys_request* request, 
   if (!given.has_value()) return INCIPIT_INVALID_ARGUMENT;
   return TakeStatuses(client->client->Remove({NamesOf(*given), given->deadline_ms}), status);
 }
+
+int incipit_region_create(uint64_t bytes, incipit_region** region) {
+  if (region == nullptr) return Fail(INCIPIT_INVALID_ARGUMENT, "region is NULL");
+  absl::StatusOr<std::unique_ptr<incipit::SharedRegion>> made = incipit::SharedRegion::Create(bytes);
+  if (!made.ok()) return CodeOf(made.status());
+  *region = new incipit_region{*std::move(made)};
+  return INCIPIT_OK;
+}
+void* incipit_region_data(const incipit_region* region) { return region->region->data(); }
+uint64_t incipit_region_bytes(const incipit_region* region) { return region->region->bytes(); }
+void incipit_region_destroy(incipit_region* region) { delete region; }
 
 int incipit_stats(incipit_client* client,
                   void (*visit)(void* context, uint16_t shard, const char* name, uint64_t value), void* context) {

@@ -4,12 +4,19 @@
 
 #include "cache/base/check.h"
 #include "client/src/client_impl.h"
+#include "transport/auth/secret_file.h"
 
 namespace incipit {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   absl::Status valid = ClientCore::CheckOptions(options);
   if (!valid.ok()) return valid;
+  if (!options.secret_file.empty()) {
+    absl::StatusOr<std::vector<uint8_t>> secret = ReadSecret("secret_file", options.secret_file);
+    if (!secret.ok()) return secret.status();
+    options.secret.assign(secret->begin(), secret->end());
+    Wipe(secret->data(), secret->size());
+  }
   const bool lazily = options.connect_lazily;
   absl::StatusOr<std::shared_ptr<Impl>> impl = Impl::Create(std::move(options));
   if (!impl.ok()) return impl.status();
@@ -24,6 +31,7 @@ Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() { impl_->Shutdown(); }
 
 absl::StatusOr<MatchResult> Client::Match(MatchRequest request) { return impl_->Call(&ClientCore::Match, &request); }
+absl::StatusOr<MatchResult> Client::Wait(WaitRequest request) { return impl_->Call(&ClientCore::Wait, &request); }
 absl::StatusOr<LoadResult> Client::Load(LoadRequest request) { return impl_->Call(&ClientCore::Load, &request); }
 absl::StatusOr<StatusResult> Client::Offer(OfferRequest request) { return impl_->Call(&ClientCore::Offer, &request); }
 absl::StatusOr<StatusResult> Client::Store(StoreRequest request) { return impl_->Call(&ClientCore::Store, &request); }
@@ -37,6 +45,9 @@ absl::StatusOr<std::vector<ShardStats>> Client::Stats() {
 
 void Client::MatchAsync(MatchRequest request, Callback<MatchResult> done) {
   impl_->CallAsync(&ClientCore::Match, std::move(request), std::move(done));
+}
+void Client::WaitAsync(WaitRequest request, Callback<MatchResult> done) {
+  impl_->CallAsync(&ClientCore::Wait, std::move(request), std::move(done));
 }
 void Client::LoadAsync(LoadRequest request, Callback<LoadResult> done) {
   impl_->CallAsync(&ClientCore::Load, std::move(request), std::move(done));

@@ -3,19 +3,8 @@
 #include <algorithm>
 
 #include "cache/base/status_macros.h"
-#include "transport/tcp/tcp_endpoint.h"
-#include "transport/ucx/ucx_endpoint.h"
 
 namespace incipit {
-namespace {
-
-// By the address's scheme.
-std::unique_ptr<Connector> MakeConnector(UringLoop* loop, const std::string& address) {
-  if (UcxAddress::IsUcx(address)) return std::make_unique<UcxConnector>(loop);
-  return std::make_unique<TcpConnector>(loop);
-}
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions options) {
   const bool threaded = options.progress == Progress::kThread;
@@ -24,7 +13,7 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
   loop_options.single_thread = false;  // Made on this thread, driven by another, or by any in turn.
   ASSIGN_OR_RETURN(impl->loop_, UringLoop::Create(loop_options));
   impl->random_ = MakeSystemRandom();
-  impl->connector_ = MakeConnector(impl->loop_.get(), options.address);
+  impl->connector_ = std::make_unique<LaneConnector>(impl->loop_.get());
   impl->core_ =
       std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(), std::move(options));
   impl->scope_ = std::make_unique<TaskScope>(impl->loop_.get());
@@ -33,6 +22,9 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
     return Lease([weak, grants = std::move(grants)] {
       if (const std::shared_ptr<Impl> owner = weak.lock()) owner->Release(grants);
     });
+  });
+  impl->core_->set_renew([weak = std::weak_ptr<Impl>(impl)](std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+    if (const std::shared_ptr<Impl> owner = weak.lock()) owner->Renew(std::move(grants), claim_ms);
   });
   if (threaded) impl->thread_ = std::thread([raw = impl->loop_.get()] { raw->Run(); });
   impl->OnLoop([](ClientCore* core) { core->Start(); });
@@ -75,6 +67,12 @@ void Client::Impl::Release(std::vector<LeaseGrant> grants) {
   if (shut_down_.load()) return;
   if (!threaded()) return core_->Release(std::move(grants));
   loop_->PostFromAnyThread([this, grants = std::move(grants)] { core_->Release(grants); });
+}
+
+void Client::Impl::Renew(std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+  if (shut_down_.load()) return;
+  if (!threaded()) return core_->Renew(std::move(grants), claim_ms);
+  loop_->PostFromAnyThread([this, grants = std::move(grants), claim_ms] { core_->Renew(grants, claim_ms); });
 }
 
 uint64_t Client::Impl::NewStamp() {

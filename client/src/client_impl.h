@@ -13,7 +13,7 @@
 #include "cache/runtime/uring_loop.h"
 #include "client/src/core/client_core.h"
 #include "client/src/handover.h"
-#include "transport/stream.h"
+#include "transport/lane_connector.h"
 
 namespace incipit {
 
@@ -42,6 +42,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
 
   void Poll(uint32_t wait_us);
   void Release(std::vector<LeaseGrant> grants);
+  void Renew(std::vector<LeaseGrant> grants, uint32_t claim_ms);
   uint64_t NewStamp();
   const ClientOptions& options() const { return core_->options(); }
 

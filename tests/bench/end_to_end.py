@@ -91,6 +91,10 @@ def bench(binary):
             expect(report["wrong_bytes"], 0, "wrong_bytes")
             expect(sorted(report["ceiling"]), ["name", "unit", "value"], "ceiling")
             assert report["value"] > 0 and report["ratio"] > 0
+        report = run(binary, "bench", "--op", "load", "--lane", "unix", "--layout", layout, "--data-bytes", "16MiB",
+                     "--buffer-bytes", "8MiB", "--pairs", "1")
+        expect(report["wrong_bytes"], 0, "wrong_bytes over unix")
+        assert report["ratio"] > 0 and report["details"]["over_tcp"] > 0
     report = run(binary, "bench", "--op", "match", "--layout", "deepseek-v4.1-flash", "--tokens", "2048",
                  "--pairs", "1")
     expect(report["details"]["keys"], 32, "keys")
@@ -98,6 +102,9 @@ def bench(binary):
     assert 0 < report["ratio"]
     run(binary, "bench", "--op", "overload", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB", "--pairs", "1",
         "--seconds", "1")
+    report = run(binary, "bench", "--op", "auth", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB",
+                 "--buffer-bytes", "8MiB", "--pairs", "1")
+    expect(report["wrong_bytes"], 0, "wrong_bytes")
 
 
 if __name__ == "__main__":

@@ -145,6 +145,28 @@ class NodeLife(unittest.TestCase):
         self.assertEqual((got["hits_nvme"], got["hits_ram"], got["wrong_bytes"]), (31, 0, 0))
         self.assertEqual(node.stop(signal.SIGINT), 0, self.node_log())
 
+    def test_everything_works_over_a_unix_socket(self):
+        path = os.path.join(self.directory, "node.sock")
+        node = self.start("--listen-unix", path, "--unix-mode", "0620")
+        self.assertEqual(node.started["unix"], "unix://" + path)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o620)
+        tcp, node.address = node.address, node.started["unix"]
+        self.assertEqual(self.command(node, "put", "--file", self.prompt, "--random", "7")["stored"], 32)
+        got = self.command(node, "get", "--file", self.prompt, "--random", "7")
+        self.assertEqual((got["hits_ram"], got["wrong_bytes"]), (32, 0))
+        self.assertEqual(self.command(node, "status")["node"]["shards"], 2)
+        series = parse_metrics(self, node.get("/metrics")[1])
+        self.assertEqual(total(series, "incipit_load_bytes_total", lane="unix"), 32 * 56960)
+        self.assertEqual(total(series, "incipit_load_bytes_total", lane="tcp"), 0)
+        node.address = tcp  # the same blocks by the other lane
+        self.assertEqual(self.command(node, "get", "--file", self.prompt, "--random", "7")["hits_ram"], 32)
+        node.stop(signal.SIGKILL)
+        self.assertTrue(os.path.exists(path), "a killed node cannot remove its socket")
+        node = self.start("--listen-unix", path)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.assertEqual(node.stop(), 0, self.node_log())
+        self.assertFalse(os.path.exists(path))
+
     def test_status_and_metrics_agree(self):
         node = self.start("--name", "tested")
         self.command(node, "put", "--file", self.prompt, "--random", "7")

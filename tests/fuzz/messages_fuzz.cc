@@ -3,7 +3,10 @@
 #include <vector>
 
 #include "tests/fuzz/check.h"
+#include "transport/wire/auth_messages.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace {
 
@@ -58,11 +61,32 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckMessage<StatsReply>(meta);
     case FrameType::kError:
       return CheckMessage<Error>(meta);
+    case FrameType::kChallenge:
+      return CheckMessage<Challenge>(meta);
+    case FrameType::kProof:
+      return CheckMessage<Proof>(meta);
+    case FrameType::kProofReply:
+      return CheckMessage<ProofReply>(meta);
+    case FrameType::kOpenShared:
+      return CheckMessage<OpenShared>(meta);
+    case FrameType::kClaim:
+      return CheckMessage<Claim>(meta);
+    case FrameType::kClaimReply:
+      return CheckMessage<ClaimReply>(meta);
+    case FrameType::kWait:
+      return CheckMessage<Wait>(meta);
+    case FrameType::kWaitReply:
+      return CheckMessage<WaitReply>(meta);
     case FrameType::kOfferReply:
     case FrameType::kStoreReply:
     case FrameType::kTouchReply:
     case FrameType::kRemoveReply:
       return CheckMessage<StatusReply>(meta);
+    case FrameType::kRegisterRegion:
+      return CheckMessage<RegisterRegion>(meta);
+    case FrameType::kForgetRegion:
+      return CheckMessage<ForgetRegion>(meta);
+    case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
     case FrameType::kStats:
     case FrameType::kPing:
@@ -75,7 +99,7 @@ void CheckType(FrameType type, ByteView meta) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const auto types = static_cast<uint8_t>(FrameType::kError);
+  const auto types = static_cast<uint8_t>(kLastFrameType);
   CheckType(static_cast<FrameType>((data[0] - 1u) % types + 1), {data + 1, size - 1});
   return 0;
 }

@@ -27,6 +27,16 @@ TEST(WireGolden, SamplesCoverEveryFrameType) {
   }
 }
 
+TEST(WireGolden, SharedPlacesAreWrittenAsTheirFileSaysAndReadBack) {
+  const std::vector<uint8_t> bytes = Encoded(samples::SampleSharedPlaces());
+  golden::ExpectFile("wire/shared_places.hex", golden::HexDump(bytes));
+  ByteView rest;
+  const auto places = SharedPlaces::Decode(bytes, &rest);
+  ASSERT_TRUE(places.ok()) << places.status();
+  EXPECT_EQ(places->pieces, samples::SampleSharedPlaces().pieces);
+  EXPECT_TRUE(rest.empty());
+}
+
 TEST(WireGolden, WorkedExampleIsTheOneOfThePage) {
   const auto frame = samples::Frame(FrameType::kMatch, Encoded(samples::ExampleMatch()));
   golden::ExpectFile("wire/example_match.hex", golden::HexDump(frame));
@@ -61,6 +71,11 @@ TEST(WireGolden, EveryMessageIsReadBack) {
   ExpectReads(samples::SampleRelease());
   ExpectReads(samples::SampleStatsReply());
   ExpectReads(samples::SampleError());
+  ExpectReads(samples::SampleClaim());
+  ExpectReads(samples::SampleRenewal());
+  ExpectReads(samples::SampleClaimReply());
+  ExpectReads(samples::SampleWait());
+  ExpectReads(samples::SampleWaitReply());
 }
 
 // Lines of: seed, node id, shard count, framed identity, shard.

@@ -1,4 +1,4 @@
-// A real node and real clients on the ucx lane. Which of UCX's transports: tests/transport/ucx/ucx_fixture.h.
+// A real node and real clients on the ucx lane. Which of UCX's transports: tests/support/ucx_here.h.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "client/include/incipit/client.h"
 #include "tests/support/blocks.h"
 #include "tests/support/temp_path.h"
-#include "tests/transport/ucx/ucx_fixture.h"
+#include "tests/support/ucx_here.h"
 
 namespace incipit::testing {
 namespace {
@@ -26,6 +26,7 @@ class UcxNodeTest : public ::testing::Test {
     options_.ram_bytes = 64 << 20;
     options_.huge_pages = false;
   }
+  void SetUp() override { INCIPIT_SKIP_WITHOUT_UCX(); }
   void Start() {
     auto node = Node::Start(options_);
     ASSERT_TRUE(node.ok()) << node.status();

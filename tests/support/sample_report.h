@@ -20,7 +20,10 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
        r.load_hits_nvme, r.load_misses, r.load_expired, r.load_io_errors, r.load_damaged, r.load_bytes_ram,
        r.load_bytes_nvme, r.stores, r.store_blocks, r.store_bytes, r.store_busy, r.store_rejected, r.store_damaged,
        r.offers, r.touches, r.removes, r.releases, r.leases_granted, r.leases_expired, r.leases_refused,
-       r.bytes_received, r.bytes_sent);
+       r.bytes_received, r.bytes_sent, r.sessions_cut, r.auth_failures, r.auth_held_back, r.requests_denied);
+  for (LaneCounters& lane : r.lanes) {
+    fill(lane.load_bytes_ram, lane.load_bytes_nvme, lane.store_bytes, lane.bytes_received, lane.bytes_sent);
+  }
   StoreCounters& s = report.store;
   fill(s.blocks_stored, s.blocks_already_present, s.conflicts, s.store_refused_no_room, s.index_collisions,
        s.damaged_in_ram, s.damaged_on_nvme, s.evicted_from_ram, s.evicted_from_nvme, s.demoted, s.demotions_failed,
@@ -35,6 +38,9 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
   fill(n.capacity_bytes, n.valued_bytes, n.spare_bytes, n.bytes_written, n.bytes_read, n.bytes_reinserted,
        n.regions_reclaimed, n.read_errors, n.write_errors, n.flush_errors, n.timeouts, n.damaged_records, n.suspensions,
        n.recovered_records, n.foreign_regions, n.regions_free, n.regions_open, n.regions_sealed, n.regions_reclaiming);
+  ClaimCounters& c = report.claims;
+  fill(report.claimed_blocks, report.watched_keys, c.granted, c.landed, c.released, c.lapsed, c.refused, c.waits,
+       c.waits_refused);
   return report;
 }
 

@@ -21,8 +21,8 @@ class SimNode {
       : loop_(loop), network_(network), random_(random), address_(std::move(address)), acceptor_scope_(loop) {}
   ~SimNode() { Stop(); }
 
-  // One shard per disk; a null disk means no NVMe tier.
-  absl::Status Start(ShardOptions options, std::vector<Disk*> disks) {
+  // One shard per disk; a null disk means no NVMe tier. With `tenants`, clients need credentials.
+  absl::Status Start(ShardOptions options, std::vector<Disk*> disks, TenantTableRef tenants = nullptr) {
     options.identity.node_id = 42;
     options.identity.incarnation = random_->Next();
     options.identity.shard_count = static_cast<uint16_t>(disks.size());
@@ -38,13 +38,17 @@ class SimNode {
     auto listener = network_->Listen(address_);
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
+    if (tenants != nullptr) {
+      authenticator_ = std::make_unique<Authenticator>(random_, options.audit, nullptr);
+      SetTenants(tenants);
+    }
     AcceptorOptions acceptor_options;
+    acceptor_options.authenticator = authenticator_.get();
     acceptor_options.shard_count = options.identity.shard_count;
     acceptor_ = std::make_unique<Acceptor>(
         loop_, listener_.get(), acceptor_options,
-        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id) {
-          shards_[shard]->Adopt(std::move(channel), hello, request_id);
-        });
+        [this](uint16_t shard, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
+               SessionPass pass) { shards_[shard]->Adopt(std::move(channel), hello, request_id, std::move(pass)); });
     acceptor_scope_.Spawn(acceptor_->Run());
     for (auto& shard : shards_) shard->StartRecovery();
     return absl::OkStatus();
@@ -64,6 +68,13 @@ class SimNode {
     shards_.clear();
   }
 
+  // As a reload does. REQUIRES: started with tenants.
+  void SetTenants(const TenantTableRef& tenants) {
+    for (auto& shard : shards_) shard->SetTenants(tenants);
+    authenticator_->SetTenants(tenants);
+  }
+  Authenticator* authenticator() { return authenticator_.get(); }
+
   Shard* shard(size_t index) { return shards_[index].get(); }
   size_t shard_count() const { return shards_.size(); }
   const std::string& address() const { return address_; }
@@ -75,6 +86,7 @@ class SimNode {
   std::string address_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<Acceptor> acceptor_;
   TaskScope acceptor_scope_;
 };

@@ -8,7 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/wire/auth_messages.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit::wire::samples {
 
@@ -78,14 +81,45 @@ inline StatusReply SampleStatusReply() {
   return reply;
 }
 inline Release SampleRelease() { return {0x77}; }
+inline Claim SampleClaim() { return {7, 5000, 0, Keys()}; }
+inline Claim SampleRenewal() { return {7, 5000, kClaimIdBit | 9, {}}; }
+inline ClaimReply SampleClaimReply() {
+  return {
+      kClaimIdBit | 9, 4000, 250, {BlockState::kClaimed, BlockState::kComputing, BlockState::kNvme, BlockState::kFree}};
+}
+inline Wait SampleWait() { return {7, 30'000, Keys()}; }
+inline WaitReply SampleWaitReply() {
+  return {kWaitIdBit | 5, {{0, 3, BlockState::kComputing}, {3, 1, BlockState::kRam}, {0, 1, BlockState::kFree}}};
+}
 inline StatsReply SampleStatsReply() { return {{{"blocks", 12}, {"ram_bytes", 1ull << 40}}}; }
 inline Error SampleError() { return {absl::StatusCode::kResourceExhausted, 1500, "too many requests in flight"}; }
 
+inline Challenge SampleChallenge() {
+  Challenge challenge;
+  std::iota(challenge.server_nonce.begin(), challenge.server_nonce.end(), uint8_t{0x20});
+  return challenge;
+}
+inline Proof SampleProof() {
+  Proof proof;
+  std::iota(proof.client_nonce.begin(), proof.client_nonce.end(), uint8_t{0x40});
+  std::iota(proof.proof.begin(), proof.proof.end(), uint8_t{0x60});
+  return proof;
+}
+inline ProofReply SampleProofReply() {
+  ProofReply reply;
+  std::iota(reply.proof.begin(), reply.proof.end(), uint8_t{0x80});
+  SampleHelloReply().Encode(&reply.hello_reply);
+  return reply;
+}
+inline OpenShared SampleOpenShared() { return {"acme", "deepseek-v3", {1, 2, 3, 4, 5}}; }
+inline RegisterRegion SampleRegisterRegion() { return {3, RegionKind::kMemory, 8ull << 30}; }
+inline ForgetRegion SampleForgetRegion() { return {3}; }
+inline SharedPlaces SampleSharedPlaces() { return {.slot = 17, .pieces = {{3, 4096, 1ull << 32}, {4, 100, 0}}}; }
+
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
 inline std::vector<uint8_t> Frame(FrameType type, const std::vector<uint8_t>& meta, uint64_t payload_bytes = 0) {
-  const bool reply = type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0;
   const FrameHeader header{.type = type,
-                           .flags = reply ? kFrameFlagLast : uint16_t{0},
+                           .flags = IsReply(type) ? kFrameFlagLast : uint16_t{0},
                            .request_id = 2,
                            .epoch = 0x0e,
                            .meta_bytes = static_cast<uint32_t>(meta.size()),
@@ -129,7 +163,19 @@ inline std::vector<NamedFrame> AllFrames() {
   add("remove_reply", FrameType::kRemoveReply, SampleStatusReply());
   add("stats_reply", FrameType::kStatsReply, SampleStatsReply());
   add("error", FrameType::kError, SampleError());
+  add("challenge", FrameType::kChallenge, SampleChallenge());
+  add("proof", FrameType::kProof, SampleProof());
+  add("proof_reply", FrameType::kProofReply, SampleProofReply());
+  add("open_shared", FrameType::kOpenShared, SampleOpenShared());
+  add("claim", FrameType::kClaim, SampleClaim());
+  add("claim_renewal", FrameType::kClaim, SampleRenewal());
+  add("claim_reply", FrameType::kClaimReply, SampleClaimReply());
+  add("wait", FrameType::kWait, SampleWait());
+  add("wait_reply", FrameType::kWaitReply, SampleWaitReply());
+  add("register_region", FrameType::kRegisterRegion, SampleRegisterRegion());
+  add("forget_region", FrameType::kForgetRegion, SampleForgetRegion());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
+                                   {"region_reply", FrameType::kRegionReply},
                                    {"stats", FrameType::kStats},
                                    {"ping", FrameType::kPing},
                                    {"pong", FrameType::kPong}}) {

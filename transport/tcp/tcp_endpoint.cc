@@ -8,28 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "transport/cancel_at.h"
 #include "transport/tcp/tcp_stream.h"
 
 namespace incipit {
 namespace {
 
 constexpr int kBacklog = 1024;
-
-// Cancels an operation when a deadline passes.
-class CancelAt : public Timer {
- public:
-  CancelAt(UringLoop* loop, UringOp** op, int64_t deadline_ns) : loop_(loop), op_(op) {
-    if (deadline_ns != kForeverNs) loop_->StartTimer(this, deadline_ns);
-  }
-  ~CancelAt() { loop_->CancelTimer(this); }
-  CancelAt(const CancelAt&) = delete;
-  CancelAt& operator=(const CancelAt&) = delete;
-  void OnTimer() override { loop_->Cancel(*op_); }
-
- private:
-  UringLoop* loop_;
-  UringOp** op_;
-};
 
 }  // namespace
 

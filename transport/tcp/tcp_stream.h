@@ -1,4 +1,4 @@
-// Stream over a connected TCP (or Unix) socket, moved by an UringLoop.
+// Stream over a connected TCP socket, moved by an UringLoop.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace incipit {
 // One thread: the loop's. Owns the descriptor.
 class TcpStream : public Stream {
  public:
-  // Takes `fd`, a connected socket, and sets TCP_NODELAY. The loop must outlive the stream.
+  // Takes `fd`, a connected socket, and sets TCP_NODELAY and keepalive. The loop must outlive the stream.
   TcpStream(UringLoop* loop, int fd, std::string peer_name);
   ~TcpStream() override;
 
@@ -22,8 +22,7 @@ class TcpStream : public Stream {
   void Close() override;
   std::string PeerName() const override { return peer_name_; }
 
-  // Gives the descriptor away, for handing a connection to another thread. REQUIRES: nothing outstanding.
-  int ReleaseFd();
+  int ReleaseFd() override;
 
  private:
   void SetLowWater(std::span<const iovec> into);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kMaxSettingBytes = 256;
 constexpr char kLoopbackDevice[] = "lo";
+constexpr std::string_view kNotTcp[] = {"rc", "dc", "ud", "ib", "self", "posix", "sysv", "shm"};
 
 // Names of devices and transports; nothing that UCX's parser of settings gives a meaning of its own.
 bool IsList(std::string_view text) {
@@ -33,6 +34,15 @@ bool NamesLoopback(std::string_view host_port) {
 std::string UcxSettings::TransportsOrDefault() const {
   if (!transports.empty()) return transports;
   return devices.find(':') != std::string::npos ? "rc" : "tcp";  // RDMA devices are named with their port
+}
+
+// "all", groups of UCX's that may hold it and names not known here count too.
+bool UcxSettings::UsesTcp() const {
+  const std::vector<std::string> names = absl::StrSplit(TransportsOrDefault(), ',');
+  return !std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    const std::string family = name.substr(0, name.find('_'));  // of rc_verbs, rc
+    return std::find(std::begin(kNotTcp), std::end(kNotTcp), family) != std::end(kNotTcp);
+  });
 }
 
 absl::StatusOr<UcxAddress> UcxAddress::Parse(std::string_view address) {

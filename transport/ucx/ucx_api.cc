@@ -52,6 +52,7 @@ bool FindAll(void* library, UcxApi* api) {
          Find(library, "ucp_listener_destroy", &api->listener_destroy) &&
          Find(library, "ucp_listener_query", &api->listener_query) &&
          Find(library, "ucp_listener_reject", &api->listener_reject) &&
+         Find(library, "ucp_conn_request_query", &api->conn_request_query) &&
          Find(library, "ucp_ep_create", &api->ep_create) && Find(library, "ucp_ep_close_nbx", &api->ep_close_nbx) &&
          Find(library, "ucp_ep_flush_nbx", &api->ep_flush_nbx) && Find(library, "ucp_am_send_nbx", &api->am_send_nbx) &&
          Find(library, "ucp_am_recv_data_nbx", &api->am_recv_data_nbx) &&

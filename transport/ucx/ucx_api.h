@@ -36,6 +36,7 @@ struct UcxApi {
   decltype(&::ucp_listener_destroy) listener_destroy = nullptr;
   decltype(&::ucp_listener_query) listener_query = nullptr;
   decltype(&::ucp_listener_reject) listener_reject = nullptr;
+  decltype(&::ucp_conn_request_query) conn_request_query = nullptr;
   decltype(&::ucp_ep_create) ep_create = nullptr;
   decltype(&::ucp_ep_close_nbx) ep_close_nbx = nullptr;
   decltype(&::ucp_ep_flush_nbx) ep_flush_nbx = nullptr;

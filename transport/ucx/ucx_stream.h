@@ -26,6 +26,7 @@ class UcxStream : public Stream {
   void CancelRead() override { link_->inbox()->Cancel(); }
   void Close() override;
   std::string PeerName() const override { return link_->peer_name(); }
+  LaneKind lane() const override { return LaneKind::kUcx; }
 
  private:
   static constexpr uint64_t kMaxTransferBytes = 16 << 20;

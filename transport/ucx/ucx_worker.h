@@ -74,6 +74,7 @@ class UcxWorker : private LoopPoller {
 
   bool Settle();
   void AcceptWaiting();
+  std::string NameOf(ucp_conn_request_h request) const;
   absl::Status MakeEndpoint(ucp_ep_params_t* params, UcxLink* link);
   static void OnConnectionRequest(ucp_conn_request_h request, void* worker);
   static void OnEndpointError(void* link, ucp_ep_h endpoint, ucs_status_t status);

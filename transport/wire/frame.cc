@@ -23,13 +23,44 @@ constexpr size_t kPayloadBytesAt = 32;
 constexpr size_t kChecksumAt = 40;
 static_assert(kChecksumAt + sizeof(uint64_t) == kFrameHeaderBytes);
 
-constexpr const char* kTypeNames[] = {"",           "Hello",        "HelloReply", "OpenNamespace", "OpenNamespaceReply",
-                                      "Match",      "MatchReply",   "Load",       "LoadReply",     "Offer",
-                                      "OfferReply", "Store",        "StoreReply", "Touch",         "TouchReply",
-                                      "Release",    "ReleaseReply", "Remove",     "RemoveReply",   "Stats",
-                                      "StatsReply", "Ping",         "Pong",       "Error"};
+constexpr const char* kTypeNames[] = {"",
+                                      "Hello",
+                                      "HelloReply",
+                                      "OpenNamespace",
+                                      "OpenNamespaceReply",
+                                      "Match",
+                                      "MatchReply",
+                                      "Load",
+                                      "LoadReply",
+                                      "Offer",
+                                      "OfferReply",
+                                      "Store",
+                                      "StoreReply",
+                                      "Touch",
+                                      "TouchReply",
+                                      "Release",
+                                      "ReleaseReply",
+                                      "Remove",
+                                      "RemoveReply",
+                                      "Stats",
+                                      "StatsReply",
+                                      "Ping",
+                                      "Pong",
+                                      "Error",
+                                      "Challenge",
+                                      "Proof",
+                                      "ProofReply",
+                                      "OpenShared",
+                                      "Claim",
+                                      "ClaimReply",
+                                      "Wait",
+                                      "WaitReply",
+                                      "RegionReply",
+                                      "RegisterRegion",
+                                      "",
+                                      "ForgetRegion"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
-static_assert(kTypes == static_cast<uint8_t>(FrameType::kError) + 1);
+static_assert(kTypes == static_cast<uint8_t>(kLastFrameType) + 1);
 
 using HeaderBytes = std::array<uint8_t, kFrameHeaderBytes>;
 
@@ -57,11 +88,14 @@ bool MayCarryPayload(FrameType type) { return type == FrameType::kLoadReply || t
 
 bool MayCarryMeta(FrameType type) {
   return type != FrameType::kReleaseReply && type != FrameType::kStats && type != FrameType::kPing &&
-         type != FrameType::kPong;
+         type != FrameType::kPong && type != FrameType::kRegionReply;
 }
 
-// Requests have odd numbers, replies even ones; Error is a reply out of this order.
-bool IsReply(FrameType type) { return type == FrameType::kError || static_cast<uint8_t>(type) % 2 == 0; }
+bool MayBeShared(FrameType type) {
+  return type == FrameType::kLoad || type == FrameType::kLoadReply || type == FrameType::kStore;
+}
+
+bool MayComeInParts(FrameType type) { return type == FrameType::kLoadReply || type == FrameType::kWaitReply; }
 
 absl::Status Refuse(FrameType type, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("frame ", FrameTypeName(type), ": ", what));
@@ -69,11 +103,15 @@ absl::Status Refuse(FrameType type, absl::string_view what) {
 
 absl::Status CheckFields(const FrameHeader& header) {
   const FrameType type = header.type;
-  if ((header.flags & ~kFrameFlagLast) != 0) {
-    return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", only bit 0 is defined"));
+  const uint16_t defined = MayBeShared(type) ? kFrameFlagLast | kFrameFlagShared : kFrameFlagLast;
+  if ((header.flags & ~defined) != 0) {
+    return Refuse(type, absl::StrCat("flags 0x", absl::Hex(header.flags), ", defined are 0x", absl::Hex(defined)));
   }
-  if (!IsReply(type) && header.flags != 0) return Refuse(type, "flags 0x1, requests carry none");
-  if (IsReply(type) && type != FrameType::kLoadReply && header.flags != kFrameFlagLast) {
+  if (!IsReply(type) && (header.flags & kFrameFlagLast) != 0) return Refuse(type, "flags 0x1, requests are not last");
+  if (type == FrameType::kLoadReply && (header.flags & kFrameFlagShared) != 0 && header.payload_bytes != 0) {
+    return Refuse(type, absl::StrCat("payload_bytes ", header.payload_bytes, ", a shared reply has none"));
+  }
+  if (IsReply(type) && !MayComeInParts(type) && header.flags != kFrameFlagLast) {
     return Refuse(type, "flags 0x0, a single reply carries the flag last (0x1)");
   }
   if (header.meta_bytes > kMaxMetaBytes) {
@@ -95,7 +133,23 @@ absl::Status CheckFields(const FrameHeader& header) {
 
 }  // namespace
 
-bool IsKnownFrameType(uint8_t type) { return type != 0 && type < kTypes; }
+bool IsKnownFrameType(uint8_t type) { return type < kTypes && *kTypeNames[type] != 0; }
+
+bool IsReply(FrameType type) {
+  const auto number = static_cast<uint8_t>(type);
+  if (number < static_cast<uint8_t>(FrameType::kError)) return number % 2 == 0;
+  switch (type) {
+    case FrameType::kError:
+    case FrameType::kChallenge:
+    case FrameType::kProofReply:
+    case FrameType::kClaimReply:
+    case FrameType::kWaitReply:
+    case FrameType::kRegionReply:
+      return true;
+    default:
+      return false;
+  }
+}
 
 const char* FrameTypeName(FrameType type) {
   const auto number = static_cast<uint8_t>(type);
@@ -137,7 +191,7 @@ absl::StatusOr<FrameHeader> FrameHeader::Decode(ByteView header) {
   }
   const auto type = reader.Read<uint8_t>();
   if (!IsKnownFrameType(type)) {
-    return absl::InvalidArgumentError(absl::StrCat("frame: type ", type, ", known are 1 to ", kTypes - 1));
+    return absl::InvalidArgumentError(absl::StrCat("frame: type ", type, ", which this build does not know"));
   }
   FrameHeader decoded;
   decoded.type = static_cast<FrameType>(type);

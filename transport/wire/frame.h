@@ -40,11 +40,27 @@ enum class FrameType : uint8_t {
   kPing = 21,
   kPong = 22,
   kError = 23,  // answers any request that failed as a whole
+  kChallenge = 24,
+  kProof = 25,
+  kProofReply = 26,
+  kOpenShared = 27,  // answered by kOpenNamespaceReply
+  kClaim = 28,
+  kClaimReply = 29,
+  kWait = 30,
+  kWaitReply = 31,  // one or more replies a request, the last one flagged
+  // Of memory that both ends share (shared_messages.h), after both agreed on the feature.
+  kRegionReply = 32,  // to both of these
+  kRegisterRegion = 33,
+  kForgetRegion = 35,
 };
+inline constexpr FrameType kLastFrameType = FrameType::kForgetRegion;  // numbers below it may be unknown all the same
 bool IsKnownFrameType(uint8_t type);
+// Below Error, replies are those with even numbers.
+bool IsReply(FrameType type);
 const char* FrameTypeName(FrameType type);
 
-inline constexpr uint16_t kFrameFlagLast = 1;  // last reply of its request (set on all single replies)
+inline constexpr uint16_t kFrameFlagLast = 1;    // last reply of its request (set on all single replies)
+inline constexpr uint16_t kFrameFlagShared = 2;  // Load, LoadReply, Store: block bytes are in memory that both share
 
 struct FrameHeader {
   FrameType type = FrameType::kPing;

@@ -1,5 +1,6 @@
 // Messages that speak of keys but carry no blocks: Match, MatchReply, Offer, Touch, Remove, StatusReply.
 #include "cache/base/byte_writer.h"
+#include "transport/wire/answers.h"
 #include "transport/wire/key_batch.h"
 #include "transport/wire/messages.h"
 #include "transport/wire/meta_reader.h"
@@ -8,28 +9,6 @@ namespace incipit::wire {
 namespace {
 
 static_assert(sizeof(Presence) == 1 && sizeof(BlockStatus) == 1);
-
-// A count of 1 to kMaxBatchKeys, then one byte each: the answers to a batch.
-template <typename Enum>
-void EncodeAnswers(const std::vector<Enum>& answers, std::vector<uint8_t>* out) {
-  ByteWriter writer(out);
-  writer.Write(static_cast<uint32_t>(answers.size()));
-  writer.WriteBytes({reinterpret_cast<const uint8_t*>(answers.data()), answers.size()});
-}
-
-template <typename Enum>
-void DecodeAnswers(MetaReader* reader, const char* field, Enum last, std::vector<Enum>* answers) {
-  const auto count = reader->ReadCount<uint32_t>(field, {.min = 1, .max = kMaxBatchKeys, .what = "answers"});
-  const ByteView bytes = reader->ReadBytes(field, count);
-  if (!reader->ok()) return;
-  answers->resize(count);
-  std::memcpy(answers->data(), bytes.data(), bytes.size());
-  for (const Enum answer : *answers) {
-    if (answer <= last) continue;
-    return reader->Fail(field,
-                        absl::StrCat("is ", static_cast<int>(answer), ", allowed are 0 to ", static_cast<int>(last)));
-  }
-}
 
 }  // namespace
 

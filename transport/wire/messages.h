@@ -31,7 +31,7 @@ struct Hello {
   uint16_t min_version = kProtocolVersion;
   uint16_t max_version = kProtocolVersion;
   uint16_t shard = kAnyShard;  // the shard this connection is for
-  uint64_t features = 0;       // bits the client understands; none defined in version 1
+  uint64_t features = 0;       // bits the client understands: kFeature...
   uint64_t client_id = 0;      // becomes the writer id of what it stores
   std::string tenant;          // claimed; proven by the credentials of a later version, "default" without tenants
   std::string client_name;     // for logs
@@ -177,7 +177,7 @@ struct StatusReply {
 };
 
 struct Release {
-  uint64_t lease_id = 0;
+  uint64_t id = 0;  // of a lease, a claim or a wait
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<Release> Decode(ByteView meta);
 };

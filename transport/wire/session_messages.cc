@@ -96,12 +96,12 @@ absl::StatusOr<OpenNamespaceReply> OpenNamespaceReply::Decode(ByteView meta) {
   return reply;
 }
 
-void Release::Encode(std::vector<uint8_t>* out) const { ByteWriter(out).Write(lease_id); }
+void Release::Encode(std::vector<uint8_t>* out) const { ByteWriter(out).Write(id); }
 
 absl::StatusOr<Release> Release::Decode(ByteView meta) {
   MetaReader reader("Release", meta);
   Release release;
-  release.lease_id = reader.Read<uint64_t>("lease_id");
+  release.id = reader.Read<uint64_t>("id");
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   return release;
 }

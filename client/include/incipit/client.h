@@ -43,11 +43,16 @@ enum class Progress {
 };
 
 struct ClientOptions {
-  std::string address;             // of any shard of the node: "tcp://host:port"
+  std::string address;             // of the node: "tcp://host:port", "unix:///path/of/socket" or "unix://@name"
   std::string tenant = "default";  // 1 to kMaxNameBytes
-  std::string model;               // 1 to kMaxNameBytes
-  Layout layout;                   // validated by Connect; enters every block's identity
-  std::string client_name;         // for the node's logs, at most kMaxNameBytes
+  // The tenant's secret, where the node has tenants: from a file of hexadecimal digits, or as bytes (16 to 64). Without
+  // one the client speaks only to nodes that ask for none, with one only to nodes that know it too.
+  std::string secret_file;
+  std::string secret;
+  std::string namespace_owner;  // tenant whose blocks are used, if it grants that; empty = the client's own
+  std::string model;            // 1 to kMaxNameBytes
+  Layout layout;                // validated by Connect; enters every block's identity
+  std::string client_name;      // for the node's logs, at most kMaxNameBytes
   Progress progress = Progress::kThread;
   bool connect_lazily = false;  // true: Connect succeeds without a node, and calls miss until there is one
   uint32_t connect_timeout_ms = 2000;
@@ -107,12 +112,52 @@ class Lease {
   std::function<void()> release_;
 };
 
+// The announcement that this worker computes what a Match found missing. It lapses claim_ms after the Match or the last
+// Renew(), or with the client: renew it while the work goes on. Storing the blocks ends it block by block; destroying
+// it, or Release(), ends the rest of it. Move-only. May outlive the client, and does nothing then. Thread: as the
+// client. Never blocks.
+class Claim {
+ public:
+  Claim() = default;
+  Claim(std::function<void()> renew, Lease held) : renew_(std::move(renew)), held_(std::move(held)) {}
+  void Renew() {
+    if (held_.held()) renew_();
+  }
+  void Release() { held_.Release(); }
+  bool held() const { return held_.held(); }
+
+ private:
+  std::function<void()> renew_;
+  Lease held_;  // released like one
+};
+
+// Who computes the first block that is missing behind longest_tokens(), and with it what follows.
+enum class Flight : uint8_t {
+  kNone,       // nothing is missing, or nobody is known to compute it: not asked for, node too old, full or unreachable
+  kClaimed,    // this worker: it should, and others may wait for it
+  kComputing,  // another worker that is alive: Wait() for it, or compute it all the same
+};
+
 // The chain of one prompt in every group of the layout, in the layout's order. A group without keys makes nothing
 // restorable but may be left out when only presence is asked for.
 struct MatchRequest {
   std::vector<KeyList> groups;
   uint64_t stamp_ns = 0;     // NewStamp() of the engine's request, shared by all its calls; 0 = a new one
   uint32_t lease_ms = 0;     // 0 = do not pin
+  uint32_t deadline_ms = 0;  // 0 = default_deadline_ms
+  uint32_t claim_ms = 0;  // over 0: claim what is missing for so long, unless another has; costs two more round trips
+};
+
+// A Match that waits for what another worker computes. It ends as soon as
+//   - more than have_tokens can be restored (at least step_tokens more, if there is more to come): load that, then wait
+//     for the rest with a higher have_tokens, and so stay right behind the writer;
+//   - the other worker gave up or died, and this one has the claim: kClaimed. Exactly one of those who wait gets it;
+//   - nothing is missing any more, nobody computes what is (kNone), or the deadline has come (kComputing).
+struct WaitRequest {
+  std::vector<KeyList> groups;
+  uint64_t have_tokens = 0;  // the caller has these: their blocks count as here, and are not asked for
+  uint64_t step_tokens = 0;  // each Wait names all keys that are left to the node: a 64th of the prompt is a good step
+  uint32_t claim_ms = 0;     // 0 = do not claim what nobody computes any more, but end
   uint32_t deadline_ms = 0;  // 0 = default_deadline_ms
 };
 
@@ -125,6 +170,11 @@ struct MatchResult {
   Lease lease;
   uint32_t lease_ms = 0;  // granted: the shortest over the shards; 0 = nothing is pinned
   bool complete = true;   // false: a shard did not answer in time, its blocks are reported as misses
+  // With claim_ms, and from Wait.
+  Flight flight = Flight::kNone;
+  Claim claim;                // held with kClaimed
+  uint32_t claim_ms = 0;      // granted: the shortest over the shards
+  uint32_t computing_ms = 0;  // kComputing: for how long, where the node said so
   // Without a prefill rate: true and zeros.
   bool worth_loading = true;
   uint64_t load_time_us = 0;       // predicted, for longest_tokens()
@@ -228,7 +278,10 @@ struct ClientCounters {
   uint64_t busy_replies = 0;
   uint64_t loads_held_back = 0;  // busy without asking, since the shard had said when to ask again
   uint64_t connections = 0, connection_failures = 0, breaker_opened = 0;
-  uint64_t guarded_matches = 0;  // reported as not worth loading
+  uint64_t guarded_matches = 0;    // reported as not worth loading
+  uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
+  uint64_t shared_loads = 0;       // requests whose bytes the node put into shared memory itself
+  uint64_t shared_stores = 0;      // requests whose bytes it took from there
 };
 
 // What the node said of itself.
@@ -255,13 +308,19 @@ using Callback = std::function<void(absl::StatusOr<T>)>;
 class Client {
  public:
   // InvalidArgument: options or layout. Unavailable, DeadlineExceeded: no node answers at `address` (not with
-  // connect_lazily). FailedPrecondition: protocol versions do not meet, or the kernel refuses io_uring.
+  // connect_lazily). FailedPrecondition: protocol versions do not meet, the kernel refuses io_uring, or the client has
+  // a secret and the node asks for none. Unauthenticated: the node does not know the tenant by this secret, or could
+  // not prove that it knows it too. ResourceExhausted: too many failures before this one. PermissionDenied: the tenant
+  // may not use the namespace, or secret_file is open to others. The file is read here, once.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   absl::StatusOr<MatchResult> Match(MatchRequest request);
+  // No lease, and worth_loading is not judged. Costs one request to each shard, and a frame of a few bytes for each
+  // thing that changes there.
+  absl::StatusOr<MatchResult> Wait(WaitRequest request);
   absl::StatusOr<LoadResult> Load(LoadRequest request);
   absl::StatusOr<StatusResult> Offer(OfferRequest request);
   // Unavailable if no shard concerned could be reached.
@@ -272,6 +331,7 @@ class Client {
   absl::StatusOr<std::vector<ShardStats>> Stats();
 
   void MatchAsync(MatchRequest request, Callback<MatchResult> done);
+  void WaitAsync(WaitRequest request, Callback<MatchResult> done);
   void LoadAsync(LoadRequest request, Callback<LoadResult> done);
   void OfferAsync(OfferRequest request, Callback<StatusResult> done);
   void StoreAsync(StoreRequest request, Callback<StatusResult> done);

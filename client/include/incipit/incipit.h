@@ -25,7 +25,7 @@ enum {
   INCIPIT_OK = 0,
   INCIPIT_INVALID_ARGUMENT = -1, /* the caller's mistake */
   INCIPIT_UNAVAILABLE = -2,      /* no node answers; only from connect, store and stats */
-  INCIPIT_REFUSED = -3,          /* versions do not meet, or the kernel refuses io_uring */
+  INCIPIT_REFUSED = -3,          /* versions do not meet, the kernel refuses io_uring, or credentials do not count */
   INCIPIT_INTERNAL = -4,
   INCIPIT_PENDING = 1 /* not an error: the asynchronous call is not done yet */
 };
@@ -56,7 +56,7 @@ const char* incipit_last_error(void);
 
 typedef struct {
   size_t struct_bytes;
-  const char* address; /* "tcp://host:port" */
+  const char* address; /* "tcp://host:port", "unix:///path/of/socket" or "unix://@name" */
   const char* tenant;  /* NULL: "default" */
   const char* model;
   const char* client_name; /* NULL: none */
@@ -72,6 +72,8 @@ typedef struct {
   uint32_t default_deadline_ms;
   uint64_t max_inflight_bytes;
   double prefill_tokens_per_s; /* 0: no guard */
+  const char* secret_file;     /* of the tenant, where the node has tenants; NULL: none */
+  const char* namespace_owner; /* tenant whose namespace is used, if it grants that; NULL: the client's own */
 } incipit_options;
 
 /* *client is set on success only. Close ends outstanding calls; matches and loads must be freed before it. */
@@ -104,7 +106,15 @@ typedef struct {
   uint64_t stamp_ns;    /* 0: a new one */
   uint32_t lease_ms;    /* 0: do not pin */
   uint32_t deadline_ms; /* 0: default_deadline_ms */
+  uint32_t claim_ms;    /* over 0: claim what is missing for so long, unless another worker has */
 } incipit_match_request;
+
+/* Who computes the first missing block behind longest_tokens, and with it what follows. */
+enum {
+  INCIPIT_FLIGHT_NONE = 0,      /* nothing is missing, or nobody is known to */
+  INCIPIT_FLIGHT_CLAIMED = 1,   /* the caller, who should; others may wait for it */
+  INCIPIT_FLIGHT_COMPUTING = 2, /* another worker that is alive */
+};
 
 typedef struct {
   size_t struct_bytes;
@@ -118,10 +128,30 @@ typedef struct {
   int worth_loading;
   uint64_t load_time_us;
   uint64_t recompute_time_us;
+  int flight;            /* INCIPIT_FLIGHT_... */
+  uint32_t claim_ms;     /* granted, with INCIPIT_FLIGHT_CLAIMED */
+  uint32_t computing_ms; /* for how long, with INCIPIT_FLIGHT_COMPUTING */
 } incipit_match_info;
 
-/* The match holds its lease until incipit_match_free. */
+/* The match holds its lease and its claim until incipit_match_free. */
 int incipit_match_keys(incipit_client* client, const incipit_match_request* request, incipit_match** match);
+/* Prolongs the claim by claim_ms from now; at once, without waiting for the answer. Does nothing without a claim. */
+void incipit_match_renew(incipit_match* match);
+/* Gives the claim up, so that a worker that waits can take it. The lease stays. */
+void incipit_match_release_claim(incipit_match* match);
+
+typedef struct {
+  size_t struct_bytes;
+  const incipit_key_list* groups;
+  size_t group_count;
+  uint64_t have_tokens;
+  uint64_t step_tokens;
+  uint32_t claim_ms;    /* 0: do not claim what nobody computes any more, but end */
+  uint32_t deadline_ms; /* 0: default_deadline_ms */
+} incipit_wait_request;
+/* A match that waits until more than have_tokens can be restored, the claim is the caller's, nobody computes what is
+ * missing, or the deadline has come. */
+int incipit_wait(incipit_client* client, const incipit_wait_request* request, incipit_match** match);
 int incipit_match_get(const incipit_match* match, incipit_match_info* info);
 /* Presence of each block of a group, INCIPIT_MISS, _RAM or _NVME; NULL past the last group. Owned by the match. */
 const uint8_t* incipit_match_presence(const incipit_match* match, uint16_t group, size_t* count);
@@ -184,6 +214,15 @@ typedef struct {
 int incipit_offer(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
 int incipit_touch(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
 int incipit_remove(incipit_client* client, const incipit_keys_request* request, uint8_t* status);
+
+/* Memory that a node on this host reads and writes directly over unix:// (incipit/shared_region.h): blocks in it are
+ * copied once. Nothing else changes; its memory may be named in any request. Destroy it after those calls have ended.
+ */
+typedef struct incipit_region incipit_region;
+int incipit_region_create(uint64_t bytes, incipit_region** region); /* rounded up to whole pages, zeroed */
+void* incipit_region_data(const incipit_region* region);
+uint64_t incipit_region_bytes(const incipit_region* region);
+void incipit_region_destroy(incipit_region* region); /* NULL is allowed */
 
 /* Calls `visit` for each value of each shard that answered. */
 int incipit_stats(incipit_client* client,

@@ -7,7 +7,8 @@
 
 Client blocks, AsyncClient is awaited, NativeClient has submit_*() and completions over an eventfd.
 """
-from ._core import (Group, Layout, LoadResult, Match, NativeClient, NodeInfo, PackedKeys, PrefixHasher, Region)
+from ._core import (Group, Layout, LoadResult, Match, NativeClient, NodeInfo, PackedKeys, PrefixHasher, Region,
+                    SharedMemory)
 from .async_client import AsyncClient
 from .client import Client
 from .errors import (BufferMismatch, ClosedError, ForkedError, IncipitError, InvalidArgument, Refused, Unavailable,
@@ -19,6 +20,6 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncClient", "Block", "BlockName", "BlockStatus", "BufferMismatch", "Client", "ClosedError", "ForkedError",
     "Group", "IncipitError", "InvalidArgument", "Layout", "LoadResult", "Match", "NativeClient", "NodeInfo",
-    "PackedKeys", "Presence", "PrefixHasher", "Refused", "Region", "Unavailable", "UnsupportedDevice",
-    "WrongLoopError",
+    "PackedKeys", "Presence", "PrefixHasher", "Refused", "Region", "SharedMemory", "Unavailable",
+    "UnsupportedDevice", "WrongLoopError",
 ]

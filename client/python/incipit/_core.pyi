@@ -183,6 +183,28 @@ class Region:
 
     def __repr__(self) -> str: ...
 
+class SharedMemory:
+    """
+    Memory that a node on this host reads and writes directly over unix://, as a writable buffer.
+
+    Blocks whose buffers lie in it (numpy.frombuffer(memory, ...), torch.frombuffer, memoryview,
+    Region) are copied once, by the node. On other lanes it is memory like any other. It has no
+    name in the file system, and is given back with the last view of it.
+    """
+
+    def __init__(self, nbytes: int) -> None:
+        """
+        nbytes: rounded up to whole pages; zeroed.
+
+        InvalidArgument: 0 bytes, or more than the system gives.
+        """
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the memory."""
+
+    def __repr__(self) -> str: ...
+
 class PrefixHasher:
     """
     Block keys for engines that have none: a hash chain over token chunks, so that equal keys mean
@@ -240,9 +262,9 @@ class PrefixHasher:
 
 class Match:
     """
-    What the node holds of a prompt, and the lease that keeps it there.
+    What the node holds of a prompt, the lease that keeps it there, and who computes the rest.
 
-    A context manager: leaving it, release() or the end of the object lets the node forget the lease.
+    A context manager: leaving it or the end of the object lets the node forget lease and claim.
     """
 
     def presence(self, group: int) -> bytes:
@@ -298,6 +320,34 @@ class Match:
     def recompute_time_us(self) -> int:
         """Of longest_tokens at the client's prefill rate."""
 
+    @property
+    def claimed(self) -> bool:
+        """
+        Whether what is missing was claimed: this worker should compute it, others may wait for it.
+        """
+
+    @property
+    def computing(self) -> bool:
+        """
+        Whether another worker, which is alive, computes what is missing: wait() for it, or compute it too.
+        """
+
+    @property
+    def claim_ms(self) -> int:
+        """How long the claim holds unless it is renewed."""
+
+    @property
+    def computing_ms(self) -> int:
+        """For how long the other has been at it."""
+
+    def renew(self) -> None:
+        """Prolongs the claim by what was asked for, from now. Never blocks."""
+
+    def release_claim(self) -> None:
+        """
+        Gives the claim up, so that a worker that waits can take it. Never blocks.
+        """
+
     def release(self) -> None:
         """Gives the lease back; does nothing if there is none. Never blocks."""
 
@@ -305,7 +355,7 @@ class Match:
         """The match."""
 
     def __exit__(self, *exc_info: object) -> None:
-        """Releases the lease."""
+        """Releases lease and claim."""
 
     def __repr__(self) -> str: ...
 
@@ -364,26 +414,38 @@ class NativeClient:
     eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None:
+    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None) -> None:
         """
         Connects to the node at `address`, "tcp://host:port" of any of its shards.
 
+        secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are
+        used, if it grants that; '' = the client's own.
         connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked
         for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to
         compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.
 
-        InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, or no io_uring.
+        InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no
+        io_uring, or the credentials do not count there.
         """
 
-    def match(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0) -> Match:
+    def match(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0, claim_ms: int = 0) -> Match:
         """
         Which blocks of a prompt the node holds, and at which lengths it can be restored.
 
         groups: for each group of the layout its keys in chain order: PackedKeys, a uint8 array of shape (count,
         key_bytes), or a sequence of bytes of 1 to 64 each. lease_ms: pins what is found for so long; 0 = not at
-        all. A node that cannot be reached holds nothing: no error, complete is False.
+        all. claim_ms: announces for so long that this worker computes what is missing, unless another has: see
+        Match.claimed and Match.computing. A node that cannot be reached holds nothing: no error, complete is
+        False.
 
         InvalidArgument: too many groups, a key's type or length. BufferMismatch: an array's shape or type.
+        """
+
+    def wait(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, have_tokens: int = 0, step_tokens: int = 0, claim_ms: int = 0, deadline_ms: int = 0) -> Match:
+        """
+        A match that waits for what another worker computes. It ends when more than have_tokens can be restored
+        (at least step_tokens more, if there is more to come), when the other gave up and this worker has the
+        claim, when nobody computes what is missing, or at the deadline. No lease. Errors as match().
         """
 
     def load(self, blocks: Iterable[tuple[int, int, bytes, object]], *, first_segment: int = 0, segment_count: int | None = None, stamp_ns: int = 0, deadline_ms: int = 0, recompute_tokens: int = 0) -> LoadResult:
@@ -423,10 +485,13 @@ class NativeClient:
         Removes blocks from all tiers. One BlockStatus byte for each: OK, MISS or why not.
         """
 
-    def submit_match(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0) -> int:
+    def submit_match(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, stamp_ns: int = 0, lease_ms: int = 0, deadline_ms: int = 0, claim_ms: int = 0) -> int:
         """
         Starts match() and gives the token that its completion will carry. Errors of arguments are raised here.
         """
+
+    def submit_wait(self, groups: Sequence[PackedKeys | Sequence[bytes] | object], *, have_tokens: int = 0, step_tokens: int = 0, claim_ms: int = 0, deadline_ms: int = 0) -> int:
+        """Starts wait()."""
 
     def submit_load(self, blocks: Iterable[tuple[int, int, bytes, object]], *, first_segment: int = 0, segment_count: int | None = None, stamp_ns: int = 0, deadline_ms: int = 0, recompute_tokens: int = 0) -> int:
         """

@@ -67,8 +67,12 @@ class AsyncClient:
         self._drain()
 
     async def match(self, groups: Sequence[Any], **options: int) -> Match:
-        """As NativeClient.match(). If the await is cancelled the lease is given back."""
+        """As NativeClient.match(). If the await is cancelled, lease and claim are given back."""
         return await self._finish(self._ready().submit_match(groups, **options))
+
+    async def wait(self, groups: Sequence[Any], **options: int) -> Match:
+        """As NativeClient.wait(). If the await is cancelled, a claim is given back."""
+        return await self._finish(self._ready().submit_wait(groups, **options))
 
     async def load(self, blocks: _Blocks, **options: Any) -> LoadResult:
         """As NativeClient.load(), and also into CUDA tensors."""

@@ -8,6 +8,8 @@ class ClientOptions(TypedDict, total=False):
     """Keyword arguments of Client and AsyncClient; NativeClient documents them."""
 
     tenant: str
+    secret_file: str
+    namespace_owner: str
     client_name: str
     connect_lazily: bool
     connect_timeout_ms: int

@@ -7,6 +7,7 @@ namespace incipit::python {
 
 void BindLayout(nanobind::module_& module);
 void BindBuffers(nanobind::module_& module);
+void BindSharedMemory(nanobind::module_& module);
 void BindHasher(nanobind::module_& module);
 void BindResults(nanobind::module_& module);
 void BindClient(nanobind::module_& module);

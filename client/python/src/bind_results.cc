@@ -33,8 +33,8 @@ auto Field(const Match& match) {
 
 void BindMatch(nb::module_& module) {
   nb::class_<Match>(module, "Match", nb::is_final(),
-                    "What the node holds of a prompt, and the lease that keeps it there.\n\n"
-                    "A context manager: leaving it, release() or the end of the object lets the node forget the lease.")
+                    "What the node holds of a prompt, the lease that keeps it there, and who computes the rest.\n\n"
+                    "A context manager: leaving it or the end of the object lets the node forget lease and claim.")
       .def("presence", &PresenceOf, nb::arg("group"),
            "One byte for each key asked for in `group`: 0 miss, 1 RAM, 2 NVMe (see Presence).\n\n"
            "InvalidArgument: the layout has no such group.")
@@ -54,12 +54,27 @@ void BindMatch(nb::module_& module) {
       .def_prop_ro("load_time_us", &Field<&MatchResult::load_time_us>, "Predicted for longest_tokens.")
       .def_prop_ro("recompute_time_us", &Field<&MatchResult::recompute_time_us>,
                    "Of longest_tokens at the client's prefill rate.")
+      .def_prop_ro(
+          "claimed", [](const Match& match) { return match.result().flight == Flight::kClaimed; },
+          "Whether what is missing was claimed: this worker should compute it, others may wait for it.")
+      .def_prop_ro(
+          "computing", [](const Match& match) { return match.result().flight == Flight::kComputing; },
+          "Whether another worker, which is alive, computes what is missing: wait() for it, or compute it too.")
+      .def_prop_ro("claim_ms", &Field<&MatchResult::claim_ms>, "How long the claim holds unless it is renewed.")
+      .def_prop_ro("computing_ms", &Field<&MatchResult::computing_ms>, "For how long the other has been at it.")
+      .def("renew", &Match::Renew, "Prolongs the claim by what was asked for, from now. Never blocks.")
+      .def("release_claim", &Match::ReleaseClaim,
+           "Gives the claim up, so that a worker that waits can take it. Never blocks.")
       .def("release", &Match::Release, "Gives the lease back; does nothing if there is none. Never blocks.")
       .def(
           "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Match"), "The match.")
       .def(
-          "__exit__", [](Match& match, nb::args) { match.Release(); },
-          nb::sig("def __exit__(self, *exc_info: object) -> None"), "Releases the lease.")
+          "__exit__",
+          [](Match& match, nb::args) {
+            match.Release();
+            match.ReleaseClaim();
+          },
+          nb::sig("def __exit__(self, *exc_info: object) -> None"), "Releases lease and claim.")
       .def("__repr__", [](const Match& match) {
         return fmt::format("Match(longest_tokens={}, ram_bytes={}, nvme_bytes={}, lease_ms={}, complete={})",
                            match.result().longest_tokens(), match.result().ram_bytes, match.result().nvme_bytes,

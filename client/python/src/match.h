@@ -8,20 +8,28 @@
 
 namespace incipit::python {
 
-// Owns the lease. Needs the GIL, as Python objects do; never blocks.
+// Owns the lease and the claim. Needs the GIL, as Python objects do; never blocks.
 class Match {
  public:
   explicit Match(MatchResult result) : result_(std::move(result)) {}
   Match(Match&&) = default;
   ~Match() {
-    // The lease belongs to the process that asked for it; its connection must not be touched from a forked child.
-    if (fork_guard_.InChild()) new Lease(std::move(result_.lease));
+    // They belong to the process that asked for them; their connection must not be touched from a forked child.
+    if (!fork_guard_.InChild()) return;
+    new Lease(std::move(result_.lease));
+    new Claim(std::move(result_.claim));
   }
 
   const MatchResult& result() const { return result_; }
   bool leased() const { return result_.lease.held(); }
   void Release() {
     if (!fork_guard_.InChild()) result_.lease.Release();
+  }
+  void Renew() {
+    if (!fork_guard_.InChild()) result_.claim.Renew();
+  }
+  void ReleaseClaim() {
+    if (!fork_guard_.InChild()) result_.claim.Release();
   }
 
  private:

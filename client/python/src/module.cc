@@ -9,6 +9,7 @@ NB_MODULE(_core, module) {
   incipit::python::LoadErrorTypes();
   incipit::python::BindLayout(module);
   incipit::python::BindBuffers(module);
+  incipit::python::BindSharedMemory(module);
   incipit::python::BindHasher(module);
   incipit::python::BindResults(module);
   incipit::python::BindClient(module);

@@ -110,6 +110,15 @@ MatchRequest NativeClient::ToMatch(nb::handle groups, const MatchOptions& option
   return {.groups = ToKeyLists(groups, options_.layout, memory),
           .stamp_ns = options.stamp_ns,
           .lease_ms = options.lease_ms,
+          .deadline_ms = options.deadline_ms,
+          .claim_ms = options.claim_ms};
+}
+
+WaitRequest NativeClient::ToWait(nb::handle groups, const WaitOptions& options, CallMemory* memory) const {
+  return {.groups = ToKeyLists(groups, options_.layout, memory),
+          .have_tokens = options.have_tokens,
+          .step_tokens = options.step_tokens,
+          .claim_ms = options.claim_ms,
           .deadline_ms = options.deadline_ms};
 }
 
@@ -158,6 +167,9 @@ RemoveRequest NativeClient::ToRemove(nb::handle names, uint32_t deadline_ms, Cal
 Match NativeClient::DoMatch(nb::handle groups, const MatchOptions& options) {
   return Match(Blocking(&Client::Match, [&](CallMemory* memory) { return ToMatch(groups, options, memory); }));
 }
+Match NativeClient::DoWait(nb::handle groups, const WaitOptions& options) {
+  return Match(Blocking(&Client::Wait, [&](CallMemory* memory) { return ToWait(groups, options, memory); }));
+}
 LoadResult NativeClient::DoLoad(nb::handle blocks, const LoadOptions& options) {
   return Blocking(&Client::Load, [&](CallMemory* memory) { return ToLoad(blocks, options, memory); });
 }
@@ -176,6 +188,9 @@ StatusResult NativeClient::DoRemove(nb::handle names, uint32_t deadline_ms) {
 
 uint64_t NativeClient::SubmitMatch(nb::handle groups, const MatchOptions& options) {
   return Submit(&Client::MatchAsync, [&](CallMemory* memory) { return ToMatch(groups, options, memory); });
+}
+uint64_t NativeClient::SubmitWait(nb::handle groups, const WaitOptions& options) {
+  return Submit(&Client::WaitAsync, [&](CallMemory* memory) { return ToWait(groups, options, memory); });
 }
 uint64_t NativeClient::SubmitLoad(nb::handle blocks, const LoadOptions& options) {
   return Submit(&Client::LoadAsync, [&](CallMemory* memory) { return ToLoad(blocks, options, memory); });

@@ -20,6 +20,13 @@ struct MatchOptions {
   uint64_t stamp_ns = 0;
   uint32_t lease_ms = 0;
   uint32_t deadline_ms = 0;
+  uint32_t claim_ms = 0;
+};
+struct WaitOptions {
+  uint64_t have_tokens = 0;
+  uint64_t step_tokens = 0;
+  uint32_t claim_ms = 0;
+  uint32_t deadline_ms = 0;
 };
 struct LoadOptions {
   uint16_t first_segment = 0;
@@ -55,6 +62,7 @@ class NativeClient {
   bool closed() const { return gate_.closed(); }
 
   Match DoMatch(nb::handle groups, const MatchOptions& options);
+  Match DoWait(nb::handle groups, const WaitOptions& options);
   LoadResult DoLoad(nb::handle blocks, const LoadOptions& options);
   StatusResult DoStore(nb::handle blocks, const StoreOptions& options);
   StatusResult DoOffer(nb::handle names, const StoreOptions& options);
@@ -68,6 +76,7 @@ class NativeClient {
 
   // The same calls without waiting: each gives a token that its completion will carry.
   uint64_t SubmitMatch(nb::handle groups, const MatchOptions& options);
+  uint64_t SubmitWait(nb::handle groups, const WaitOptions& options);
   uint64_t SubmitLoad(nb::handle blocks, const LoadOptions& options);
   uint64_t SubmitStore(nb::handle blocks, const StoreOptions& options);
   uint64_t SubmitOffer(nb::handle names, const StoreOptions& options);
@@ -84,6 +93,7 @@ class NativeClient {
 
   void CheckOwner() const;  // throws ForkedError
   MatchRequest ToMatch(nb::handle groups, const MatchOptions& options, CallMemory* memory) const;
+  WaitRequest ToWait(nb::handle groups, const WaitOptions& options, CallMemory* memory) const;
   LoadRequest ToLoad(nb::handle blocks, const LoadOptions& options, CallMemory* memory) const;
   StoreRequest ToStore(nb::handle blocks, const StoreOptions& options, CallMemory* memory) const;
   OfferRequest ToOffer(nb::handle names, const StoreOptions& options, CallMemory* memory) const;

@@ -13,11 +13,11 @@
 
 namespace incipit {
 
-// One pin, known to one connection of one shard.
+// One pin, claim or wait, known to one connection of one shard.
 struct LeaseGrant {
   std::weak_ptr<ShardConnection> connection;
   uint64_t session_number = 0;
-  uint64_t lease_id = 0;
+  uint64_t lease_id = 0;  // what Release names
 };
 
 // Owned by ClientCore; outlives every call. One thread: the loop's.
@@ -30,6 +30,9 @@ struct CallContext {
   ClientCounters* counters = nullptr;
   std::function<uint64_t()> new_stamp;
   std::function<Lease(std::vector<LeaseGrant>)> make_lease;
+  std::function<void(std::vector<LeaseGrant>, uint32_t claim_ms)> renew;
+  std::function<void(std::vector<LeaseGrant>)> release;  // at once, on the loop's thread
+  TaskScope* background = nullptr;                       // for what outlives its call
 
   const Layout& layout() const { return options->layout; }
   int64_t DeadlineNs(uint32_t deadline_ms) const {

@@ -10,6 +10,8 @@
 #include "client/src/core/match_call.h"
 #include "client/src/core/status_call.h"
 #include "client/src/core/store_call.h"
+#include "client/src/core/wait_call.h"
+#include "transport/wire/claim_messages.h"
 
 namespace incipit {
 namespace {
@@ -22,12 +24,19 @@ absl::Status CheckName(const char* option, const std::string& value, size_t min_
       fmt::format("ClientOptions.{}: {} bytes, allowed are {} to {}", option, value.size(), min_bytes, kMaxNameBytes));
 }
 
-ShardConnectionOptions ConnectionOptions(const ClientOptions& options, Random* random) {
+// The key takes the secret's place, which is kept no longer.
+ShardConnectionOptions ConnectionOptions(ClientOptions& options, Random* random) {
   ShardConnectionOptions connection;
   connection.address = options.address;
   connection.handshake.client_id = random->Next();
   connection.handshake.tenant = options.tenant;
   connection.handshake.client_name = options.client_name;
+  connection.handshake.owner = options.namespace_owner;
+  if (!options.secret.empty()) {
+    connection.handshake.key = std::make_shared<const TenantKey>(AsBytes(options.secret));
+    Wipe(options.secret.data(), options.secret.size());
+    options.secret.clear();
+  }
   connection.handshake.open.model = options.model;
   connection.handshake.open.layout = options.layout.Encode();
   connection.step_timeout_ns = int64_t{options.connect_timeout_ms} * 1'000'000;
@@ -50,6 +59,14 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
   RETURN_IF_ERROR(CheckName("tenant", options.tenant, 1));
   RETURN_IF_ERROR(CheckName("model", options.model, 1));
   RETURN_IF_ERROR(CheckName("client_name", options.client_name, 0));
+  RETURN_IF_ERROR(CheckName("namespace_owner", options.namespace_owner, 0));
+  if (!options.secret.empty() && (options.secret.size() < kMinSecretBytes || options.secret.size() > kMaxSecretBytes)) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.secret: {} bytes, allowed are {} to {}",
+                                                  options.secret.size(), kMinSecretBytes, kMaxSecretBytes));
+  }
+  if (!options.secret.empty() && !options.secret_file.empty()) {
+    return absl::InvalidArgumentError("ClientOptions: give secret or secret_file, not both");
+  }
   RETURN_IF_ERROR(options.layout.Validate());
   const size_t layout_bytes = options.layout.Encode().size();
   if (layout_bytes > wire::OpenNamespace::kMaxLayoutBytes) {
@@ -80,11 +97,12 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
       options_(std::move(options)),
       guard_(options_.prefill_tokens_per_s),
       links_(loop, connector, random, ConnectionOptions(options_, random), &counters_),
-      releases_(loop),
+      background_(loop),
       alive_(std::make_shared<ClientCore*>(this)) {
   context_.loop = loop;
   context_.options = &options_;
-  context_.framed_namespace = FrameNamespace({options_.tenant, options_.model, options_.layout.Fingerprint()});
+  const std::string& owner = options_.namespace_owner.empty() ? options_.tenant : options_.namespace_owner;
+  context_.framed_namespace = FrameNamespace({owner, options_.model, options_.layout.Fingerprint()});
   context_.links = &links_;
   context_.guard = &guard_;
   context_.counters = &counters_;
@@ -96,6 +114,11 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
       if (const auto core = weak.lock()) (*core)->Release(grants);
     });
   };
+  context_.renew = [weak = std::weak_ptr<ClientCore*>(alive_)](std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+    if (const auto core = weak.lock()) (*core)->Renew(std::move(grants), claim_ms);
+  };
+  context_.release = [this](std::vector<LeaseGrant> grants) { Release(std::move(grants)); };
+  context_.background = &background_;
 }
 
 ClientCore::~ClientCore() = default;
@@ -106,7 +129,7 @@ Task<void> ClientCore::Stop() {
   stopping_ = true;
   alive_.reset();
   co_await links_.Stop();
-  co_await releases_.Join();
+  co_await background_.Join();
 }
 
 Task<absl::Status> ClientCore::WaitConnected() {
@@ -115,6 +138,9 @@ Task<absl::Status> ClientCore::WaitConnected() {
 
 Task<absl::StatusOr<MatchResult>> ClientCore::Match(MatchRequest request) {
   return RunMatch(&context_, std::move(request));
+}
+Task<absl::StatusOr<MatchResult>> ClientCore::Wait(WaitRequest request) {
+  return RunWait(&context_, std::move(request));
 }
 Task<absl::StatusOr<LoadResult>> ClientCore::Load(LoadRequest request) {
   return RunLoad(&context_, std::move(request));
@@ -134,7 +160,7 @@ Task<absl::StatusOr<StatusResult>> ClientCore::Remove(RemoveRequest request) {
 
 void ClientCore::Release(std::vector<LeaseGrant> grants) {
   if (stopping_) return;
-  for (LeaseGrant& grant : grants) releases_.Spawn(ReleaseOne(std::move(grant)));
+  for (LeaseGrant& grant : grants) background_.Spawn(ReleaseOne(std::move(grant)));
 }
 
 Task<void> ClientCore::ReleaseOne(LeaseGrant grant) {
@@ -143,10 +169,25 @@ Task<void> ClientCore::ReleaseOne(LeaseGrant grant) {
   if (connection == nullptr || !connection->ready() || connection->session_number() != grant.session_number) co_return;
   ShardRequest request{.type = wire::FrameType::kRelease, .meta = std::make_shared<std::vector<uint8_t>>()};
   request.in_namespace = false;
-  wire::Release{.lease_id = grant.lease_id}.Encode(request.meta.get());
+  wire::Release{.id = grant.lease_id}.Encode(request.meta.get());
   EmptyReply reply(loop_, wire::FrameType::kReleaseReply);
   // If it fails the lease ends by itself.
   (void)co_await connection->Exchange(&request, &reply, loop_->NowNs() + kReleaseDeadlineNs);
+}
+
+void ClientCore::Renew(std::vector<LeaseGrant> grants, uint32_t claim_ms) {
+  if (stopping_) return;
+  for (LeaseGrant& grant : grants) background_.Spawn(RenewOne(std::move(grant), claim_ms));
+}
+
+Task<void> ClientCore::RenewOne(LeaseGrant grant, uint32_t claim_ms) {
+  const std::shared_ptr<ShardConnection> connection = grant.connection.lock();
+  if (connection == nullptr || !connection->ready() || connection->session_number() != grant.session_number) co_return;
+  ShardRequest request{.type = wire::FrameType::kClaim, .meta = std::make_shared<std::vector<uint8_t>>()};
+  wire::Claim{.claim_ms = claim_ms, .claim_id = grant.lease_id}.Encode(request.meta.get());
+  SingleReply<wire::ClaimReply> reply(loop_, wire::FrameType::kClaimReply);
+  // If it fails the claim lapses, and another worker may compute the same: double work, never a wrong result.
+  (void)co_await connection->Exchange(&request, &reply, loop_->NowNs() + int64_t{claim_ms} * 1'000'000);
 }
 
 Task<void> ClientCore::StatsOfShard(ShardConnection* connection, int64_t deadline_ns, std::vector<ShardStats>* out) {

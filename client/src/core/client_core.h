@@ -28,6 +28,7 @@ class ClientCore {
   Task<absl::Status> WaitConnected();
 
   Task<absl::StatusOr<MatchResult>> Match(MatchRequest request);
+  Task<absl::StatusOr<MatchResult>> Wait(WaitRequest request);
   Task<absl::StatusOr<LoadResult>> Load(LoadRequest request);
   Task<absl::StatusOr<StatusResult>> Offer(OfferRequest request);
   Task<absl::StatusOr<StatusResult>> Store(StoreRequest request);
@@ -35,11 +36,16 @@ class ClientCore {
   Task<absl::StatusOr<StatusResult>> Remove(RemoveRequest request);
   Task<absl::StatusOr<std::vector<ShardStats>>> Stats();
 
-  // Lets go of pins without waiting for the answers.
+  // Let go of pins, claims and waits, and prolong claims, without waiting for the answers.
   void Release(std::vector<LeaseGrant> grants);
+  void Renew(std::vector<LeaseGrant> grants, uint32_t claim_ms);
   // How a lease comes back here; by default directly, which suits one thread.
   void set_make_lease(std::function<Lease(std::vector<LeaseGrant>)> make_lease) {
     context_.make_lease = std::move(make_lease);
+  }
+  // The same for a claim that is to be prolonged.
+  void set_renew(std::function<void(std::vector<LeaseGrant>, uint32_t claim_ms)> renew) {
+    context_.renew = std::move(renew);
   }
   void set_new_stamp(std::function<uint64_t()> new_stamp) { context_.new_stamp = std::move(new_stamp); }
 
@@ -49,6 +55,7 @@ class ClientCore {
 
  private:
   Task<void> ReleaseOne(LeaseGrant grant);
+  Task<void> RenewOne(LeaseGrant grant, uint32_t claim_ms);
   Task<void> StatsOfShard(ShardConnection* connection, int64_t deadline_ns, std::vector<ShardStats>* out);
 
   Loop* loop_;
@@ -59,7 +66,7 @@ class ClientCore {
   CallContext context_;
   uint64_t last_stamp_ns_ = 0;
   bool stopping_ = false;
-  TaskScope releases_;
+  TaskScope background_;                // that no call waits for
   std::shared_ptr<ClientCore*> alive_;  // leases hold it weakly
 };
 

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "client/src/core/pending_reply.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
 
 inline size_t AnswerCount(const wire::MatchReply& reply) { return reply.presence.size(); }
+inline size_t AnswerCount(const wire::ClaimReply& reply) { return reply.states.size(); }
 inline size_t AnswerCount(const wire::StatusReply& reply) { return reply.statuses.size(); }
 
 // A reply with another number of answers makes no sense, like one that does not decode.

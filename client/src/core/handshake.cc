@@ -3,47 +3,15 @@
 #include <fmt/format.h>
 
 #include "cache/base/status_macros.h"
+#include "client/src/core/ask.h"
+#include "client/src/core/credentials.h"
+#include "transport/wire/claim_messages.h"
+#include "transport/wire/shared_messages.h"
 
 namespace incipit {
 namespace {
 
-// One request and its one reply, both without payload. `T` is the reply's message.
-template <typename T>
-Task<absl::StatusOr<T>> Ask(Loop* loop, FrameChannel* channel, wire::FrameHeader header,
-                            const std::vector<uint8_t>* meta, wire::FrameType expected, int64_t timeout_ns,
-                            uint64_t* epoch) {
-  Event finished(loop);
-  TaskScope scope(loop);
-  scope.Spawn(CloseAt(channel, &finished, loop->NowNs() + timeout_ns));
-  absl::StatusOr<T> result = absl::UnavailableError("");
-  absl::Status sent = co_await channel->Send(header, *meta, {});
-  if (sent.ok()) {
-    absl::StatusOr<IncomingFrame> frame = co_await channel->Receive();
-    if (!frame.ok()) {
-      result = frame.status();
-    } else if (frame->header.type == wire::FrameType::kError) {
-      absl::StatusOr<wire::Error> error = wire::Error::Decode(frame->meta);
-      result = error.ok() ? absl::Status(error->code, fmt::format("{} says: {}", channel->PeerName(), error->message))
-                          : error.status();
-    } else if (frame->header.type != expected || frame->header.request_id != header.request_id) {
-      result = absl::DataLossError(fmt::format("{}: expected {} to request {}, found {} to request {}",
-                                               channel->PeerName(), wire::FrameTypeName(expected), header.request_id,
-                                               wire::FrameTypeName(frame->header.type), frame->header.request_id));
-    } else {
-      result = T::Decode(frame->meta);
-      *epoch = frame->header.epoch;
-    }
-  } else {
-    result = sent;
-  }
-  if (absl::IsCancelled(result.status())) {
-    result = absl::UnavailableError(fmt::format("{}: no {} within {} ms", channel->PeerName(),
-                                                wire::FrameTypeName(expected), timeout_ns / 1'000'000));
-  }
-  finished.Set();
-  co_await scope.Join();
-  co_return result;
-}
+constexpr uint64_t kHelloId = 1, kOpenId = 2, kProofId = 3;
 
 absl::Status CheckHello(const wire::Hello& hello, const wire::HelloReply& reply, const std::string& peer) {
   if (reply.version < hello.min_version || reply.version > hello.max_version) {
@@ -57,42 +25,77 @@ absl::Status CheckHello(const wire::Hello& hello, const wire::HelloReply& reply,
   return absl::OkStatus();
 }
 
-}  // namespace
-
-Task<void> CloseAt(FrameChannel* channel, Event* finished, int64_t deadline_ns) {
-  const bool in_time = co_await finished->WaitUntil(deadline_ns);
-  if (!in_time) channel->Close();
+// Hello, and the proof of credentials if the client has some.
+Task<absl::StatusOr<wire::HelloReply>> Greet(Loop* loop, Random* random, FrameChannel* channel,
+                                             const HandshakeRequest* request, const wire::Hello* hello,
+                                             int64_t step_timeout_ns, uint64_t* epoch) {
+  Question question{
+      .type = wire::FrameType::kHello, .request_id = kHelloId, .expected = {wire::FrameType::kHelloReply}};
+  if (request->key != nullptr) question.expected = {wire::FrameType::kChallenge, wire::FrameType::kHelloReply};
+  hello->Encode(&question.meta);
+  absl::StatusOr<IncomingFrame> frame = co_await Ask(loop, channel, &question, step_timeout_ns);
+  if (!frame.ok()) co_return frame.status();
+  *epoch = frame->header.epoch;
+  if (request->key == nullptr) co_return wire::HelloReply::Decode(frame->meta);
+  if (frame->header.type != wire::FrameType::kChallenge) {
+    co_return absl::FailedPreconditionError(
+        fmt::format("{} asks for no credentials, so it proves nothing of itself either: start it with --tenants, or "
+                    "give this client no secret",
+                    channel->PeerName()));
+  }
+  CredentialExchange credentials(request->key.get(), std::move(question.meta));
+  const absl::StatusOr<wire::Proof> proof = credentials.Answer(frame->meta, random);
+  if (!proof.ok()) co_return proof.status();
+  question = {.type = wire::FrameType::kProof, .request_id = kProofId, .expected = {wire::FrameType::kProofReply}};
+  proof->Encode(&question.meta);
+  frame = co_await Ask(loop, channel, &question, step_timeout_ns);
+  if (!frame.ok()) co_return frame.status();
+  *epoch = frame->header.epoch;
+  absl::StatusOr<wire::HelloReply> reply = credentials.Verify(frame->meta);
+  if (absl::IsUnauthenticated(reply.status())) {
+    co_return absl::UnauthenticatedError(
+        fmt::format("{}: {}", channel->PeerName(), std::string(reply.status().message())));
+  }
+  co_return reply;
 }
 
-Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, FrameChannel* channel, const HandshakeRequest* request,
-                                              uint16_t shard, int64_t step_timeout_ns,
+}  // namespace
+
+Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameChannel* channel,
+                                              const HandshakeRequest* request, uint16_t shard, int64_t step_timeout_ns,
                                               const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
   AgreedSession session;
   wire::Hello hello;
   hello.shard = shard;
+  hello.features = wire::kFeatureClaims;
+  if (channel->stream()->CarriesDescriptors()) hello.features |= wire::kFeatureSharedRegions;
   hello.client_id = request->client_id;
   hello.tenant = request->tenant;
   hello.client_name = request->client_name;
-  std::vector<uint8_t> meta;
-  hello.Encode(&meta);
-  wire::FrameHeader header;
-  header.type = wire::FrameType::kHello;
-  header.request_id = 1;
-  absl::StatusOr<wire::HelloReply> hello_reply = co_await Ask<wire::HelloReply>(
-      loop, channel, header, &meta, wire::FrameType::kHelloReply, step_timeout_ns, &session.epoch);
+  if (request->key != nullptr) hello.features |= wire::kFeatureCredentials;
+  absl::StatusOr<wire::HelloReply> hello_reply =
+      co_await Greet(loop, random, channel, request, &hello, step_timeout_ns, &session.epoch);
   if (!hello_reply.ok()) co_return hello_reply.status();
   CO_RETURN_IF_ERROR(CheckHello(hello, *hello_reply, channel->PeerName()));
   session.hello = *std::move(hello_reply);
   if (*on_hello) CO_RETURN_IF_ERROR((*on_hello)(session.hello));
 
-  meta.clear();
-  request->open.Encode(&meta);
-  header.type = wire::FrameType::kOpenNamespace;
-  header.request_id = 2;
-  header.epoch = session.epoch;
-  absl::StatusOr<wire::OpenNamespaceReply> opened = co_await Ask<wire::OpenNamespaceReply>(
-      loop, channel, header, &meta, wire::FrameType::kOpenNamespaceReply, step_timeout_ns, &session.epoch);
+  Question question{.type = wire::FrameType::kOpenNamespace,
+                    .request_id = kOpenId,
+                    .epoch = session.epoch,
+                    .expected = {wire::FrameType::kOpenNamespaceReply}};
+  if (request->owner.empty()) {
+    request->open.Encode(&question.meta);
+  } else {
+    question.type = wire::FrameType::kOpenShared;
+    wire::OpenShared{.owner = request->owner, .model = request->open.model, .layout = request->open.layout}.Encode(
+        &question.meta);
+  }
+  absl::StatusOr<IncomingFrame> frame = co_await Ask(loop, channel, &question, step_timeout_ns);
+  if (!frame.ok()) co_return frame.status();
+  const absl::StatusOr<wire::OpenNamespaceReply> opened = wire::OpenNamespaceReply::Decode(frame->meta);
   if (!opened.ok()) co_return opened.status();
+  session.epoch = frame->header.epoch;
   session.namespace_id = opened->namespace_id;
   co_return session;
 }

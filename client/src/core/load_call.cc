@@ -6,6 +6,7 @@
 #include "cache/base/status_macros.h"
 #include "client/src/core/block_status.h"
 #include "client/src/core/load_receiver.h"
+#include "client/src/shared_mapping.h"
 
 namespace incipit {
 namespace {
@@ -25,7 +26,19 @@ void SpreadFailure(const absl::Status& failure, LoadBatch* batch) {
   }
 }
 
-Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadBatch* batch) {
+// Whether all destinations of the batch lie in memory that the node can write to.
+bool NamePlaces(const LoadBatch& batch, PlaceNamer* namer) {
+  if (!namer->HasRegions()) return false;
+  std::vector<iovec> pieces;
+  for (const LoadPart& part : batch.parts) {
+    pieces.clear();
+    PieceCursor(part.pieces, part.offset).Take(part.bytes(), &pieces);
+    if (!namer->Add(pieces)) return false;
+  }
+  return true;
+}
+
+Task<absl::Status> AskForBatch(const LoadWork* work, ShardConnection* connection, LoadBatch* batch, bool may_share) {
   CallContext* context = work->context;
   wire::Load message;
   message.stamp_ns = work->stamp_ns;
@@ -34,10 +47,26 @@ Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadB
   message.segment_count = batch->segment_count;
   message.keys = std::move(batch->keys);
   ShardRequest request{.type = wire::FrameType::kLoad, .meta = std::make_shared<std::vector<uint8_t>>()};
+  if (may_share && connection->shares_memory()) {
+    PlaceNamer namer;
+    if (NamePlaces(*batch, &namer)) {
+      namer.places().Encode(request.meta.get());
+      request.namespace_at = request.meta->size();
+      request.shared = namer.used();
+    }
+  }
   message.Encode(request.meta.get());
   batch->keys = std::move(message.keys);
-  LoadReceiver receiver(context->loop, batch, context->counters);
+  const bool shared = !request.shared.empty();
+  LoadReceiver receiver(context->loop, batch, context->counters, shared);
   absl::Status status = co_await connection->Exchange(&request, &receiver, work->deadline_ns);
+  if (status.ok() && shared) ++context->counters->shared_loads;
+  co_return status;
+}
+
+Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadBatch* batch) {
+  absl::Status status = co_await AskForBatch(work, connection, batch, /*may_share=*/true);
+  if (absl::IsNotFound(status)) status = co_await AskForBatch(work, connection, batch, /*may_share=*/false);
   if (!status.ok()) SpreadFailure(status, batch);
   connection->load_budget()->Release(batch->bytes);
 }

@@ -17,17 +17,22 @@ constexpr uint64_t kSkipBytes = 64 * kKiB;
 
 }  // namespace
 
-LoadReceiver::LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters)
+LoadReceiver::LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters, bool shared)
     : PendingReply(loop, wire::FrameType::kLoadReply),
       batch_(batch),
       counters_(counters),
+      shared_(shared),
       seen_(batch->keys.size(), false),
       damaged_(batch->keys.size(), false) {}
 
 // Everything that can be checked is, before the first byte goes to the caller's memory.
 absl::Status LoadReceiver::CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame,
                                       const std::string& peer) {
-  if (reply.PayloadBytes() != frame.header.payload_bytes) {
+  const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
+  if (placed && !shared_) {
+    return absl::DataLossError(fmt::format("{}: LoadReply says that it wrote into memory that was not offered", peer));
+  }
+  if (!placed && reply.PayloadBytes() != frame.header.payload_bytes) {
     return absl::DataLossError(fmt::format("{}: LoadReply lists {} bytes and carries {}", peer, reply.PayloadBytes(),
                                            frame.header.payload_bytes));
   }
@@ -54,10 +59,12 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   absl::StatusOr<wire::LoadReply> reply = wire::LoadReply::Decode(frame.meta);
   if (!reply.ok()) co_return reply.status();
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
-  if (!channel->WantsExpectations()) co_return co_await TakeBlocks(channel, &*reply);
-  Expect(channel, *reply);
-  const absl::Status status = co_await TakeBlocks(channel, &*reply);
-  co_await channel->EndExpected();
+  const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
+  const bool expects = !placed && channel->WantsExpectations();
+  if (expects) Expect(channel, *reply);
+  Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
+  const absl::Status status = co_await taking;
+  if (expects) co_await channel->EndExpected();
   co_return status;
 }
 
@@ -74,12 +81,15 @@ void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
   channel->ExpectPayload(pieces);
 }
 
-Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply) {
+// `placed`: their bytes are where they belong already.
+Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply, bool placed) {
   for (const wire::LoadedBlock& block : reply->blocks) {
     if (abandoned()) co_return absl::OkStatus();
     absl::Status status;
     if (block.status != BlockStatus::kOk) {
       batch_->status[block.index] = block.status;
+    } else if (placed) {
+      VerifyPlaced(block);
     } else if (FitsPart(block)) {
       status = co_await TakeBlock(channel, &block);
     } else {
@@ -146,6 +156,18 @@ Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
   stretch_bytes_ = 0;
   if (abandoned() && absl::IsCancelled(status)) co_return absl::OkStatus();
   co_return status;
+}
+
+void LoadReceiver::VerifyPlaced(const wire::LoadedBlock& block) {
+  if (!FitsPart(block)) {
+    batch_->status[block.index] = BlockStatus::kRejected;
+    return;
+  }
+  const LoadPart& part = batch_->parts[block.index];
+  batch_->tier[block.index] = block.tier;
+  stretches_.push_back({block.index, PieceCursor(part.pieces, part.offset), block.segments, true});
+  VerifyStretches();
+  stretches_.clear();
 }
 
 void LoadReceiver::VerifyStretches() {

@@ -14,7 +14,8 @@ namespace incipit {
 // checksum matched. One request, one thread.
 class LoadReceiver : public PendingReply {
  public:
-  LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters);
+  // `shared`: the node may put the bytes into the caller's memory itself, since the request named it.
+  LoadReceiver(Loop* loop, LoadBatch* batch, ClientCounters* counters, bool shared = false);
   Task<absl::Status> OnReply(FrameChannel* channel, const IncomingFrame& frame) override;
 
  private:
@@ -27,16 +28,19 @@ class LoadReceiver : public PendingReply {
   };
   absl::Status CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame, const std::string& peer);
   void Expect(FrameChannel* channel, const wire::LoadReply& reply);
-  Task<absl::Status> TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply);
+  Task<absl::Status> TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply, bool placed);
   bool FitsPart(const wire::LoadedBlock& block) const;
   // Adds a block's segments to what is received next, receiving whenever that is enough.
   Task<absl::Status> TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> SkipBlock(FrameChannel* channel, const wire::LoadedBlock* block);
   Task<absl::Status> ReceiveStretches(FrameChannel* channel);
+  // The bytes are there already.
+  void VerifyPlaced(const wire::LoadedBlock& block);
   void VerifyStretches();
 
   LoadBatch* batch_;
   ClientCounters* counters_;
+  bool shared_;
   std::vector<bool> seen_;
   std::vector<bool> damaged_;
   size_t answers_ = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
+#include "client/src/core/claim_call.h"
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/key_batches.h"
 #include "client/src/restorable_lengths.h"
@@ -26,30 +27,6 @@ struct MatchWork {
   uint32_t granted_ms = std::numeric_limits<uint32_t>::max();
   bool complete = true;
 };
-
-absl::Status CheckRequest(const Layout& layout, const MatchRequest& request) {
-  if (request.groups.size() > layout.groups.size()) {
-    return absl::InvalidArgumentError(fmt::format("match: keys for {} groups, layout {} has {}", request.groups.size(),
-                                                  layout.name, layout.groups.size()));
-  }
-  uint64_t blocks = 0;
-  for (size_t g = 0; g < request.groups.size(); ++g) {
-    const KeyList& keys = request.groups[g];
-    const uint64_t limit = std::numeric_limits<uint32_t>::max() / layout.groups[g].block_tokens;
-    if (keys.size() > limit) {
-      return absl::InvalidArgumentError(
-          fmt::format("match: {} keys in group {}, more than {} would pass 2^32 tokens", keys.size(), g, limit));
-    }
-    for (size_t i = 0; i < keys.size(); ++i) {
-      RETURN_IF_ERROR(CheckKey(layout, static_cast<GroupIndex>(g), keys[i], "match: key", i));
-    }
-    blocks += keys.size();
-  }
-  if (blocks > std::numeric_limits<uint32_t>::max()) {
-    return absl::InvalidArgumentError(fmt::format("match: {} keys, allowed are fewer than 2^32", blocks));
-  }
-  return absl::OkStatus();
-}
 
 std::vector<KeyBatchOfShard> SplitKeys(const MatchWork& work, const MatchRequest& request) {
   size_t expected = 0;
@@ -152,8 +129,32 @@ MatchResult Conclude(MatchWork* work) {
 
 }  // namespace
 
+absl::Status CheckGroups(const Layout& layout, const std::vector<KeyList>& groups) {
+  if (groups.size() > layout.groups.size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("match: keys for {} groups, layout {} has {}", groups.size(), layout.name, layout.groups.size()));
+  }
+  uint64_t blocks = 0;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const KeyList& keys = groups[g];
+    const uint64_t limit = std::numeric_limits<uint32_t>::max() / layout.groups[g].block_tokens;
+    if (keys.size() > limit) {
+      return absl::InvalidArgumentError(
+          fmt::format("match: {} keys in group {}, more than {} would pass 2^32 tokens", keys.size(), g, limit));
+    }
+    for (size_t i = 0; i < keys.size(); ++i) {
+      RETURN_IF_ERROR(CheckKey(layout, static_cast<GroupIndex>(g), keys[i], "match: key", i));
+    }
+    blocks += keys.size();
+  }
+  if (blocks > std::numeric_limits<uint32_t>::max()) {
+    return absl::InvalidArgumentError(fmt::format("match: {} keys, allowed are fewer than 2^32", blocks));
+  }
+  return absl::OkStatus();
+}
+
 Task<absl::StatusOr<MatchResult>> RunMatch(CallContext* context, MatchRequest request) {
-  CO_RETURN_IF_ERROR(CheckRequest(context->layout(), request));
+  CO_RETURN_IF_ERROR(CheckGroups(context->layout(), request.groups));
   ++context->counters->matches;
   MatchWork work{.context = context};
   work.deadline_ns = context->DeadlineNs(request.deadline_ms);
@@ -175,7 +176,13 @@ Task<absl::StatusOr<MatchResult>> RunMatch(CallContext* context, MatchRequest re
     for (KeyBatchOfShard& batch : batches) scope.Spawn(MatchBatch(&work, &batch));
     co_await scope.Join();
   }
-  co_return Conclude(&work);
+  MatchResult result = Conclude(&work);
+  if (request.claim_ms > 0 && result.complete) {
+    FlightPlan plan(context->layout(), request.groups, result.presence);
+    Flying flying{context, work.shards.get(), &plan, request.claim_ms, work.deadline_ns};
+    co_await ClaimMissing(&flying, &result);
+  }
+  co_return result;
 }
 
 }  // namespace incipit

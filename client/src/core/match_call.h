@@ -5,6 +5,9 @@
 
 namespace incipit {
 
+// InvalidArgument if the groups or keys of a Match or Wait do not fit the layout.
+absl::Status CheckGroups(const Layout& layout, const std::vector<KeyList>& groups);
+
 // The context must outlive the task. See Client::Match.
 Task<absl::StatusOr<MatchResult>> RunMatch(CallContext* context, MatchRequest request);
 

@@ -23,6 +23,9 @@ class PendingReply {
   // makes no sense: the connection is then closed. Once abandoned() it must end soon and write nothing more.
   virtual Task<absl::Status> OnReply(FrameChannel* channel, const IncomingFrame& frame) = 0;
 
+  // The node may rightly stay silent for long before it answers.
+  virtual bool patient() const { return false; }
+
  protected:
   // The call is over, though a reply is still being delivered.
   bool abandoned() const { return abandoned_; }

@@ -48,7 +48,7 @@ Task<absl::Status> SendQueue::Run(FrameChannel* channel) {
     const OutgoingFrame frame = std::move(queue.front());
     queue.pop_front();
     sending_id_ = frame.header.request_id;
-    status = co_await channel->Send(frame.header, *frame.meta, frame.payload, frame.fill);
+    status = co_await channel->Send(frame.header, *frame.meta, frame.payload, frame.fill, frame.descriptors);
     sending_id_ = 0;
     sent_.Set();
   }

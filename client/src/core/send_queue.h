@@ -17,9 +17,11 @@ namespace incipit {
 struct OutgoingFrame {
   wire::FrameHeader header;
   std::shared_ptr<const std::vector<uint8_t>> meta;
-  std::span<const iovec> payload;  // the caller's memory
-  bool bulk = false;               // a store
-  FillPayload fill;                // completes the payload as it is sent
+  std::span<const iovec> payload;    // the caller's memory
+  bool bulk = false;                 // a store
+  FillPayload fill;                  // completes the payload as it is sent
+  std::vector<int> descriptors;      // go with it; see `keep`
+  std::shared_ptr<const void> keep;  // whatever must live until it was sent
 };
 
 // One thread: the loop's. Outlives the channels that Run() is given, one after the other.

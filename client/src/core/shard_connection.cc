@@ -12,6 +12,7 @@ namespace incipit {
 namespace {
 
 constexpr uint64_t kDefaultSlots = 64;  // requests outstanding where the node states no limit
+constexpr uint64_t kMaxWaits = 16;
 constexpr size_t kMaxAbandoned = 4096;  // a node that still owes so many replies is not heard any more
 // A request that expires counts as a failure of the shard only if nothing was heard for at least this long: a call
 // with a deadline of a millisecond says nothing about the shard's health.
@@ -40,9 +41,11 @@ ShardConnection::ShardConnection(Loop* loop, Connector* connector, Random* rando
       breaker_(options_.breaker),
       changed_(loop),
       stop_(loop),
+      region_reply_(loop, wire::FrameType::kRegionReply),
       slots_(loop, kDefaultSlots),
       load_budget_(loop, options_.max_inflight_bytes),
       store_budget_(loop, options_.max_inflight_bytes),
+      wait_budget_(loop, kMaxWaits),
       sends_(loop),
       scope_(loop) {}
 
@@ -74,6 +77,7 @@ Task<void> ShardConnection::Run() {
     // A connection that answered something and was lost is made again at once; its loss is no failure of the shard.
     if (!stopping_ && (!made || !session_answered_)) NoteFailure();
     if (made) FailAll(ConnectionError(status));
+    link_.reset();
     channel_.reset();
     changed_.Set();
     const int64_t pause_ns = breaker_.PauseNs(random_);
@@ -91,8 +95,9 @@ Task<absl::Status> ShardConnection::Establish() {
   }
   if (stopping_) co_return absl::CancelledError("the client is stopping");
   channel_ = std::make_unique<FrameChannel>(*std::move(stream));
-  absl::StatusOr<AgreedSession> session = co_await Handshake(loop_, channel_.get(), &options_.handshake, options_.shard,
-                                                             options_.step_timeout_ns, &options_.on_hello);
+  absl::StatusOr<AgreedSession> session =
+      co_await Handshake(loop_, random_, channel_.get(), &options_.handshake, options_.shard, options_.step_timeout_ns,
+                         &options_.on_hello);
   if (!session.ok()) {
     ++counters_->connection_failures;
     channel_->Close();
@@ -105,6 +110,9 @@ Task<absl::Status> ShardConnection::Establish() {
   options_.shard = session_.hello.shard;
   const uint32_t slots = session_.hello.max_inflight_requests;
   slots_.set_limit(slots == 0 ? kDefaultSlots : slots);
+  if ((session_.hello.features & wire::kFeatureSharedRegions) != 0 && channel_->stream()->CarriesDescriptors()) {
+    link_ = SharedLink::Create();
+  }
   silent_since_ns_ = 0;
   loads_busy_until_ns_ = 0;
   heard_bytes_ = channel_->bytes_received();
@@ -158,6 +166,7 @@ Task<absl::Status> ShardConnection::Dispatch(IncomingFrame frame) {
     if (last) {
       abandoned_.erase(id);
       slots_.Release(1);
+      if (link_ != nullptr) link_->FreeSlot(id);
     }
     co_return co_await channel_->DiscardPayload();
   }
@@ -284,7 +293,9 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_return absl::DeadlineExceededError("the deadline came before the request could be sent");
   }
   const uint64_t id = next_id_++;
-  if (request->in_namespace) std::memcpy(request->meta->data(), &session_.namespace_id, sizeof(session_.namespace_id));
+  if (request->in_namespace) {
+    std::memcpy(request->meta->data() + request->namespace_at, &session_.namespace_id, sizeof(session_.namespace_id));
+  }
   OutgoingFrame frame;
   frame.header.type = request->type;
   frame.header.request_id = id;
@@ -293,8 +304,13 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
   frame.payload = request->payload;
   frame.bulk = request->bulk;
   frame.fill = request->fill;
+  const std::shared_ptr<SharedLink> link = link_;
+  if (!request->shared.empty() && !PrepareShared(request, &frame)) {
+    slots_.Release(1);
+    co_return absl::NotFoundError(fmt::format("{} does not share this memory", options_.address));
+  }
   pending_[id] = reply;
-  if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
+  if (silent_since_ns_ == 0 && !reply->patient()) silent_since_ns_ = loop_->NowNs();
   sends_.Push(std::move(frame));
   const bool done = co_await reply->done_.WaitUntil(deadline_ns);
   if (done) {
@@ -304,6 +320,10 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_await Abandon(id, request, reply);
     reply->status_ = absl::DeadlineExceededError(
         fmt::format("{}: no {} in time", options_.address, wire::FrameTypeName(reply->expected_)));
+  }
+  if (!request->shared.empty()) {
+    Task<void> taking = TakeBackMemory(link, request, id, done, reply->status_.code());
+    co_await taking;
   }
   co_return reply->status_;
 }
@@ -356,7 +376,8 @@ void ShardConnection::NoteFailure() {
 }
 
 void ShardConnection::NoteHeard() {
-  silent_since_ns_ = pending_.empty() ? 0 : loop_->NowNs();
+  const bool expecting = std::ranges::any_of(pending_, [](const auto& entry) { return !entry.second->patient(); });
+  silent_since_ns_ = expecting ? loop_->NowNs() : 0;
   heard_bytes_ = channel_->bytes_received();
 }
 

@@ -18,6 +18,7 @@
 #include "client/src/core/handshake.h"
 #include "client/src/core/pending_reply.h"
 #include "client/src/core/send_queue.h"
+#include "client/src/core/shared_link.h"
 #include "transport/stream.h"
 
 namespace incipit {
@@ -44,6 +45,9 @@ struct ShardRequest {
   bool in_namespace = true;
   bool bulk = false;   // goes after everything that is not
   FillPayload fill{};  // completes the payload as it is sent; must stay callable until Exchange ends
+  // Regions that the meta names: it starts with SharedPlaces then, whose slot is filled in as well. Empty: none.
+  std::vector<SharedMappingPtr> shared{};
+  size_t namespace_at = 0;  // where in the meta the namespace id is, behind SharedPlaces
 };
 
 // One thread: the loop's. Start() it, and Stop() it before destroying it. Costs no allocation per request beyond the
@@ -65,9 +69,12 @@ class ShardConnection {
   // any answer, are followed by another try as long as the deadline permits. After a busy answer to a load, loads are
   // not sent but busy at once until the shard wants to be asked again.
   //   DeadlineExceeded; Unavailable: no connection; ResourceExhausted: busy; otherwise what the node's Error says.
+  //   NotFound: the shard does not share the memory that the request names; send it without.
   Task<absl::Status> Exchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
 
   bool ready() const { return ready_; }
+  // Whether requests may name shared memory, as far as is known now.
+  bool shares_memory() const { return link_ != nullptr; }
   uint16_t shard() const { return options_.shard; }
   // Of the connection in use or the last one. REQUIRES: was ready once.
   const wire::HelloReply& hello() const { return session_.hello; }
@@ -76,6 +83,9 @@ class ShardConnection {
   // Payload bytes asked for and not yet received; bytes of stores not yet answered.
   Budget* load_budget() { return &load_budget_; }
   Budget* store_budget() { return &store_budget_; }
+  // Waits for what others compute: they hold a request slot for long, so they may hold only some.
+  Budget* wait_budget() { return &wait_budget_; }
+  bool has_feature(uint64_t bit) const { return session_number_ > 0 && (session_.hello.features & bit) != 0; }
   const absl::Status& last_error() const { return last_error_; }
 
  private:
@@ -89,6 +99,10 @@ class ShardConnection {
   absl::Status HoldBack(PendingReply* reply);
   Task<absl::Status> TryExchange(const ShardRequest* request, PendingReply* reply, int64_t deadline_ns);
   Task<void> Abandon(uint64_t id, const ShardRequest* request, PendingReply* reply);
+  bool PrepareShared(const ShardRequest* request, OutgoingFrame* frame);
+  void SendAboutRegion(wire::FrameType type, OutgoingFrame frame);
+  Task<void> TakeBackMemory(std::shared_ptr<SharedLink> link, const ShardRequest* request, uint64_t id, bool done,
+                            absl::StatusCode code);
   Task<void> FinishSending(uint64_t id, const ShardRequest* request, int64_t deadline_ns);
   void FailAll(const absl::Status& status);
   void NoteFailure();
@@ -113,12 +127,15 @@ class ShardConnection {
   absl::flat_hash_map<uint64_t, PendingReply*> pending_;
   absl::flat_hash_set<uint64_t> abandoned_;  // given up, but their last reply is still to come
   uint64_t next_id_ = 1;
+  std::shared_ptr<SharedLink> link_;  // null: this connection shares no memory
+  EmptyReply region_reply_;           // to whatever is said about regions
   int64_t loads_busy_until_ns_ = 0;
   int64_t silent_since_ns_ = 0;  // of the oldest request sent since something was last heard; 0 = none
   uint64_t heard_bytes_ = 0;     // received when that time was set
   Budget slots_;                 // requests the node accepts on one connection
   Budget load_budget_;
   Budget store_budget_;
+  Budget wait_budget_;
   SendQueue sends_;
   TaskScope scope_;
 };

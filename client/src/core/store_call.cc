@@ -11,6 +11,7 @@
 #include "client/src/core/piece_cursor.h"
 #include "client/src/core/status_call.h"
 #include "client/src/core/store_payload.h"
+#include "client/src/shared_mapping.h"
 
 namespace incipit {
 namespace {
@@ -133,16 +134,50 @@ void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& ex
   }
 }
 
-Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
-  StorePayload payload;
+// Whether all bytes of the batch lie in memory that the node can read.
+bool NamePlaces(const StoreWork& work, const StoreBatch& batch, PlaceNamer* namer) {
+  if (!namer->HasRegions()) return false;
+  std::vector<iovec> pieces;
+  for (const uint32_t index : batch.parts) {
+    const StorePart& part = work.parts[index];
+    pieces.clear();
+    PieceCursor(PiecesOf(work.request->items[part.item]), part.offset).Take(part.bytes(), &pieces);
+    if (!namer->Add(pieces)) return false;
+  }
+  return true;
+}
+
+Task<absl::Status> SendBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, bool may_share,
+                             std::vector<BlockStatus>* statuses) {
   ShardRequest request{.type = wire::FrameType::kStore, .meta = std::make_shared<std::vector<uint8_t>>()};
+  if (may_share && connection->shares_memory()) {
+    PlaceNamer namer;
+    if (NamePlaces(*work, *batch, &namer)) {
+      namer.places().Encode(request.meta.get());
+      request.namespace_at = request.meta->size();
+      request.shared = namer.used();
+    }
+  }
+  const bool shared = !request.shared.empty();
+  StorePayload payload(shared ? StorePayload::Carries::kTables : StorePayload::Carries::kSegmentsAndTables);
   MakeMessage(*work, *batch, &payload).Encode(request.meta.get());
   request.payload = payload.pieces();
   request.fill = [&payload](uint64_t payload_end) { payload.FillUpTo(payload_end); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(work->context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
-  TakeAnswer(work, *batch, exchanged, reply.value().statuses);
+  *statuses = std::move(reply.value().statuses);
+  if (exchanged.ok() && shared) ++work->context->counters->shared_stores;
+  co_return exchanged;
+}
+
+Task<void> StoreOneBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, absl::Status* failure) {
+  std::vector<BlockStatus> statuses;
+  absl::Status exchanged = co_await SendBatch(work, connection, batch, /*may_share=*/true, &statuses);
+  if (absl::IsNotFound(exchanged)) {
+    exchanged = co_await SendBatch(work, connection, batch, /*may_share=*/false, &statuses);
+  }
+  TakeAnswer(work, *batch, exchanged, statuses);
   connection->store_budget()->Release(batch->bytes);
   if (IsUnreachable(exchanged)) {
     *failure = exchanged;

@@ -9,11 +9,13 @@
 
 namespace incipit {
 
-// Checksums are made piece by piece, just before the bytes leave: the node does not wait for a whole frame to be
-// hashed, and what was hashed is sent out of the processor's cache. One thread. Not movable: pieces() points into it.
+// From shared memory only the tables are sent; the node fetches the segments itself. Checksums are made piece by piece,
+// just before the bytes leave: the node does not wait for a whole frame to be hashed, and what was hashed is sent out
+// of the processor's cache. One thread. Not movable: pieces() points into it.
 class StorePayload {
  public:
-  StorePayload() = default;
+  enum class Carries { kSegmentsAndTables, kTables };
+  explicit StorePayload(Carries carries = Carries::kSegmentsAndTables) : carries_(carries) {}
   StorePayload(const StorePayload&) = delete;
   StorePayload& operator=(const StorePayload&) = delete;
 
@@ -29,10 +31,11 @@ class StorePayload {
   struct Block {
     PieceCursor cursor;  // at the next segment to hash
     uint64_t segment_bytes = 0;
-    uint64_t next_start = 0;  // of that segment in the payload
+    uint64_t next_start = 0;  // of that segment in the payload, or of the table if that is all there is
     std::vector<uint64_t> table;
     size_t filled = 0;
   };
+  Carries carries_;
   std::vector<Block> blocks_;
   std::vector<iovec> pieces_, segment_;
   uint64_t bytes_ = 0;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <regex>
 #include <sstream>
@@ -13,6 +14,7 @@ namespace incipit {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 MetricsInput TwoShards() {
   MetricsInput input;
@@ -51,7 +53,9 @@ TEST(MetricsTest, ValuesStandUnderTheirShardAndLabels) {
   std::map<std::string, double> series = Parse(RenderMetrics(input));
   EXPECT_EQ(series["incipit_sessions{shard=\"1\"}"], input.reports[1].sessions);
   EXPECT_EQ(series["incipit_load_bytes_total{shard=\"0\",tier=\"nvme\",lane=\"tcp\"}"],
-            input.reports[0].requests.load_bytes_nvme);
+            input.reports[0].requests.lane(LaneKind::kTcp).load_bytes_nvme);
+  EXPECT_EQ(series["incipit_lane_bytes_total{shard=\"0\",lane=\"ucx\",direction=\"sent\"}"],
+            input.reports[0].requests.lane(LaneKind::kUcx).bytes_sent);
   EXPECT_EQ(series["incipit_errors_total{shard=\"1\",kind=\"nvme_read\"}"], input.reports[1].gauges.nvme.read_errors);
   EXPECT_EQ(series["incipit_nvme_state{shard=\"0\",state=\"serving\"}"], 1);
 }
@@ -95,6 +99,31 @@ TEST(MetricsTest, WithoutShardsOnlyTheProcessIsShown) {
   EXPECT_THAT(text, HasSubstr("incipit_build_info{version=\""));
   EXPECT_THAT(text, Not(HasSubstr("incipit_sessions")));
   Parse(text);
+}
+
+TEST(MetricsTest, TenantsAreSummedOverShardsAndNamedUpToALimit) {
+  MetricsInput input = TwoShards();
+  constexpr size_t kTenants = kMaxTenantSeries + 10;
+  for (ShardReport& report : input.reports) {
+    report.tenants.push_back({.name = ""});  // who is not listed
+    report.tenants.back().usage.ram_bytes = 1;
+    for (size_t i = 0; i < kTenants; ++i) {
+      report.tenants.push_back({.name = "t" + std::to_string(i)});
+      report.tenants.back().usage.ram_bytes = 1000 + i;
+    }
+  }
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  const double largest = 2.0 * (1000 + kTenants - 1);
+  EXPECT_EQ(series["incipit_tenant_ram_bytes{tenant=\"t" + std::to_string(kTenants - 1) + "\"}"], largest);
+  EXPECT_FALSE(series.contains("incipit_tenant_ram_bytes{tenant=\"t9\"}")) << "one of the ten smallest";
+  EXPECT_EQ(series["incipit_tenant_ram_bytes{tenant=\"(others)\"}"], 2.0 * (1 + 10 * 1000 + 45));
+  EXPECT_EQ(
+      std::ranges::count_if(series, [](const auto& one) { return one.first.starts_with("incipit_tenant_blocks"); }),
+      static_cast<int64_t>(kMaxTenantSeries + 1));
+}
+
+TEST(MetricsTest, NodeWithoutTenantsShowsNone) {
+  EXPECT_THAT(RenderMetrics(TwoShards()), Not(HasSubstr("incipit_tenant_")));
 }
 
 }  // namespace

@@ -210,7 +210,7 @@ TEST_F(SessionTest, LeaseKeepsBlocksUntilReleased) {
   EXPECT_EQ(wire::MatchReply::Decode(answer->meta)->presence[0], wire::Presence::kRam);
   EXPECT_GT(node_.shard(0)->Report().store.evicted_from_ram, 0u);
   wire::Release release;
-  release.lease_id = reply->lease_id;
+  release.id = reply->lease_id;
   ASSERT_TRUE(client->Call(wire::FrameType::kRelease, release).ok());
   EXPECT_EQ(node_.shard(0)->Report().pinned_bytes, 0u);
 }

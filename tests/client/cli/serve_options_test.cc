@@ -97,6 +97,19 @@ TEST(ServeOptionsTest, RamHasTheNameOfTheOtherCommandsToo) {
   EXPECT_EQ(options.node.ram_bytes, 1ull << 30);
 }
 
+TEST(ServeOptionsTest, UnixSocketWithItsMode) {
+  ServeOptions options;
+  EXPECT_EQ(Parse({}, &options), "");
+  EXPECT_EQ(options.node.listen_unix, "");
+  EXPECT_EQ(options.node.unix_mode, 0600u);
+  EXPECT_EQ(
+      Parse({"--listen-unix", "/run/node.sock", "--unix-mode", "0660", "--max-regions-per-session", "2"}, &options),
+      "");
+  EXPECT_EQ(options.node.listen_unix, "/run/node.sock");
+  EXPECT_EQ(options.node.unix_mode, 0660u);
+  EXPECT_EQ(options.node.limits.regions_per_session.max_regions, 2u);
+}
+
 TEST(ServeOptionsTest, HttpCanBeTurnedOff) {
   for (const char* none : {"none", ""}) {
     ServeOptions options;
@@ -117,6 +130,9 @@ TEST(ServeOptionsTest, MistakesNameTheFlag) {
       {{"--nvme-write-buffers", "1"}, "--nvme-write-buffers"},
       {{"--ready-fd", "-1"}, "--ready-fd"},
       {{"--max-loads", "4294967296"}, "--max-loads"},
+      {{"--unix-mode", "0999"}, "--unix-mode"},
+      {{"--unix-mode", "1777"}, "--unix-mode"},
+      {{"--unix-mode", ""}, "--unix-mode"},
   };
   for (const auto& [arguments, flag] : cases) {
     ServeOptions options;

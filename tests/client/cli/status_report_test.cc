@@ -91,5 +91,15 @@ TEST(StatusReportTest, SuspendedDeviceIsAnAlarm) {
   EXPECT_THAT(StatusText("x", TwoShardNode(), shards), HasSubstr("alarm     NVMe is out of service"));
 }
 
+TEST(StatusReportTest, TenantThatMayNotSeeTheNodeIsShownItsOwnFigures) {
+  const std::vector<ShardStats> shards = {
+      {.shard = 0, .values = {{"tenant_blocks", 3}, {"tenant_ram_bytes", 1024}, {"tenant_ram_quota_bytes", 2048}}},
+      {.shard = 1, .values = {{"tenant_blocks", 4}, {"tenant_ram_bytes", 1024}, {"tenant_ram_quota_bytes", 2048}}}};
+  const std::string text = StatusText("a", {.name = "n", .shard_count = 2}, shards);
+  EXPECT_NE(text.find("7 of this tenant"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 KiB of 4 KiB"), std::string::npos) << text;
+  EXPECT_EQ(text.find("match hits"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace incipit

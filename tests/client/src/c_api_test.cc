@@ -36,6 +36,8 @@ TEST(CApiMistakes, AreToldByCodeAndText) {
 
 TEST(CApiMistakes, MissingNodeIsUnavailable) { EXPECT_STREQ(CallWithoutNode(), nullptr); }
 
+TEST(CApiRegions, AreMemoryOfWholePages) { EXPECT_STREQ(CallSharedRegion(), nullptr); }
+
 TEST(Examples, RunAgainstANode) {
   TcpFakeNode server;
   server.Start();

@@ -178,3 +178,16 @@ const char* CallWithoutNode(void) {
   EXPECT(strstr(incipit_last_error(), "127.0.0.1:1") != NULL);
   return NULL;
 }
+
+const char* CallSharedRegion(void) {
+  incipit_region* region = NULL;
+  EXPECT(incipit_region_create(0, &region) == INCIPIT_INVALID_ARGUMENT);
+  EXPECT(strstr(incipit_last_error(), "0 bytes") != NULL);
+  EXPECT(incipit_region_create(5000, NULL) == INCIPIT_INVALID_ARGUMENT);
+  EXPECT(incipit_region_create(5000, &region) == INCIPIT_OK);
+  EXPECT(incipit_region_bytes(region) == 8192);
+  memset(incipit_region_data(region), 7, 8192);
+  incipit_region_destroy(region);
+  incipit_region_destroy(NULL);
+  return NULL;
+}

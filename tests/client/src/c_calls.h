@@ -11,6 +11,7 @@ const char* CallAsyncLoad(const char* address, int progress);
 const char* CallTouchOfferRemoveStats(const char* address, int progress);
 const char* CallWithMistakes(const char* address);
 const char* CallWithoutNode(void);
+const char* CallSharedRegion(void);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,17 @@ TEST(UcxAddress, TransportsFollowFromTheDevice) {
   EXPECT_EQ((UcxSettings{"lo", "posix,tcp"}).TransportsOrDefault(), "posix,tcp");
 }
 
+TEST(UcxAddress, OnlyTransportsKnownToBeOthersAreNotTcp) {
+  for (const char* transports : {"rc", "rc_verbs,ud_verbs", "dc_x", "self", "posix", "ib"}) {
+    EXPECT_FALSE((UcxSettings{"mlx5_0:1", transports}).UsesTcp()) << transports;
+  }
+  for (const char* transports : {"tcp", "rc,tcp", "all", "posix,tcp", "cuda_copy"}) {
+    EXPECT_TRUE((UcxSettings{"mlx5_0:1", transports}).UsesTcp()) << transports;
+  }
+  EXPECT_TRUE((UcxSettings{"eth0", ""}).UsesTcp());
+  EXPECT_FALSE((UcxSettings{"mlx5_0:1", ""}).UsesTcp());
+}
+
 TEST(UcxAddress, EachShardHasThePortAfterTheOneBefore) {
   EXPECT_EQ(UcxAddressOfShard("ucx://127.0.0.1:9410", 0), "ucx://127.0.0.1:9410?devices=lo");
   EXPECT_EQ(UcxAddressOfShard("ucx://127.0.0.1:9410?devices=lo&transports=tcp", 3),

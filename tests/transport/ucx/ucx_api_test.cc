@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "tests/support/ucx_here.h"
 #include "transport/ucx/ucx_config.h"
 
 namespace incipit {
 namespace {
 
 TEST(UcxApi, IsLoadedOnceAndNamesItsVersion) {
+  INCIPIT_SKIP_WITHOUT_UCX();
   const auto api = UcxApi::Load();
   ASSERT_TRUE(api.ok()) << api.status();
   EXPECT_EQ(*UcxApi::Load(), *api);
@@ -17,6 +19,7 @@ TEST(UcxApi, IsLoadedOnceAndNamesItsVersion) {
 }
 
 TEST(UcxApi, CrashHandlersOfTheProcessStay) {
+  INCIPIT_SKIP_WITHOUT_UCX();
   ASSERT_TRUE(UcxApi::Load().ok());
   struct sigaction action {};
   sigaction(SIGFPE, nullptr, &action);
@@ -24,6 +27,7 @@ TEST(UcxApi, CrashHandlersOfTheProcessStay) {
 }
 
 TEST(UcxConfig, EverySettingIsKnownToThisUcx) {
+  INCIPIT_SKIP_WITHOUT_UCX();
   const auto api = UcxApi::Load();
   ASSERT_TRUE(api.ok()) << api.status();
   const auto context = MakeUcxContext(*api, {"lo", "tcp"});
@@ -32,6 +36,7 @@ TEST(UcxConfig, EverySettingIsKnownToThisUcx) {
 }
 
 TEST(UcxConfig, WhatTheMachineHasNotIsNamed) {
+  INCIPIT_SKIP_WITHOUT_UCX();
   const auto context = MakeUcxContext(*UcxApi::Load(), {"nosuch7", "tcp"});
   EXPECT_EQ(context.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(context.status().message().find("nosuch7"), std::string::npos) << context.status();

@@ -9,26 +9,18 @@
 
 #include "cache/runtime/sync.h"
 #include "cache/runtime/uring_loop.h"
+#include "tests/support/ucx_here.h"
 #include "transport/ucx/ucx_endpoint.h"
 #include "transport/ucx/ucx_link.h"
 #include "transport/ucx/ucx_stream.h"
 
 namespace incipit::testing {
 
-// The transports of UCX that the tests run over; INCIPIT_UCX_TEST_DEVICES and _TRANSPORTS and _HOST name others, as the
-// run over Soft-RoCE does.
-inline std::string FromEnvironment(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? otherwise : value;
-}
-inline UcxSettings TestUcxSettings() {
-  return {FromEnvironment("INCIPIT_UCX_TEST_DEVICES", "lo"), FromEnvironment("INCIPIT_UCX_TEST_TRANSPORTS", "tcp")};
-}
-inline std::string TestUcxHost() { return FromEnvironment("INCIPIT_UCX_TEST_HOST", "127.0.0.1"); }
-
 class UcxTest : public ::testing::Test {
  protected:
   static constexpr int64_t kSecondNs = 1'000'000'000;
+
+  void SetUp() override { INCIPIT_SKIP_WITHOUT_UCX(); }
 
   void Listen(UcxWorkerOptions options = {}) {
     options.settings = TestUcxSettings();

@@ -35,6 +35,8 @@ void ExpectRefused(FrameHeader header, const char* words) {
   EXPECT_NE(status.message().find(words), std::string::npos) << status;
 }
 
+constexpr int kLastType = static_cast<int>(kLastFrameType);
+
 TEST(FrameTest, RandomHeadersSurviveARoundTrip) {
   for (uint64_t seed = 1; seed <= 500; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
@@ -122,13 +124,30 @@ TEST(FrameTest, UnknownVersionIsAFailedPrecondition) {
 TEST(FrameTest, OnlyKnownTypesAreAccepted) {
   for (int type = 0; type < 256; ++type) {
     FrameHeader header;
-    const bool reply = type == 23 || type % 2 == 0;
+    const bool known = type >= 1 && type <= kLastType && type != 34;
     header.type = static_cast<FrameType>(type);
-    header.flags = reply ? 1 : 0;
+    header.flags = IsReply(header.type) ? 1 : 0;
     const auto bytes = header.Encode({});
-    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), type >= 1 && type <= 23) << "type " << type;
-    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), type >= 1 && type <= 23) << "type " << type;
+    EXPECT_EQ(FrameHeader::Decode(bytes).ok(), known) << "type " << type;
+    EXPECT_EQ(IsKnownFrameType(static_cast<uint8_t>(type)), known) << "type " << type;
   }
+}
+
+TEST(FrameTest, RepliesAreKnownByTheirType) {
+  for (const FrameType type :
+       {FrameType::kHello, FrameType::kMatch, FrameType::kPing, FrameType::kClaim, FrameType::kWait}) {
+    EXPECT_FALSE(IsReply(type)) << FrameTypeName(type);
+  }
+  for (const FrameType type :
+       {FrameType::kHelloReply, FrameType::kPong, FrameType::kError, FrameType::kClaimReply, FrameType::kWaitReply}) {
+    EXPECT_TRUE(IsReply(type)) << FrameTypeName(type);
+  }
+}
+
+TEST(FrameTest, OnlyLoadAndWaitAreAnsweredInParts) {
+  EXPECT_TRUE(DecodeError({.type = FrameType::kWaitReply}).ok());
+  EXPECT_TRUE(DecodeError({.type = FrameType::kLoadReply}).ok());
+  ExpectRefused({.type = FrameType::kClaimReply}, "carries the flag last");
 }
 
 TEST(FrameTest, EveryKnownTypeHasItsName) {
@@ -138,18 +157,29 @@ TEST(FrameTest, EveryKnownTypeHasItsName) {
   EXPECT_STREQ(FrameTypeName(FrameType::kRemoveReply), "RemoveReply");
   EXPECT_STREQ(FrameTypeName(FrameType::kPong), "Pong");
   EXPECT_STREQ(FrameTypeName(FrameType::kError), "Error");
+  EXPECT_STREQ(FrameTypeName(FrameType::kRegisterRegion), "RegisterRegion");
   EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(0)), "unknown");
-  EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(24)), "unknown");
+  EXPECT_STREQ(FrameTypeName(static_cast<FrameType>(kLastType + 1)), "unknown");
 }
 
 TEST(FrameTest, UndefinedFlagsAreRefused) {
   FrameHeader header = LoadReplyHeader(0, 0);
-  header.flags = 3;
-  ExpectRefused(header, "only bit 0 is defined");
+  header.flags = 4;
+  ExpectRefused(header, "defined are 0x3");
+}
+
+TEST(FrameTest, OnlyLoadsAndStoresAreShared) {
+  for (const FrameType type : {FrameType::kLoad, FrameType::kStore, FrameType::kLoadReply}) {
+    EXPECT_TRUE(DecodeError({.type = type, .flags = kFrameFlagShared}).ok());
+  }
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagShared}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kStoreReply, .flags = kFrameFlagShared | kFrameFlagLast}, "defined are 0x1");
+  ExpectRefused({.type = FrameType::kLoadReply, .flags = kFrameFlagShared, .payload_bytes = 1},
+                "a shared reply has none");
 }
 
 TEST(FrameTest, RequestFlaggedLastIsRefused) {
-  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests carry none");
+  ExpectRefused({.type = FrameType::kMatch, .flags = kFrameFlagLast}, "requests are not last");
 }
 
 TEST(FrameTest, SingleReplyNotFlaggedLastIsRefused) {
@@ -172,9 +202,10 @@ TEST(FrameTest, OversizedPayloadIsRefused) {
 }
 
 TEST(FrameTest, OnlyStoreAndLoadReplyCarryPayload) {
-  for (uint8_t type = 1; type <= 23; ++type) {
+  for (uint8_t type = 1; type <= static_cast<uint8_t>(kLastFrameType); ++type) {
+    if (!IsKnownFrameType(type)) continue;
     FrameHeader header{.type = static_cast<FrameType>(type), .payload_bytes = 1};
-    header.flags = type % 2 == 0 || type == 23 ? kFrameFlagLast : 0;
+    header.flags = IsReply(header.type) ? kFrameFlagLast : 0;
     if (header.type == FrameType::kStore || header.type == FrameType::kLoadReply) {
       EXPECT_TRUE(DecodeError(header).ok());
     } else {
@@ -187,6 +218,7 @@ TEST(FrameTest, EmptyMessagesCarryNoMeta) {
   ExpectRefused({.type = FrameType::kPing, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kStats, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kPong, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
+  ExpectRefused({.type = FrameType::kRegionReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kReleaseReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
 }
 

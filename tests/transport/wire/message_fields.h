@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire {
@@ -70,10 +71,28 @@ inline bool Same(const Touch& a, const Touch& b) {
 }
 inline bool Same(const Remove& a, const Remove& b) { return a.namespace_id == b.namespace_id && Same(a.keys, b.keys); }
 inline bool Same(const StatusReply& a, const StatusReply& b) { return a.statuses == b.statuses; }
-inline bool Same(const Release& a, const Release& b) { return a.lease_id == b.lease_id; }
+inline bool Same(const Release& a, const Release& b) { return a.id == b.id; }
 inline bool Same(const StatsReply& a, const StatsReply& b) { return a.values == b.values; }
 inline bool Same(const Error& a, const Error& b) {
   return std::tie(a.code, a.retry_after_us, a.message) == std::tie(b.code, b.retry_after_us, b.message);
+}
+inline bool Same(const Claim& a, const Claim& b) {
+  const auto fields = [](const Claim& m) { return std::tie(m.namespace_id, m.claim_ms, m.claim_id); };
+  return fields(a) == fields(b) && Same(a.keys, b.keys);
+}
+inline bool Same(const ClaimReply& a, const ClaimReply& b) {
+  const auto fields = [](const ClaimReply& m) { return std::tie(m.claim_id, m.claim_ms, m.computing_ms, m.states); };
+  return fields(a) == fields(b);
+}
+inline bool Same(const Wait& a, const Wait& b) {
+  return std::tie(a.namespace_id, a.deadline_ms) == std::tie(b.namespace_id, b.deadline_ms) && Same(a.keys, b.keys);
+}
+inline bool Same(const StateRun& a, const StateRun& b) {
+  return std::tie(a.first, a.keys, a.state) == std::tie(b.first, b.keys, b.state);
+}
+inline bool Same(const WaitReply& a, const WaitReply& b) {
+  return a.wait_id == b.wait_id &&
+         std::ranges::equal(a.runs, b.runs, [](const StateRun& x, const StateRun& y) { return Same(x, y); });
 }
 
 template <typename Message>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cache/seams/random.h"
+#include "transport/wire/claim_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire {
@@ -169,6 +170,30 @@ inline StatsReply RandomMessages::Make() {
 template <>
 inline Error RandomMessages::Make() {
   return {static_cast<absl::StatusCode>(1 + Below(16)), Any<uint32_t>(), Text(0, kMaxErrorMessageBytes)};
+}
+
+template <>
+inline Claim RandomMessages::Make() {
+  if (Below(4) == 0) return {Any<uint32_t>(), static_cast<uint32_t>(1 + Below(UINT32_MAX)), 1 + Below(UINT64_MAX), {}};
+  return {Any<uint32_t>(), static_cast<uint32_t>(1 + Below(UINT32_MAX)), 0, Keys()};
+}
+template <>
+inline ClaimReply RandomMessages::Make() {
+  return {Any<uint64_t>(), Any<uint32_t>(), Any<uint32_t>(), Answers(kLastBlockState)};
+}
+template <>
+inline Wait RandomMessages::Make() {
+  return {Any<uint32_t>(), static_cast<uint32_t>(1 + Below(UINT32_MAX)), Keys()};
+}
+template <>
+inline WaitReply RandomMessages::Make() {
+  constexpr BlockState kStates[] = {BlockState::kFree, BlockState::kRam, BlockState::kNvme, BlockState::kComputing};
+  WaitReply reply{Any<uint64_t>(), {}};
+  for (size_t i = Below(20); i > 0; --i) {
+    const auto first = static_cast<uint32_t>(Below(kMaxBatchKeys));
+    reply.runs.push_back({first, static_cast<uint32_t>(1 + Below(kMaxBatchKeys - first)), kStates[Below(4)]});
+  }
+  return reply;
 }
 
 }  // namespace incipit::wire

@@ -7,7 +7,17 @@
 The options are the fields of `Options`. Needs vLLM 0.32 or later.
 """
 
+from typing import Any
+
 from .config import Options, OptionsError
-from .connector import IncipitConnector
 
 __all__ = ["IncipitConnector", "Options", "OptionsError"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the connector when it is asked for: it needs torch and vLLM, which the options do not."""
+    if name == "IncipitConnector":
+        from .connector import IncipitConnector
+
+        return IncipitConnector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -55,7 +55,11 @@ class IncipitConnector(KVConnectorBase_V1, SupportsHMA):
         return self._scheduler.build_metadata(scheduler_output)
 
     def update_connector_output(self, connector_output):
-        self._scheduler.output(connector_output)
+        spoilt_blocks = self._scheduler.output(connector_output)
+        if spoilt_blocks:
+            # The engine caches blocks of a step as it begins, and keeps those behind a load that failed, to compute
+            # them again. Should the request end before that, others would be given them.
+            self._kv_cache_manager.evict_blocks(spoilt_blocks)
 
     def request_finished(self, request, block_ids):
         self._scheduler.finished(request)
@@ -64,6 +68,14 @@ class IncipitConnector(KVConnectorBase_V1, SupportsHMA):
     def request_finished_all_groups(self, request, block_ids):
         self._scheduler.finished(request)
         return False, None
+
+    def reset_cache(self) -> bool | None:
+        # Whoever resets it has changed the weights, and no block of the old ones may be found again.
+        logger.warning(
+            'incipit: the blocks of this model stay in the node. If its weights changed, start engines with another '
+            '"namespace".'
+        )
+        return False
 
     # Worker
 
@@ -113,7 +125,7 @@ class IncipitConnector(KVConnectorBase_V1, SupportsHMA):
 
     @classmethod
     def build_kv_connector_stats(cls, data: dict[str, Any] | None = None):
-        return IncipitStats(data=data or {})
+        return IncipitStats(data=dict(data or {}))  # a copy: it is added to, and others read the original
 
     @classmethod
     def build_prom_metrics(cls, vllm_config, metric_types, labelnames, per_engine_labelvalues):

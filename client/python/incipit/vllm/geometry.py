@@ -5,10 +5,7 @@ the workers load under it.
 """
 
 import dataclasses
-import hashlib
-import json
 import math
-import os
 from typing import Any
 
 import incipit
@@ -20,9 +17,18 @@ from vllm.v1.kv_cache_interface import (
     UniformTypeKVCacheSpecs,
 )
 
+from ..engines.names import digest_name
 from .config import Options, OptionsError
 
-MAX_NAME_BYTES = 128  # of the tier's names
+SHARD_NAME_BYTES = 15  # left for the shard in a name
+POSITION_SETTINGS = (
+    "rope_parameters",
+    "rope_scaling",
+    "rope_theta",
+    "partial_rotary_factor",
+    "max_position_embeddings",
+    "original_max_position_embeddings",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +108,9 @@ def describe(options: Options, vllm_config: Any, kv_cache_config: KVCacheConfig)
     if options.layerwise and parallel.tensor_parallel_size > 1:
         # A load that fails on one rank spoils what all ranks compute in the same step, and only that rank would know.
         raise OptionsError('"layerwise" works without tensor parallelism only')
+    if options.layerwise and getattr(vllm_config, "max_concurrent_batches", 1) > 1:
+        # vLLM drops what the step of a failed load sampled, but not what steps begun before it heard of that did.
+        raise OptionsError('"layerwise" works without asynchronous scheduling only: set --no-async-scheduling')
     hash_tokens = kv_cache_config.hash_block_size or resolve_kv_cache_block_sizes(kv_cache_config, vllm_config)[1]
     page_bytes = _page_bytes_by_layer(kv_cache_config)
     groups = tuple(
@@ -132,9 +141,8 @@ def _page_bytes_by_layer(kv_cache_config: KVCacheConfig) -> dict[str, int]:
     pages = {}
     for tensor in kv_cache_config.kv_cache_tensors:
         for layer in tensor.layers:
-            pages[layer] = tensor.block_stride if len(tensor.layers) == 1 else min(
-                tensor.block_stride, tensor.layer_stride
-            )
+            # One of the two strides spans a page, the other all that lies between a layer's or a block's pages.
+            pages[layer] = min(tensor.block_stride, tensor.layer_stride)
     return pages
 
 
@@ -145,8 +153,9 @@ def _group(kv_cache_config: KVCacheConfig, engine_group: int, page_bytes: dict[s
     if isinstance(first_spec, FullAttentionSpec):
         rule, window_tokens = "all", 0
     elif isinstance(first_spec, SlidingWindowSpec):
-        # A token attends to itself and the window - 1 tokens before it; only those must come from the cache.
-        rule, window_tokens = "window", first_spec.sliding_window - 1
+        # A token attends to itself and the window - 1 tokens before it; only those must come from the cache, with the
+        # ones before them that a drafting model computes anew.
+        rule, window_tokens = "window", first_spec.sliding_window - 1 + first_spec.extra_retained_tokens
     else:
         raise OptionsError(
             f"layers such as {group.layer_names[0]!r} keep a {type(first_spec).__name__} cache, "
@@ -174,6 +183,10 @@ def _model_name(options: Options, vllm_config: Any, kv_cache_config: KVCacheConf
         "architecture": list(getattr(model.hf_config, "architectures", None) or []),
         "weights_dtype": str(model.dtype),
         "quantization": model.quantization,
+        # Positions are part of the keys in the cache, and engines can be told to scale them otherwise.
+        "positions": {name: getattr(model.hf_text_config, name, None) for name in POSITION_SETTINGS},
+        # Some groups may be a draft model's.
+        "draft_model": getattr(getattr(vllm_config.speculative_config, "draft_model_config", None), "model", None),
         "cache_dtype": cache.cache_dtype,
         "hash_algorithm": cache.prefix_caching_hash_algo,
         # Within a page; where pages lie does not matter.
@@ -181,7 +194,4 @@ def _model_name(options: Options, vllm_config: Any, kv_cache_config: KVCacheConf
         "shards": shards,
         "groups": [dataclasses.asdict(group) for group in groups],
     }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    # Printable ASCII, with room for the digest and the shard.
-    readable = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in os.path.basename(name))
-    return f"{readable[: MAX_NAME_BYTES - len(digest) - 16] or 'model'}@{digest}"
+    return digest_name(name, identity, SHARD_NAME_BYTES)

@@ -12,7 +12,7 @@ from .config import Options
 from .geometry import Geometry
 from .memory import CacheMemory, copy_in
 from .metadata import BlockPlace, LoadJob
-from .staging import ChunkPool
+from .staging import Chunk, ChunkPool
 from .tier import Tier
 
 logger = logging.getLogger("vllm.incipit")
@@ -37,6 +37,7 @@ class Loads:
         self._tier = tier
         self._pool = concurrent.futures.ThreadPoolExecutor(options.load_threads, thread_name_prefix="incipit-load")
         self._lock = threading.Lock()
+        self._local = threading.local()
         self._outcomes = Outcomes()
         self._reported_blocks: set[int] = set()
         self._layers_ready: list[concurrent.futures.Future] = []
@@ -49,14 +50,22 @@ class Loads:
     # Between steps
 
     def start(self, job: LoadJob) -> None:
-        self._pool.submit(self._run, job, time.monotonic())
+        self._pool.submit(self._run, job, time.monotonic(), self._mark_work())
 
-    def _run(self, job: LoadJob, start_s: float) -> None:
+    def _mark_work(self) -> "torch.cuda.Event | None":
+        """What the engine has given the device so far: it may still write to blocks that now are the load's."""
+        if self._memory.on_host:
+            return None
+        event = torch.cuda.Event()
+        event.record(torch.cuda.current_stream(self._memory.device))
+        return event
+
+    def _run(self, job: LoadJob, start_s: float, work: "torch.cuda.Event | None") -> None:
         failed = {place.block_id for place in job.blocks}
         try:
             # The time spent waiting for a thread counts.
             deadline_s = start_s + job.deadline_ms / 1000
-            hits = self._load(job, deadline_s)
+            hits = self._load(job, deadline_s, work)
             failed = {place.block_id for place, hit in zip(job.blocks, hits, strict=True) if not hit}
         except Exception:
             logger.exception("incipit: load of request %s failed; the engine computes it", job.request_id)
@@ -66,16 +75,16 @@ class Loads:
                 self._outcomes.failed_requests.add(job.request_id)
                 self._outcomes.failed_blocks |= failed
 
-    def _load(self, job: LoadJob, deadline_s: float) -> list[bool]:
+    def _load(self, job: LoadJob, deadline_s: float, work) -> list[bool]:
         left_ms = _left_ms(deadline_s)
         if left_ms <= 0:
             return [False] * len(job.blocks)
         if self._chunks is None:
             buffers = [self._memory.pieces(place.group, place.block_id) for place in job.blocks]
             return self._tier.load(job.blocks, buffers, left_ms, job.recompute_tokens)
-        return self._load_through_host(job, deadline_s)
+        return self._load_through_host(job, deadline_s, work)
 
-    def _load_through_host(self, job: LoadJob, deadline_s: float) -> list[bool]:
+    def _load_through_host(self, job: LoadJob, deadline_s: float, work: torch.cuda.Event) -> list[bool]:
         """For caches in device memory: chunk by chunk into pinned memory, then to the device."""
         hits: dict[BlockPlace, bool] = dict.fromkeys(job.blocks, False)
         for index, group in enumerate(self._geometry.groups):
@@ -83,28 +92,37 @@ class Loads:
             per_chunk = self._chunks.rows_per_chunk(group.block_bytes)
             for first in range(0, len(places), per_chunk):
                 part = places[first : first + per_chunk]
-                part_hits = self._load_chunk(index, group, part, deadline_s, job.recompute_tokens)
+                part_hits = self._load_chunk(index, part, deadline_s, job.recompute_tokens, work)
                 hits.update(zip(part, part_hits, strict=True))
         return [hits[place] for place in job.blocks]
 
-    def _load_chunk(self, index, group, places, deadline_s, recompute_tokens) -> list[bool]:
+    def _load_chunk(self, index, places, deadline_s, recompute_tokens, work) -> list[bool]:
         chunk = self._chunks.take(deadline_s)
-        left_ms = _left_ms(deadline_s)
-        if chunk is None or left_ms <= 0:
-            if chunk is not None:
-                self._chunks.give_back(chunk)
+        if chunk is None:
             return [False] * len(places)
         try:
-            buffers = [chunk.pieces(row, group.block_bytes) for row in range(len(places))]
+            left_ms = _left_ms(deadline_s)
+            if left_ms <= 0:
+                return [False] * len(places)
+            group = self._geometry.groups[index]
+            buffers = [chunk.block(row, group.block_bytes) for row in range(len(places))]
             hits = self._tier.load(places, buffers, left_ms, recompute_tokens)
-            stream = torch.cuda.Stream(self._memory.device)
-            with torch.cuda.stream(stream):
+            if any(hits):
                 # Rows that missed carry no meaning, and their blocks are reported as failed.
-                copy_in(self._memory, group, index, [place.block_id for place in places], chunk.rows(group.block_bytes))
-            stream.synchronize()
+                self._copy_in(index, [place.block_id for place in places], chunk, work)
             return hits
         finally:
             self._chunks.give_back(chunk)
+
+    def _copy_in(self, index: int, block_ids: list[int], chunk: Chunk, work: torch.cuda.Event) -> None:
+        # One for each thread: torch gives every stream memory of its own, and for new memory CUDA waits for the device.
+        if not hasattr(self._local, "stream"):
+            self._local.stream = torch.cuda.Stream(self._memory.device)
+        stream = self._local.stream
+        stream.wait_event(work)
+        with torch.cuda.stream(stream):
+            copy_in(self._memory, self._geometry.groups[index], index, block_ids, chunk)
+        stream.synchronize()
 
     # Within a step, layer by layer. One group, host memory or staged whole.
 
@@ -117,19 +135,22 @@ class Loads:
         group = self._geometry.groups[0]
         if not self._memory.on_host or not group.segmented:
             # Segments cannot be told apart or need staging: all layers at once, before the first.
-            whole = self._pool.submit(self._run_step, jobs, start_s, None)
+            whole = self._pool.submit(self._run_step, jobs, start_s, None, self._mark_work())
             self._layers_ready = [whole] * len(group.layers)
             return
         self._layers_ready = [
-            self._pool.submit(self._run_step, jobs, start_s, layer) for layer in range(len(group.layers))
+            self._pool.submit(self._run_step, jobs, start_s, layer, None) for layer in range(len(group.layers))
         ]
 
-    def _run_step(self, jobs: list[LoadJob], start_s: float, layer: int | None) -> None:
+    def _run_step(self, jobs: list[LoadJob], start_s: float, layer: int | None, work) -> None:
         for job in jobs:
             failed = {place.block_id for place in job.blocks}
             try:
                 deadline_s = start_s + job.deadline_ms / 1000
-                hits = self._load(job, deadline_s) if layer is None else self._load_layer(job, deadline_s, layer)
+                if layer is None:
+                    hits = self._load(job, deadline_s, work)
+                else:
+                    hits = self._load_layer(job, deadline_s, layer)
                 failed = {place.block_id for place, hit in zip(job.blocks, hits, strict=True) if not hit}
             except Exception:
                 logger.exception("incipit: load of request %s failed; the engine computes it", job.request_id)

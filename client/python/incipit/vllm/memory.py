@@ -7,6 +7,7 @@ import torch
 
 from .config import OptionsError
 from .geometry import Geometry, GroupGeometry
+from .staging import Chunk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,25 +83,32 @@ class CacheMemory:
 
 
 def copy_out(
-    memory: CacheMemory, group: GroupGeometry, group_index: int, block_ids: list[int], target: torch.Tensor, layers: set
+    memory: CacheMemory, group: GroupGeometry, group_index: int, block_ids: list[int], chunk: Chunk, layers: set[int]
 ) -> None:
-    """Copies `layers` of blocks to the rows of `target`, uint8 [rows, block_bytes] on the host."""
+    """Copies `layers` of blocks into `chunk`, layer by layer. From a device the copies end with its current stream."""
     ids = torch.tensor(block_ids, dtype=torch.int64)
-    ids_there = ids if memory.on_host else ids.to(memory.device, non_blocking=True)
-    offset = 0
+    if not memory.on_host:
+        ids = ids.to(memory.device, non_blocking=True)
+    first_byte = 0
     for index, layer in enumerate(group.layers):
         if index in layers:
-            pages = memory.layers[group_index][index].pages.index_select(0, ids_there)
-            target[: len(block_ids), offset : offset + layer.page_bytes].copy_(pages, non_blocking=True)
-        offset += layer.page_bytes
+            rows = chunk.rows(len(block_ids), layer.page_bytes, first_byte)
+            pages = memory.layers[group_index][index].pages
+            if memory.on_host:
+                torch.index_select(pages, 0, ids, out=rows)
+            else:
+                rows.copy_(pages.index_select(0, ids), non_blocking=True)
+        first_byte += len(block_ids) * layer.page_bytes
 
 
-def copy_in(memory: CacheMemory, group: GroupGeometry, group_index: int, block_ids, source: torch.Tensor) -> None:
-    """Copies the rows of `source` into blocks; the caller waits for the device."""
+def copy_in(
+    memory: CacheMemory, group: GroupGeometry, group_index: int, block_ids: list[int], chunk: Chunk
+) -> None:
+    """Copies a chunk filled block by block into blocks, on the device's current stream, which the caller waits for."""
     ids = torch.tensor(block_ids, dtype=torch.int64).to(memory.device)
-    rows = source[: len(block_ids)].to(memory.device, non_blocking=True)
-    offset = 0
+    rows = chunk.rows(len(block_ids), group.block_bytes).to(memory.device, non_blocking=True)
+    first_byte = 0
     for index, layer in enumerate(group.layers):
         pages = memory.layers[group_index][index].pages
-        pages.index_copy_(0, ids, rows[:, offset : offset + layer.page_bytes])
-        offset += layer.page_bytes
+        pages.index_copy_(0, ids, rows[:, first_byte : first_byte + layer.page_bytes])
+        first_byte += layer.page_bytes

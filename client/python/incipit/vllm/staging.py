@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import incipit
 import torch
@@ -10,18 +11,32 @@ CHUNK_BYTES = 16 << 20
 
 
 class Chunk:
-    """One buffer: rows of one block each."""
+    """One buffer.
+
+    A load fills it block by block, so that a block arrives in one piece. A store fills it layer by layer, so that a
+    layer of all its blocks leaves the device in one copy: to pinned memory with gaps, torch copies by way of memory
+    that is not pinned, and the engine would wait for it.
+    """
 
     def __init__(self, chunk_bytes: int, pinned: bool):
         self.bytes = torch.empty(chunk_bytes, dtype=torch.uint8, pin_memory=pinned)
         self.region = incipit.Region(self.bytes)
 
-    def rows(self, block_bytes: int) -> torch.Tensor:
-        count = self.bytes.numel() // block_bytes
-        return self.bytes[: count * block_bytes].view(count, block_bytes)
+    def rows(self, count: int, row_bytes: int, first_byte: int = 0) -> torch.Tensor:
+        """uint8 [count, row_bytes], contiguous, from `first_byte` on."""
+        return self.bytes[first_byte : first_byte + count * row_bytes].view(count, row_bytes)
 
-    def pieces(self, row: int, block_bytes: int) -> list[tuple]:
+    def block(self, row: int, block_bytes: int) -> list[tuple]:
+        """Where block `row` lies in a chunk filled block by block."""
         return [(self.region, row * block_bytes, block_bytes)]
+
+    def block_of_layers(self, row: int, count: int, page_bytes: Sequence[int]) -> list[tuple]:
+        """Where block `row` of `count` lies in a chunk filled layer by layer, with pages of `page_bytes`."""
+        pieces, first_byte = [], 0
+        for page in page_bytes:
+            pieces.append((self.region, first_byte + row * page, page))
+            first_byte += count * page
+        return pieces
 
 
 class ChunkPool:

@@ -24,6 +24,9 @@ COUNTERS = {
     "store_present_blocks": "Blocks that the node already had",
     "store_failed_blocks": "Blocks that the node did not take",
     "store_skipped_blocks": "Blocks left out because the store buffer was full",
+    "claims": "Requests whose missing blocks this engine has claimed to compute",
+    "wait_calls": "Waits for another engine, a second each at most",
+    "wait_us": "Time of these waits, in microseconds",
     "snapshot_us": "Time in which steps copied blocks into the store buffer, in microseconds",
 }
 
@@ -41,7 +44,7 @@ class IncipitStats(KVConnectorStats):
 
     def reduce(self) -> dict[str, int | float]:
         reduced = dict(self.data)
-        for kind in ("match", "load", "store"):
+        for kind in ("match", "load", "store", "wait"):
             calls = reduced.get(f"{kind}_calls", 0)
             if calls:
                 reduced[f"{kind}_mean_ms"] = round(reduced.get(f"{kind}_us", 0) / calls / 1000, 3)

@@ -92,8 +92,7 @@ class Stores:
         for snapshot in self._snapshots:
             if snapshot.group == group:
                 block_ids = [place.block_id for place in snapshot.places]
-                rows = snapshot.chunk.rows(geometry.block_bytes)
-                copy_out(self._memory, geometry, group, block_ids, rows, missing)
+                copy_out(self._memory, geometry, group, block_ids, snapshot.chunk, missing)
 
     def _make_snapshots(self) -> list[Snapshot]:
         deadline_s = time.monotonic() + self._options.store_stall_ms / 1000
@@ -113,9 +112,10 @@ class Stores:
         try:
             if event is not None:
                 event.synchronize()
-            block_bytes = self._geometry.groups[snapshot.group].block_bytes
-            buffers = [snapshot.chunk.pieces(row, block_bytes) for row in range(len(snapshot.places))]
-            self._tier.store(snapshot.places, buffers, block_bytes)
+            group, count = self._geometry.groups[snapshot.group], len(snapshot.places)
+            page_bytes = [layer.page_bytes for layer in group.layers]
+            buffers = [snapshot.chunk.block_of_layers(row, count, page_bytes) for row in range(count)]
+            self._tier.store(snapshot.places, buffers, group.block_bytes)
         except Exception:
             logger.exception("incipit: %d blocks were not stored", len(snapshot.places))
         finally:

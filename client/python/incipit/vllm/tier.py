@@ -5,6 +5,7 @@ import time
 
 import incipit
 
+from ..engines.warnings import Warnings
 from .config import Options
 from .geometry import Geometry
 from .metadata import BlockPlace
@@ -12,53 +13,51 @@ from .stats import Recorder
 
 logger = logging.getLogger("vllm.incipit")
 
-WARN_INTERVAL_S = 10.0
-
-
-class Warnings:
-    """At most one warning of a kind in WARN_INTERVAL_S: a node that is away must not fill the engine's log."""
-
-    def __init__(self):
-        self._next_s: dict[str, float] = {}
-
-    def warn(self, kind: str, message: str, *arguments) -> None:
-        now_s = time.monotonic()
-        if now_s >= self._next_s.get(kind, 0.0):
-            self._next_s[kind] = now_s + WARN_INTERVAL_S
-            logger.warning(message, *arguments)
-
-
 class Tier:
     """One connection to the node, for the blocks of one shard of the model. Any thread may call."""
 
     def __init__(self, options: Options, geometry: Geometry, shard: int, side: str, recorder: Recorder):
         self._options = options
         self._recorder = recorder
-        self._warnings = Warnings()
+        self._warnings = Warnings(logger)
         self._client = incipit.Client(
             options.address,
             geometry.model_of_shard(shard),
             geometry.layout(),
             tenant=options.tenant,
+            secret_file=options.secret_file,
             client_name=f"vllm-{side}-{shard}",
             connect_lazily=True,  # the engine must start without a node
             default_deadline_ms=options.deadline_ms,
             prefill_tokens_per_s=options.prefill_tokens_per_s,
         )
 
-    def match(self, keys: list[list[bytes]]) -> "incipit.Match | None":
-        """What the node can restore, pinned for lease_ms; None if it cannot say."""
+    def match(self, keys: list[list[bytes]], claim_ms: int = 0) -> "incipit.Match | None":
+        """What the node can restore, pinned for lease_ms; None if it cannot say. With claim_ms, see Match.claimed."""
         options = self._options
         start_s = time.monotonic()
         try:
-            match = self._client.match(keys, lease_ms=options.lease_ms, deadline_ms=options.match_deadline_ms)
+            match = self._client.match(
+                keys, lease_ms=options.lease_ms, deadline_ms=options.match_deadline_ms, claim_ms=claim_ms
+            )
         except incipit.IncipitError as error:
-            self._warnings.warn("match", "incipit: no match from %s: %s", options.address, error)
+            self._warnings.warn("match", "no match from %s: %s", options.address, error)
             match = None
         self._recorder.add(match_calls=1, match_us=(time.monotonic() - start_s) * 1e6)
         if match is None or not match.complete:
             self._recorder.add(match_failures=1)
-            self._warnings.warn("match", "incipit: %s did not answer a match in time", options.address)
+            self._warnings.warn("match", "%s did not answer a match in time", options.address)
+        return match
+
+    def wait(self, keys: list[list[bytes]], tokens: int, claim_ms: int, wait_ms: int) -> "incipit.Match | None":
+        """Waits until all `tokens` are there, what is missing is claimed for us, or wait_ms have passed."""
+        start_s = time.monotonic()
+        try:
+            match = self._client.wait(keys, step_tokens=tokens, claim_ms=claim_ms, deadline_ms=wait_ms)
+        except incipit.IncipitError as error:
+            self._warnings.warn("wait", "no wait at %s: %s", self._options.address, error)
+            match = None
+        self._recorder.add(wait_calls=1, wait_us=(time.monotonic() - start_s) * 1e6)
         return match
 
     def load(self, places: list[BlockPlace], buffers: list, deadline_ms: int, recompute_tokens: int, **segments):
@@ -76,7 +75,7 @@ class Tier:
                 blocks, deadline_ms=deadline_ms, recompute_tokens=recompute_tokens, **segments
             )
         except incipit.IncipitError as error:
-            self._warnings.warn("load", "incipit: load from %s failed: %s", self._options.address, error)
+            self._warnings.warn("load", "load from %s failed: %s", self._options.address, error)
             self._recorder.add(load_calls=1, load_failed_blocks=len(blocks))
             return [False] * len(blocks)
         hits = [status == incipit.BlockStatus.OK for status in result.status]
@@ -92,7 +91,7 @@ class Tier:
             first_bad = next(status for status, hit in zip(result.status, hits) if not hit)
             self._warnings.warn(
                 "load",
-                "incipit: %d of %d matched blocks were not loaded (first: %s); the engine computes them",
+                "%d of %d matched blocks were not loaded (first: %s); the engine computes them",
                 failed,
                 len(hits),
                 first_bad,
@@ -108,7 +107,7 @@ class Tier:
         try:
             statuses = self._client.store(blocks, offer_first=True, deadline_ms=self._options.store_deadline_ms)
         except incipit.IncipitError as error:
-            self._warnings.warn("store", "incipit: store to %s failed: %s", self._options.address, error)
+            self._warnings.warn("store", "store to %s failed: %s", self._options.address, error)
             self._recorder.add(store_calls=1, store_failed_blocks=len(blocks))
             return
         stored = sum(status == incipit.BlockStatus.OK for status in statuses)
@@ -124,7 +123,7 @@ class Tier:
         )
         if failed:
             self._warnings.warn(
-                "store", "incipit: %s did not take %d of %d blocks", self._options.address, failed, len(blocks)
+                "store", "%s did not take %d of %d blocks", self._options.address, failed, len(blocks)
             )
 
     def close(self) -> None:

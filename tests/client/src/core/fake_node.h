@@ -150,7 +150,7 @@ class FakeNode {
         });
         break;
       case wire::FrameType::kRelease:
-        leases.erase(wire::Release::Decode(meta)->lease_id);
+        leases.erase(wire::Release::Decode(meta)->id);
         break;
       case wire::FrameType::kStats: {
         wire::StatsReply stats;

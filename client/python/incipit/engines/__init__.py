@@ -1,0 +1,1 @@
+"""What the plugins for engines have in common. Each plugin has a package of its own beside this one."""

@@ -1,0 +1,73 @@
+"""Options of plugins, read from an engine's configuration: checked at once, with errors that name them."""
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+MAX_MS = 3_600_000  # of any time
+MAX_TENANT_BYTES = 128
+# A host's name or address, where that of IPv6 is in brackets, and a port.
+_ADDRESS = re.compile(r"tcp://(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+
+OptionsType = TypeVar("OptionsType")
+
+
+class OptionsError(ValueError):
+    """The engine's configuration cannot work with this plugin. Raised only while the engine starts."""
+
+
+def read_options(cls: type[OptionsType], given: Mapping[str, Any], source: str, plugin: str,
+                 ignored: Collection[str] = ()) -> OptionsType:
+    """An instance of the dataclass `cls`, whose fields are the options.
+
+    source: the engine's name for `given`. ignored: keys of `given` that are not the plugin's.
+    OptionsError: an unknown option, or a value of another type.
+    """
+    types = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]
+    values = {name: value for name, value in given.items() if name not in ignored}
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise OptionsError(f"{source} has no option {', '.join(map(repr, unknown))}; "
+                           f"options of {plugin} are {', '.join(sorted(names))}")
+    return cls(**{name: _checked_type(name, value, types[name]) for name, value in values.items()})
+
+
+def _checked_type(name: str, value: Any, wanted: type) -> Any:
+    # bool is an int to Python, and a JSON number without a fraction is an int: neither may pass for the other.
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        raise OptionsError(f'"{name}" must be {wanted.__name__}, not {type(value).__name__} ({value!r})')
+    return value
+
+
+def check_address(address: str, source: str) -> None:
+    """The engine starts without a node, so nobody else would say that there can never be one."""
+    if not address:
+        raise OptionsError(f'{source} needs "address", such as "tcp://127.0.0.1:9400"')
+    matched = _ADDRESS.fullmatch(address)
+    if matched is None or not 1 <= int(matched[1]) <= 65535:
+        raise OptionsError(f'"address" must be "tcp://host:port", not {address!r}')
+
+
+def check_tenant(tenant: str) -> None:
+    count = len(tenant.encode(errors="replace"))
+    if not 1 <= count <= MAX_TENANT_BYTES:
+        raise OptionsError(f'"tenant" must have 1 to {MAX_TENANT_BYTES} bytes, not {count}')
+
+
+def check_range(options: Any, least: int, most: int, *names: str) -> None:
+    for name in names:
+        if not least <= getattr(options, name) <= most:
+            raise OptionsError(f'"{name}" must be {least} to {most}, not {getattr(options, name)}')
+
+
+def check_not_negative(options: Any, *names: str) -> None:
+    for name in names:
+        if not (getattr(options, name) >= 0 and math.isfinite(getattr(options, name))):
+            raise OptionsError(f'"{name}" must be 0 or more, not {getattr(options, name)}')

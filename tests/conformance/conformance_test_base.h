@@ -1,0 +1,150 @@
+// A node and clients of it on one lane, and blocks that verify themselves.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/src/core/client_core.h"
+#include "tests/conformance/faulty_connector.h"
+#include "tests/conformance/lane_node.h"
+#include "tests/conformance/lanes.h"
+#include "tests/support/blocks.h"
+
+namespace incipit::conformance {
+
+// A client with its connector.
+struct TestClient {
+  std::unique_ptr<FaultyConnector> connector;
+  std::unique_ptr<ClientCore> core;
+  StreamFaults& faults() { return connector->faults; }
+};
+
+// Consecutive blocks of group 0 in memory of the lane.
+struct Blocks {
+  std::vector<std::vector<uint8_t>> keys;
+  std::vector<MutableBytes> payloads, buffers;  // what is stored; where loads go
+};
+
+class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
+ protected:
+  ConformanceTest() : lane_(GetParam().make()), random_(MakeSeededRandom(3)), node_(lane_.get()) {
+    layout_ = testing::SmallLayout(4, 4096);  // segments of 64 KiB, blocks of 256 KiB
+    options_.store.ram_bytes = 32 << 20;
+  }
+  ~ConformanceTest() override {
+    for (auto& client : clients_) {
+      client->faults().Set(StreamFaults::kNone, 0);
+      lane_->Run(client->core->Stop());
+    }
+    clients_.clear();
+    node_.Stop();
+  }
+
+  void SetUp() override {
+    if (const absl::Status missing = lane_->Missing(); !missing.ok()) GTEST_SKIP() << missing.message();
+  }
+
+  void StartNode(uint64_t nvme_bytes = 0) {
+    const absl::Status started = node_.Start(options_, nvme_bytes);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  TestClient* Connect(const std::string& tenant = "default") {
+    ClientOptions options;
+    options.address = lane_->address();
+    options.tenant = tenant;
+    options.model = "model";
+    options.layout = layout_;
+    options.reconnect_min_ms = options.reconnect_max_ms = 1;
+    options.breaker_failures = 1'000'000;
+    options.default_deadline_ms = 20'000;
+    auto client = std::make_unique<TestClient>();
+    client->connector = std::make_unique<FaultyConnector>(lane_->loop(), lane_->MakeConnector());
+    client->core =
+        std::make_unique<ClientCore>(lane_->loop(), client->connector.get(), random_.get(), std::move(options));
+    client->core->Start();
+    const absl::Status connected = lane_->Run(client->core->WaitConnected());
+    EXPECT_TRUE(connected.ok()) << connected;
+    clients_.push_back(std::move(client));
+    return clients_.back().get();
+  }
+
+  const GroupSpec& group() const { return layout_.groups[0]; }
+  Blocks MakeBlocks(uint64_t first, size_t count, uint64_t version = 0) {
+    Blocks blocks;
+    for (size_t i = 0; i < count; ++i) {
+      blocks.keys.push_back(testing::KeyOf(first + i));
+      const std::vector<uint8_t> bytes = testing::PayloadOf(blocks.keys[i], group().BlockBytes(), version);
+      blocks.payloads.push_back(lane_->Allocate(bytes.size()));
+      std::copy(bytes.begin(), bytes.end(), blocks.payloads[i].begin());
+      blocks.buffers.push_back(lane_->Allocate(bytes.size()));
+    }
+    return blocks;
+  }
+  std::vector<BlockStatus> Store(TestClient* client, const Blocks& blocks, bool offer_first = true,
+                                 uint32_t deadline_ms = 0) {
+    StoreRequest request{.deadline_ms = deadline_ms, .offer_first = offer_first};
+    for (size_t i = 0; i < blocks.keys.size(); ++i) {
+      request.items.push_back({.depth_tokens = static_cast<uint32_t>(i * group().block_tokens),
+                               .key = blocks.keys[i],
+                               .buffer = {blocks.payloads[i].data(), blocks.payloads[i].size()}});
+    }
+    absl::StatusOr<StatusResult> result = lane_->Run(client->core->Store(std::move(request)));
+    return result.ok() ? result->status : std::vector<BlockStatus>(blocks.keys.size(), BlockStatus::kExpired);
+  }
+  LoadRequest LoadOf(const Blocks& blocks, uint32_t deadline_ms = 0) const {
+    LoadRequest request{.deadline_ms = deadline_ms};
+    for (size_t i = 0; i < blocks.keys.size(); ++i) {
+      request.items.push_back({.depth_tokens = static_cast<uint32_t>(i * group().block_tokens),
+                               .key = blocks.keys[i],
+                               .buffer = {blocks.buffers[i].data(), blocks.buffers[i].size()}});
+    }
+    return request;
+  }
+  // Every hit must have the right bytes; gives the statuses.
+  std::vector<BlockStatus> Load(TestClient* client, const Blocks& blocks, uint32_t deadline_ms = 0) {
+    for (const MutableBytes buffer : blocks.buffers) std::fill(buffer.begin(), buffer.end(), uint8_t{0xee});
+    absl::StatusOr<LoadResult> result = lane_->Run(client->core->Load(LoadOf(blocks, deadline_ms)));
+    EXPECT_TRUE(result.ok()) << result.status();
+    for (size_t i = 0; i < blocks.keys.size(); ++i) {
+      if (result->status[i] == BlockStatus::kOk) {
+        EXPECT_TRUE(std::ranges::equal(blocks.buffers[i], blocks.payloads[i])) << "wrong bytes in block " << i;
+      }
+    }
+    return result->status;
+  }
+  std::vector<Presence> Match(TestClient* client, const Blocks& blocks, uint32_t lease_ms = 0) {
+    MatchRequest request;
+    std::vector<BlockKey> keys;
+    for (const auto& key : blocks.keys) keys.emplace_back(key);
+    request.groups = {KeyList(keys)};
+    request.lease_ms = lease_ms;
+    absl::StatusOr<MatchResult> result = lane_->Run(client->core->Match(std::move(request)));
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result->presence[0];
+  }
+  // Nothing is held for blocks that nobody can find, and nothing is pinned: what a client that died must not leave.
+  void ExpectNothingLeaked() {
+    const ShardReport report = node_.shard()->Report();
+    EXPECT_EQ(report.pinned_bytes, 0u);
+    EXPECT_EQ(report.loads_in_progress, 0u);
+    EXPECT_EQ(report.load_bytes_in_progress, 0u);
+    const uint64_t blocks = report.gauges.arena.allocations;
+    EXPECT_EQ(blocks, report.gauges.blocks_in_ram) << "memory of blocks that are in no table";
+  }
+
+  std::unique_ptr<Lane> lane_;
+  std::unique_ptr<Random> random_;
+  Layout layout_;
+  ShardOptions options_;
+  LaneNode node_;
+  std::vector<std::unique_ptr<TestClient>> clients_;
+};
+
+inline std::string LaneName(const ::testing::TestParamInfo<LaneCase>& info) { return info.param.name; }
+#define INCIPIT_ON_EVERY_LANE(suite) INSTANTIATE_TEST_SUITE_P(Lanes, suite, ::testing::ValuesIn(kLanes), LaneName)
+
+}  // namespace incipit::conformance

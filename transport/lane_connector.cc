@@ -1,0 +1,41 @@
+#include "transport/lane_connector.h"
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_endpoint.h"
+#include "transport/unix/unix_endpoint.h"
+
+namespace incipit {
+namespace {
+
+std::string_view SchemeOf(std::string_view address) {
+  const size_t end = address.find("://");
+  return end == std::string_view::npos ? "tcp" : address.substr(0, end);
+}
+
+}  // namespace
+
+LaneConnector::LaneConnector(UringLoop* loop)
+    : tcp_(std::make_unique<TcpConnector>(loop)),
+      unix_(std::make_unique<UnixConnector>(loop)),
+      ucx_(std::make_unique<UcxConnector>(loop)) {}
+
+LaneConnector::~LaneConnector() = default;
+
+Task<absl::StatusOr<std::unique_ptr<Stream>>> LaneConnector::Connect(std::string address, int64_t deadline_ns) {
+  const std::string_view scheme = SchemeOf(address);
+  Connector* lane = nullptr;
+  if (scheme == "tcp") lane = tcp_.get();
+  if (scheme == "unix") lane = unix_.get();
+  if (scheme == "ucx") lane = ucx_.get();
+  if (lane == nullptr) {
+    co_return absl::InvalidArgumentError(
+        absl::StrCat("address ", address, ": this build has the lanes tcp://, unix:// and ucx://"));
+  }
+  Task<absl::StatusOr<std::unique_ptr<Stream>>> connecting = lane->Connect(std::move(address), deadline_ns);
+  co_return co_await connecting;
+}
+
+}  // namespace incipit
