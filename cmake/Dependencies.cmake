@@ -13,3 +13,5 @@ pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 # Its header must be compiled with the macros that its library was built with, or classes differ in size.
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+# Headers only: the library is loaded when the lane is first used (transport/ucx/ucx_api.h).
+find_path(UCX_INCLUDE_DIR ucp/api/ucp.h REQUIRED)

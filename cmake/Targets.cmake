@@ -43,7 +43,7 @@ set_property(SOURCE ${CMAKE_SOURCE_DIR}/cache/base/version.cc PROPERTY COMPILE_D
 incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
 incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
 incipit_library(incipit_runtime FOLDERS cache/runtime cache/seams LINK incipit_format PkgConfig::URING)
-incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime)
+incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime ${CMAKE_DL_LIBS})
 incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/tenants cache/shard cache/node
   LINK incipit_transport incipit_eviction
   spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json

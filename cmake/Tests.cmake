@@ -12,6 +12,7 @@ function(incipit_tests name)
   if(name STREQUAL "client")
     list(FILTER sources EXCLUDE REGEX "/tests/client/cli/")
   endif()
+  list(FILTER sources EXCLUDE REGEX "/tests/transport/ucx/")
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE ${ARGN} GTest::gmock GTest::gtest GTest::gtest_main)
   # Tests are many and run briefly: compiling them is what costs. The code under test keeps its own flags.
@@ -39,6 +40,18 @@ incipit_tests(sim incipit_client incipit_cache)
 incipit_tests(conformance incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache)
 incipit_tests(campaigns incipit_client incipit_cache)
+
+# The ucx lane, over each of UCX's transports that every machine has; over RDMA by tests/rdma/run_softroce.sh.
+file(GLOB ucx_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/transport/ucx/*.cc ${CMAKE_SOURCE_DIR}/tests/rdma/*.cc)
+add_executable(test_rdma ${ucx_tests})
+target_link_libraries(test_rdma PRIVATE incipit_client incipit_cache GTest::gmock GTest::gtest GTest::gtest_main)
+target_compile_options(test_rdma PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
+foreach(transports tcp posix,tcp)
+  string(REGEX REPLACE ",.*" "" transport ${transports})
+  add_test(NAME Ucx.${transport} COMMAND test_rdma)
+  set_tests_properties(Ucx.${transport} PROPERTIES TIMEOUT 300 ENVIRONMENT INCIPIT_UCX_TEST_TRANSPORTS=${transports}
+    SKIP_REGULAR_EXPRESSION "  SKIPPED  ")
+endforeach()
 
 # Commands of the real binary, at tiny sizes.
 if(TARGET incipit)

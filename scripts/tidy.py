@@ -26,7 +26,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.$}/-])/(work|farm|home/\w+|root|tmp/bash_jo
 BUILT = re.compile(
     r"^(cache|transport|eviction|bench|client/(src|hasher|layouts|cli|python/src))/.+\.cc$"
     r"|^client/main\.cc$|^client/examples/.+\.(cc|c)$"
-    r"|^tests/(cache|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes)/.+\.cc$"
+    r"|^tests/(cache|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes|rdma)/.+\.cc$"
     r"|^tests/client/.+\.c$"
     r"|^tests/fuzz/[^/]+_fuzz\.cc$")
 TEST_LINE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)

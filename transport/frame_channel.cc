@@ -121,6 +121,21 @@ Task<absl::Status> FrameChannel::ReceivePayload(std::span<const iovec> into) {
   }
 }
 
+void FrameChannel::ExpectPayload(std::span<const iovec> into) {
+  size_t index = 0, offset = 0;
+  // What was read ahead is not to come any more.
+  for (size_t ahead = buffer_end_ - buffer_begin_; ahead > 0 && index < into.size(); offset = 0, ++index) {
+    const size_t take = std::min(ahead, into[index].iov_len);
+    ahead -= take;
+    if (take < into[index].iov_len) {
+      offset = take;
+      break;
+    }
+  }
+  std::vector<iovec> pieces;
+  if (Window(into, index, offset, payload_remaining_, &pieces) > 0) stream_->ExpectRead(pieces);
+}
+
 Task<absl::Status> FrameChannel::DiscardPayload() {
   std::vector<uint8_t> scratch(std::min<uint64_t>(payload_remaining_, kDiscardBytes));
   while (payload_remaining_ > 0) {
@@ -157,7 +172,8 @@ Task<absl::Status> FrameChannel::Send(wire::FrameHeader header, ByteView meta, s
   const bool meta_first = fill && (header.flags & wire::kFrameFlagShared) != 0;
   uint64_t sent = 0;
   size_t index = 0, offset = 0;
-  const size_t transfer_bytes = fill ? std::min(transfer_bytes_, kMaxFilledTransferBytes) : transfer_bytes_;
+  const uint64_t least_bytes = std::max(transfer_bytes_, stream_->MaxTransferBytes());
+  const size_t transfer_bytes = fill ? std::min(transfer_bytes_, kMaxFilledTransferBytes) : least_bytes;
   while (index < pieces.size()) {
     const size_t limit = meta_first && sent < payload_start ? payload_start - sent : transfer_bytes;
     const size_t window = Window(pieces, index, offset, limit, &send_pieces_);

@@ -45,6 +45,12 @@ class FrameChannel {
   // soon ends with Cancelled, `into` is no longer written to, and the rest of the payload can be discarded.
   Task<absl::Status> ReceivePayload(std::span<const iovec> into);
   Task<absl::Status> DiscardPayload();
+  // Announces what the next calls of ReceivePayload will ask for, all in order; on some lanes the bytes then come by
+  // themselves while those before them are being worked on. EndExpected() must follow, whatever happens, before the
+  // memory may be used for anything else.
+  void ExpectPayload(std::span<const iovec> into);
+  bool WantsExpectations() const { return stream_->WantsExpectations(); }  // otherwise it is of no use
+  Task<void> EndExpected() { return stream_->EndExpectedReads(); }
   uint64_t payload_remaining() const { return payload_remaining_; }
   void CancelReceive();
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_endpoint.h"
 #include "transport/unix/unix_endpoint.h"
 
 namespace incipit {
@@ -17,7 +18,9 @@ std::string_view SchemeOf(std::string_view address) {
 }  // namespace
 
 LaneConnector::LaneConnector(UringLoop* loop)
-    : tcp_(std::make_unique<TcpConnector>(loop)), unix_(std::make_unique<UnixConnector>(loop)) {}
+    : tcp_(std::make_unique<TcpConnector>(loop)),
+      unix_(std::make_unique<UnixConnector>(loop)),
+      ucx_(std::make_unique<UcxConnector>(loop)) {}
 
 LaneConnector::~LaneConnector() = default;
 
@@ -26,9 +29,10 @@ Task<absl::StatusOr<std::unique_ptr<Stream>>> LaneConnector::Connect(std::string
   Connector* lane = nullptr;
   if (scheme == "tcp") lane = tcp_.get();
   if (scheme == "unix") lane = unix_.get();
+  if (scheme == "ucx") lane = ucx_.get();
   if (lane == nullptr) {
     co_return absl::InvalidArgumentError(
-        absl::StrCat("address ", address, ": this build has the lanes tcp:// and unix://"));
+        absl::StrCat("address ", address, ": this build has the lanes tcp://, unix:// and ucx://"));
   }
   Task<absl::StatusOr<std::unique_ptr<Stream>>> connecting = lane->Connect(std::move(address), deadline_ns);
   co_return co_await connecting;

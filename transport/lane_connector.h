@@ -18,7 +18,7 @@ class LaneConnector : public Connector {
   Task<absl::StatusOr<std::unique_ptr<Stream>>> Connect(std::string address, int64_t deadline_ns) override;
 
  private:
-  std::unique_ptr<Connector> tcp_, unix_;
+  std::unique_ptr<Connector> tcp_, unix_, ucx_;
 };
 
 }  // namespace incipit

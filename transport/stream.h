@@ -1,6 +1,6 @@
 // Seam 4 of 5. A connected, ordered byte stream, and how to get one. Messages are the business of FrameChannel.
-// Real: TcpStream and UnixStream on io_uring. In memory: MemNetwork's streams. Faulty: MemNetwork with faults (cuts,
-// partial transfers, delays, flipped bits).
+// Real: TcpStream and UnixStream on io_uring, UcxStream on UCX. In memory: MemNetwork's streams. Faulty: MemNetwork
+// with faults (cuts, partial transfers, delays, flipped bits).
 #pragma once
 
 #include <sys/uio.h>
@@ -18,6 +18,10 @@
 
 namespace incipit {
 
+// By which lane bytes travel, for what is counted by lane. What runs in memory counts as tcp.
+enum class LaneKind : uint8_t { kTcp, kUnix, kUcx };
+inline constexpr size_t kLaneKinds = 3;
+
 // One thread only. At most one Read and one Write outstanding at a time, each kept awaited until it ends.
 class Stream {
  public:
@@ -28,11 +32,21 @@ class Stream {
   virtual Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into) = 0;
   // Writes at least one byte. The bytes must not change until it ends.
   virtual Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) = 0;
+  // Promises that the next reads will ask for exactly these bytes, so that a lane which moves bytes by itself may
+  // begin. From here to the end of EndExpectedReads() the memory may be written to at any time. REQUIRES: no promise
+  // stands.
+  virtual void ExpectRead(std::span<const iovec>) {}
+  virtual bool WantsExpectations() const { return false; }  // otherwise they are not worth making
+  // Takes the promise back, fulfilled or not; what was not read stays to be read, by any memory.
+  virtual Task<void> EndExpectedReads() { co_return; }
+  // The most that one Write should be given; 0 = the caller knows best.
+  virtual uint64_t MaxTransferBytes() const { return 0; }
   // Makes an outstanding Read end soon, with the bytes it already has or Cancelled. Harmless without one.
   virtual void CancelRead() = 0;
   // Ends both directions and makes outstanding operations end soon. Idempotent.
   virtual void Close() = 0;
   virtual std::string PeerName() const = 0;
+  virtual LaneKind lane() const { return LaneKind::kTcp; }
 
   // What only lanes within one host have.
   // The kernel's word on who connected. Empty on lanes that cross hosts: there, nobody's identity is known this way.

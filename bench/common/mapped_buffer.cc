@@ -18,6 +18,8 @@ absl::StatusOr<MappedBuffer> MappedBuffer::Create(uint64_t bytes) {
     return absl::ResourceExhaustedError(fmt::format("cannot map {} bytes: {}", bytes, std::strerror(errno)));
   }
   madvise(memory, bytes, MADV_HUGEPAGE);
+  // Or starting another process, for a ceiling, would make every page of ours fault at the next write to it.
+  madvise(memory, bytes, MADV_DONTFORK);
   std::memset(memory, 1, bytes);
   MappedBuffer buffer;
   buffer.bytes_ = {static_cast<uint8_t*>(memory), bytes};

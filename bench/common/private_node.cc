@@ -73,6 +73,8 @@ absl::Status PrivateNode::Launch() {
     if (end != std::string::npos) {
       address_ = text.substr(0, end);
       if (address_.rfind("tcp://", 0) != 0) address_ = "tcp://" + address_;
+      const std::string more = text.substr(end + 1);  // a line for each further lane
+      ucx_address_ = more.substr(0, more.find('\n'));
       return absl::OkStatus();
     }
     if (!process_->Running()) return FailedWith(fmt::format("ended with status {} at start", process_->Wait()));

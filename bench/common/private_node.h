@@ -32,6 +32,8 @@ class PrivateNode {
 
   const std::string& address() const { return address_; }  // "tcp://host:port"
   std::string unix_address() const { return "unix://" + SocketPath(); }
+  // "ucx://host:port?..."; empty unless more_arguments ask for that lane.
+  const std::string& ucx_address() const { return ucx_address_; }
   const std::string& directory() const { return dir_.path(); }
   ChildProcess* process() { return &*process_; }
 
@@ -54,7 +56,7 @@ class PrivateNode {
   PrivateNodeOptions options_;
   TempDir dir_;
   std::optional<ChildProcess> process_;
-  std::string address_;
+  std::string address_, ucx_address_;
 };
 
 }  // namespace incipit::bench

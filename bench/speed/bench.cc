@@ -17,8 +17,8 @@ constexpr Operation kOperations[] = {
 };
 
 absl::Status Check(const BenchOptions& options) {
-  if (options.lane != "tcp" && options.lane != "unix") {
-    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, unix", options.lane));
+  if (options.lane != "tcp" && options.lane != "unix" && options.lane != "ucx") {
+    return absl::InvalidArgumentError(fmt::format("--lane is {}, this build has: tcp, unix, ucx", options.lane));
   }
   if (!options.connect.empty() && options.connect.starts_with("unix://") != (options.lane == "unix")) {
     return absl::InvalidArgumentError(
@@ -26,6 +26,9 @@ absl::Status Check(const BenchOptions& options) {
   }
   if (options.lane == "unix" && options.op == "store") {
     return absl::InvalidArgumentError("--op store measures the tcp lane only: --lane tcp");
+  }
+  if (options.lane == "ucx" && (options.op != "load" || options.tier != "ram" || !options.connect.empty())) {
+    return absl::InvalidArgumentError("--lane ucx is measured with --op load --tier ram on a private node");
   }
   if (options.tier != "ram" && options.tier != "nvme") {
     return absl::InvalidArgumentError(fmt::format("--tier is {}, expected ram or nvme", options.tier));

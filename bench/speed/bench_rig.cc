@@ -70,14 +70,18 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
   std::unique_ptr<BenchRig> rig(new BenchRig(options, layout));
   rig->address_ = options.connect;
   if (options.connect.empty()) {
+    std::vector<std::string> arguments = sizes.more_arguments;
+    if (options.lane == "ucx") arguments.insert(arguments.end(), {"--listen-ucx", "127.0.0.1:0"});
     ASSIGN_OR_RETURN(rig->node_, PrivateNode::Start({.work_dir = options.work_dir,
                                                      .shards = options.shards,
                                                      .ram_bytes = sizes.ram_bytes,
                                                      .nvme_bytes = sizes.nvme_bytes,
                                                      .region_bytes = sizes.region_bytes,
                                                      .unix_lane = options.lane == "unix",
-                                                     .more_arguments = sizes.more_arguments}));
-    rig->address_ = options.lane == "unix" ? rig->node_->unix_address() : rig->node_->address();
+                                                     .more_arguments = arguments}));
+    rig->address_ = rig->node_->address();
+    if (options.lane == "unix") rig->address_ = rig->node_->unix_address();
+    if (options.lane == "ucx") rig->address_ = rig->node_->ucx_address();
   }
   return rig;
 }

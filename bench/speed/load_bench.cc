@@ -11,6 +11,7 @@
 #include "bench/speed/copy_ceiling.h"
 #include "bench/speed/fio.h"
 #include "bench/speed/stream_ceiling.h"
+#include "bench/speed/ucx_perf.h"
 #include "cache/base/status_macros.h"
 #include "cache/format/record.h"
 #include "cache/shard/shard_options.h"
@@ -38,7 +39,7 @@ class LoadBench {
       double value = 0, ceiling = 0;
       for (const bool ours : {pair % 2 == 0, pair % 2 != 0}) {
         double& measured = ours ? value : ceiling;
-        ASSIGN_OR_RETURN(measured, ours ? Measure() : MeasureCeiling());
+        ASSIGN_OR_RETURN(measured, ours ? MeasureLane() : MeasureCeiling());
       }
       report_.samples.AddRates(value, ceiling);
       if (BesideTcp()) {
@@ -52,7 +53,8 @@ class LoadBench {
  private:
   bool FromNvme() const { return options_.tier == "nvme"; }
   bool Shared() const { return options_.lane == "unix"; }
-  bool BesideTcp() const { return Shared() && rig_->node() != nullptr; }
+  bool OverUcx() const { return options_.lane == "ucx"; }
+  bool BesideTcp() const { return (Shared() || OverUcx()) && rig_->node() != nullptr; }
 
   absl::Status Prepare() {
     ASSIGN_OR_RETURN(const Layout layout, NamedLayout(options_.layout, options_.block_tokens));
@@ -89,6 +91,13 @@ class LoadBench {
 
   absl::Status PrepareCeiling() {
     Show(progress_, "finding the ceiling", 0, 1);
+    if (OverUcx()) {
+      uint64_t largest = 0;
+      for (const PlannedBlock& block : set_.blocks) largest = std::max(largest, block.bytes);
+      ucx_perf_ = {.message_bytes = largest, .messages = std::max<uint64_t>(set_.bytes / largest, 1)};
+      report_.ceiling_name = fmt::format("ucx_perftest -t ucp_am_bw -s {}, same UCX settings", largest);
+      return absl::OkStatus();
+    }
     if (!FromNvme() && Shared()) {
       ASSIGN_OR_RETURN(copy_, CopyCeiling::Create(std::max<uint64_t>(set_.bytes, 512 * kMiB)));
       report_.ceiling_name = CopyCeiling::kName;
@@ -119,7 +128,7 @@ class LoadBench {
   }
 
   // GB/s of one pass over all blocks. Only the client's calls are timed; every byte is verified in between.
-  absl::StatusOr<double> Measure() {
+  absl::StatusOr<double> MeasureLane() {
     ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->Connect());
     report_.cpu_bytes += set_.bytes;
     return MeasureWith(client.get(), cpu_.get(), &report_.latency_us);
@@ -168,6 +177,7 @@ class LoadBench {
 
   absl::StatusOr<double> MeasureCeiling() {
     if (FromNvme()) return RunFio(fio_);
+    if (OverUcx()) return RunUcxPerf(ucx_perf_);
     if (Shared()) return MeasureCopies();
     RETURN_IF_ERROR(stream_->Reconnect());
     double seconds = 0;
@@ -221,6 +231,7 @@ class LoadBench {
   std::unique_ptr<CopyCeiling> copy_;
   PairedSamples over_tcp_;
   FioJob fio_;
+  UcxPerfJob ucx_perf_;
   uint64_t loaded_ = 0, from_nvme_ = 0;
 };
 

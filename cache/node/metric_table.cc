@@ -10,6 +10,10 @@ uint64_t InState(const ShardReport& r, NvmeState state) {
   return r.gauges.has_nvme && r.gauges.nvme.state == state ? 1 : 0;
 }
 
+const LaneCounters& Tcp(R report) { return report.requests.lane(LaneKind::kTcp); }
+const LaneCounters& Unix(R report) { return report.requests.lane(LaneKind::kUnix); }
+const LaneCounters& Ucx(R report) { return report.requests.lane(LaneKind::kUcx); }
+
 constexpr MetricRow kRows[] = {
     {"sessions", kGauge, "Connections that are open.", "", [](R r) { return r.sessions; }},
     {"sessions_opened_total", kCounter, "Connections taken.", "", [](R r) { return r.requests.sessions_opened; }},
@@ -46,11 +50,12 @@ constexpr MetricRow kRows[] = {
     {"load_misses_total", kCounter, nullptr, "reason=io_error", [](R r) { return r.requests.load_io_errors; }},
     {"load_misses_total", kCounter, nullptr, "reason=damaged", [](R r) { return r.requests.load_damaged; }},
     {"load_bytes_total", kCounter, "Payload bytes loaded, by tier and lane.", "tier=ram,lane=tcp",
-     [](R r) { return r.requests.load_bytes_ram - r.requests.unix_load_bytes_ram; }},
-    {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=tcp",
-     [](R r) { return r.requests.load_bytes_nvme - r.requests.unix_load_bytes_nvme; }},
-    {"load_bytes_total", kCounter, nullptr, "tier=ram,lane=unix", [](R r) { return r.requests.unix_load_bytes_ram; }},
-    {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=unix", [](R r) { return r.requests.unix_load_bytes_nvme; }},
+     [](R r) { return Tcp(r).load_bytes_ram; }},
+    {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=tcp", [](R r) { return Tcp(r).load_bytes_nvme; }},
+    {"load_bytes_total", kCounter, nullptr, "tier=ram,lane=unix", [](R r) { return Unix(r).load_bytes_ram; }},
+    {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=unix", [](R r) { return Unix(r).load_bytes_nvme; }},
+    {"load_bytes_total", kCounter, nullptr, "tier=ram,lane=ucx", [](R r) { return Ucx(r).load_bytes_ram; }},
+    {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=ucx", [](R r) { return Ucx(r).load_bytes_nvme; }},
     {"loads_in_progress", kGauge, "Load requests being answered.", "", [](R r) { return r.loads_in_progress; }},
     {"load_bytes_in_progress", kGauge, "Payload bytes that loads in progress still have to send.", "",
      [](R r) { return r.load_bytes_in_progress; }},
@@ -58,8 +63,9 @@ constexpr MetricRow kRows[] = {
      [](R r) { return r.requests.loads_busy; }},
     {"store_blocks_total", kCounter, "Blocks that clients sent.", "", [](R r) { return r.requests.store_blocks; }},
     {"store_bytes_total", kCounter, "Payload bytes of blocks that were stored, by lane.", "lane=tcp",
-     [](R r) { return r.requests.store_bytes - r.requests.unix_store_bytes; }},
-    {"store_bytes_total", kCounter, nullptr, "lane=unix", [](R r) { return r.requests.unix_store_bytes; }},
+     [](R r) { return Tcp(r).store_bytes; }},
+    {"store_bytes_total", kCounter, nullptr, "lane=unix", [](R r) { return Unix(r).store_bytes; }},
+    {"store_bytes_total", kCounter, nullptr, "lane=ucx", [](R r) { return Ucx(r).store_bytes; }},
     {"stores_refused_total", kCounter, "Blocks sent and not stored, by reason.", "reason=busy",
      [](R r) { return r.requests.store_busy; }},
     {"stores_refused_total", kCounter, nullptr, "reason=rejected", [](R r) { return r.requests.store_rejected; }},
@@ -80,12 +86,12 @@ constexpr MetricRow kRows[] = {
      [](R r) { return r.requests.leases_refused; }},
     {"lane_bytes_total", kCounter,
      "Bytes that connections carried, frames included; not what went through shared memory.",
-     "lane=tcp,direction=received", [](R r) { return r.requests.bytes_received - r.requests.unix_bytes_received; }},
-    {"lane_bytes_total", kCounter, nullptr, "lane=tcp,direction=sent",
-     [](R r) { return r.requests.bytes_sent - r.requests.unix_bytes_sent; }},
-    {"lane_bytes_total", kCounter, nullptr, "lane=unix,direction=received",
-     [](R r) { return r.requests.unix_bytes_received; }},
-    {"lane_bytes_total", kCounter, nullptr, "lane=unix,direction=sent", [](R r) { return r.requests.unix_bytes_sent; }},
+     "lane=tcp,direction=received", [](R r) { return Tcp(r).bytes_received; }},
+    {"lane_bytes_total", kCounter, nullptr, "lane=tcp,direction=sent", [](R r) { return Tcp(r).bytes_sent; }},
+    {"lane_bytes_total", kCounter, nullptr, "lane=unix,direction=received", [](R r) { return Unix(r).bytes_received; }},
+    {"lane_bytes_total", kCounter, nullptr, "lane=unix,direction=sent", [](R r) { return Unix(r).bytes_sent; }},
+    {"lane_bytes_total", kCounter, nullptr, "lane=ucx,direction=received", [](R r) { return Ucx(r).bytes_received; }},
+    {"lane_bytes_total", kCounter, nullptr, "lane=ucx,direction=sent", [](R r) { return Ucx(r).bytes_sent; }},
     {"errors_total", kCounter, "Errors by kind.", "kind=protocol", [](R r) { return r.requests.protocol_errors; }},
     {"errors_total", kCounter, nullptr, "kind=request", [](R r) { return r.requests.request_errors; }},
     {"errors_total", kCounter, nullptr, "kind=client_stalled", [](R r) { return r.requests.sessions_stalled; }},

@@ -12,6 +12,7 @@
 #include "cache/base/status_macros.h"
 #include "cache/tenants/tenant_file.h"
 #include "spdlog/spdlog.h"
+#include "transport/tcp/free_ports.h"
 #include "transport/unix/unix_address.h"
 
 namespace incipit {
@@ -19,13 +20,48 @@ namespace {
 
 constexpr uint64_t kMinRamBytesPerShard = 4 << 20;
 
-absl::Status CheckListen(const NodeOptions& options) {
-  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options.listen));
+// Of --listen or --listen-ucx.
+absl::Status CheckListen(const NodeOptions& options, const std::string& option, const std::string& listen) {
+  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(listen));
   if (address.IsLoopback() || !options.tenants_path.empty() || options.insecure) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("listen ", options.listen,
+      absl::StrCat(option, " ", listen,
                    ": beyond this host, anybody who reaches the port could read and store; "
                    "name who may with --tenants, listen on 127.0.0.1, or say --insecure on a trusted network"));
+}
+
+// Fills in what the address implies: the device, and the port if it is 0.
+absl::Status PrepareUcx(NodeOptions* options) {
+  if (options->listen_ucx.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckListen(*options, "listen-ucx", options->listen_ucx));
+  ASSIGN_OR_RETURN(const TcpAddress address, ResolveTcpAddress(options->listen_ucx));
+  // Credentials are asked for by what UCX carries, not by UCX.
+  if (!address.IsLoopback() && !options->insecure && options->ucx.UsesTcp()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("listen-ucx ", options->listen_ucx,
+                     ": UCX's tcp transport lets whoever reaches its ports write to the node's memory, with or without "
+                     "credentials; name RDMA devices, or say --insecure on a network where all hosts are trusted "
+                     "(docs/security.md)"));
+  }
+  const auto port = static_cast<uint16_t>(PortOf(address));
+  if (port == 0) {
+    ASSIGN_OR_RETURN(const uint16_t first, FindFreePorts(address, options->shards));
+    options->listen_ucx = WithPort(address, first).ToString();
+  } else if (port > UINT16_MAX - options->shards + 1) {
+    return absl::InvalidArgumentError(absl::StrCat("listen-ucx ", options->listen_ucx, ": ", options->shards,
+                                                   " shards need as many ports from there on"));
+  }
+  UcxAddress parsed;
+  parsed.host_port = options->listen_ucx;
+  parsed.settings = options->ucx;
+  if (parsed.settings.devices.empty() && !address.IsLoopback()) {
+    return absl::InvalidArgumentError("listen-ucx beyond this host: also give --ucx-devices, mlx5_0:1 or eth0, say");
+  }
+  const std::string text =
+      parsed.settings.devices.empty() ? absl::StrCat("ucx://", parsed.host_port) : parsed.ToString();
+  ASSIGN_OR_RETURN(parsed, UcxAddress::Parse(text));
+  options->ucx = parsed.settings;
+  return absl::OkStatus();
 }
 
 // Finds out what nvme_path is and makes the directory if need be.
@@ -80,6 +116,11 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
     result.listen_unix = options_.listen_unix;
     result.unix_mode = options_.unix_mode;
   }
+  if (!options_.listen_ucx.empty()) {
+    ASSIGN_OR_RETURN(const TcpAddress first, ResolveTcpAddress(options_.listen_ucx));
+    result.listen_ucx = WithPort(first, static_cast<uint16_t>(PortOf(first) + shard)).ToString();
+    result.ucx = options_.ucx;
+  }
   if (options_.nvme_path.empty()) return result;
   result.has_disk = true;
   result.disk.bytes = options_.nvme_bytes / options_.shards / kDiskPageBytes * kDiskPageBytes;
@@ -104,7 +145,8 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     gethostname(host, sizeof(host) - 1);
     options.node_name = host;
   }
-  RETURN_IF_ERROR(CheckListen(options));
+  RETURN_IF_ERROR(CheckListen(options, "listen", options.listen));
+  RETURN_IF_ERROR(PrepareUcx(&options));
   if (!options.tenants_path.empty()) {
     ASSIGN_OR_RETURN(node->tenants_, ReadTenantFile(options.tenants_path));
   }
@@ -174,6 +216,11 @@ std::string Node::unix_address() const {
 }
 
 std::string Node::address() const { return shards_[0]->address().ToString(); }
+
+std::string Node::ucx_address() const {
+  if (options_.listen_ucx.empty()) return "";
+  return UcxAddress{shards_[0]->ucx_address().ToString(), options_.ucx}.ToString();
+}
 
 std::vector<ShardReport> Node::Reports(int64_t timeout_ms) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);

@@ -34,6 +34,8 @@ class Node {
   std::string address() const;
   // "unix:///path", empty without that lane.
   std::string unix_address() const;
+  // "ucx://127.0.0.1:9410?devices=lo", of shard 0, from which clients derive the others'; empty without that lane.
+  std::string ucx_address() const;
   const NodeOptions& options() const { return options_; }
   // Who serves which shard: this node, all of them.
   const Membership& membership() const { return *membership_; }

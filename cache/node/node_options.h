@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cache/shard/shard_options.h"
+#include "transport/ucx/ucx_address.h"
 
 namespace incipit {
 
@@ -14,6 +15,8 @@ struct NodeOptions {
   std::string listen = "127.0.0.1:9400";       // port 0 takes a free one
   std::string listen_unix;                     // "/path/of/socket" or "@name"; empty = no unix lane
   uint32_t unix_mode = 0600;                   // of the socket's file: who may write to it may connect
+  std::string listen_ucx;                      // "host:port" of the ucx lane; shard k takes port + k. Empty = none
+  UcxSettings ucx;                             // which devices and transports that lane uses; devices empty = loopback
   bool insecure = false;                       // allow listening beyond loopback without credentials
   std::string tenants_path;                    // who may use the node (cache/tenants/tenant_file.h); empty = anybody
   AuditSink audit;                             // where refusals are written; default: the log

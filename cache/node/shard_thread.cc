@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "cache/shard/session.h"
 #include "spdlog/spdlog.h"
 #include "transport/tcp/tcp_endpoint.h"
 #include "transport/unix/unix_endpoint.h"
@@ -62,8 +63,7 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
   acceptor_scope_ = std::make_unique<TaskScope>(loop_.get());
   if (const absl::Status status = Listen(); !status.ok()) {
     result_ = loop_->RunTask(ShutDown());
-    acceptors_.clear();
-    listeners_.clear();
+    DropAll();
     return started->set_value(status);
   }
   shard_->StartRecovery();
@@ -83,20 +83,27 @@ void ShardThread::ThreadMain(std::promise<absl::Status>* started) {
     // The device hangs with operations outstanding on our memory: nothing may be freed before the process ends.
     [[maybe_unused]] Shard* leaked = shard_.release();
     [[maybe_unused]] UringDisk* leaked_disk = disk_.release();
+    [[maybe_unused]] UcxWorker* leaked_worker = ucx_worker_.release();
     [[maybe_unused]] UringLoop* leaked_loop = loop_.release();
     return;
   }
+  DropAll();
+}
+
+void ShardThread::DropAll() {
   acceptors_.clear();
   listeners_.clear();
   acceptor_scope_.reset();
+  ucx_worker_.reset();  // before the memory that it has registered
   shard_.reset();
   disk_.reset();
   loop_.reset();
 }
 
 absl::Status ShardThread::Listen() {
-  if (options_.listen.empty() && options_.listen_unix.empty()) return absl::OkStatus();
+  if (options_.listen.empty() && options_.listen_unix.empty() && options_.listen_ucx.empty()) return absl::OkStatus();
   authenticator_ = std::make_unique<Authenticator>(random_.get(), options_.shard.audit, options_.tenants);
+  if (!options_.listen_ucx.empty()) RETURN_IF_ERROR(ListenUcx());
   if (!options_.listen.empty()) {
     ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen));
     ASSIGN_OR_RETURN(std::unique_ptr<TcpListener> tcp, TcpListener::Create(loop_.get(), wanted));
@@ -109,6 +116,21 @@ absl::Status ShardThread::Listen() {
                      UnixListener::Create(loop_.get(), wanted, options_.unix_mode));
     AcceptFrom(std::move(local));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ShardThread::ListenUcx() {
+  ASSIGN_OR_RETURN(const TcpAddress wanted, ResolveTcpAddress(options_.listen_ucx));
+  ASSIGN_OR_RETURN(ucx_worker_, UcxWorker::Create(loop_.get(), {.settings = options_.ucx}));
+  RETURN_IF_ERROR(ucx_worker_->RegisterMemory(shard_->store()->arena()->memory()));
+  if (shard_->store()->nvme() != nullptr) {
+    for (const iovec& memory : shard_->store()->nvme()->IoMemory()) {
+      RETURN_IF_ERROR(ucx_worker_->RegisterMemory({static_cast<uint8_t*>(memory.iov_base), memory.iov_len}));
+    }
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<UcxListener> listener, UcxListener::Create(ucx_worker_.get(), wanted));
+  ucx_address_ = listener->address();
+  AcceptFrom(std::move(listener));
   return absl::OkStatus();
 }
 
@@ -150,8 +172,14 @@ void ShardThread::Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, c
     return shard_->Adopt(std::move(channel), hello, request_id, std::move(pass));
   }
   const std::string peer = channel->PeerName();
-  const std::unique_ptr<Stream> stream = channel->ReleaseStream();
-  hand_over_(shard, stream->ReleaseFd(), peer, hello, request_id, std::move(pass));
+  const int fd = channel->stream()->ReleaseFd();
+  if (fd < 0) {  // Connections of UCX cannot move between threads, so each shard has an address of its own.
+    const absl::Status wrong = absl::InvalidArgumentError(
+        absl::StrCat("shard ", shard, " does not listen here: on the ucx lane shard k listens on the first port + k"));
+    acceptor_scope_->Spawn(Session::Refuse(std::move(channel), request_id, wrong));
+    return;
+  }
+  hand_over_(shard, fd, peer, hello, request_id, std::move(pass));
 }
 
 void ShardThread::TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass) {

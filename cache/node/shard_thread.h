@@ -16,6 +16,7 @@
 #include "cache/seams/random.h"
 #include "cache/shard/shard.h"
 #include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_endpoint.h"
 
 namespace incipit {
 
@@ -26,6 +27,8 @@ struct ShardThreadOptions {
   std::string listen;       // this thread accepts for the whole node; empty = it does not
   std::string listen_unix;  // the same on the unix lane
   uint32_t unix_mode = 0600;
+  std::string listen_ucx;  // this shard's own address on the ucx lane; empty = no such lane
+  UcxSettings ucx;
   uint16_t shard_count = 1;
   TenantTableRef tenants;  // null: nobody is asked for credentials
 };
@@ -52,13 +55,16 @@ class ShardThread {
   // Ready once the thread has answered, or at once and empty if it does not run. Never broken.
   std::future<std::optional<ShardReport>> RequestReport();
   const TcpAddress& address() const { return address_; }
+  const TcpAddress& ucx_address() const { return ucx_address_; }
 
  private:
   void ThreadMain(std::promise<absl::Status>* started);
   Task<absl::Status> Open();
   Task<absl::Status> ShutDown();
+  void DropAll();
   absl::Status RegisterMemory();
   absl::Status Listen();
+  absl::Status ListenUcx();
   void AcceptFrom(std::unique_ptr<Listener> listener);
   ShardReport Report() const;
   void Route(uint16_t shard, std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
@@ -71,11 +77,12 @@ class ShardThread {
   std::unique_ptr<Random> random_;
   std::unique_ptr<UringDisk> disk_;
   std::unique_ptr<Shard> shard_;
-  std::unique_ptr<Authenticator> authenticator_;  // of the one that accepts
+  std::unique_ptr<UcxWorker> ucx_worker_;
+  std::unique_ptr<Authenticator> authenticator_;  // of a thread that accepts
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;  // one for each
   std::unique_ptr<TaskScope> acceptor_scope_;
-  TcpAddress address_;
+  TcpAddress address_, ucx_address_;
   std::mutex running_mutex_;  // guards the hand-over of work to a loop that may be ending
   bool running_ = false;
   bool stop_requested_ = false;

@@ -1,5 +1,6 @@
 #include "cache/runtime/uring_loop.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -43,6 +44,13 @@ struct UringLoop::WakeupOp final : UringOp {
     if (!loop->stopped()) loop->ArmWakeup();
   }
   UringLoop* loop;
+};
+
+// A poller and the ring's watch over its descriptor. Kept until that watch has ended, which may be after its removal.
+struct UringLoop::PolledSource final : UringOp {
+  void OnComplete(int32_t) override { watched = false; }
+  LoopPoller* poller = nullptr;  // null once removed
+  bool watched = false;
 };
 
 UringLoop::UringLoop(const UringLoopOptions& options) : options_(options), spin_window_(options.max_spin_ns) {}
@@ -120,11 +128,48 @@ void UringLoop::Reap() {
   }
 }
 
+void UringLoop::AddPoller(LoopPoller* poller) {
+  auto source = std::make_unique<PolledSource>();
+  source->poller = poller;
+  pollers_.push_back(std::move(source));
+}
+
+void UringLoop::RemovePoller(LoopPoller* poller) {
+  for (const std::unique_ptr<PolledSource>& source : pollers_) {
+    if (source->poller != poller) continue;
+    source->poller = nullptr;
+    if (source->watched) Cancel(source.get());
+  }
+}
+
+// By index: a poller may add another while it is asked.
+bool UringLoop::AskPollers() {
+  bool any = false;
+  for (size_t i = 0; i < pollers_.size(); ++i) {
+    if (pollers_[i]->poller != nullptr) any |= pollers_[i]->poller->Poll();
+  }
+  return any;
+}
+
+bool UringLoop::PrepareToSleep() {
+  std::erase_if(pollers_, [](const auto& source) { return source->poller == nullptr && !source->watched; });
+  for (const std::unique_ptr<PolledSource>& source : pollers_) {
+    if (source->poller == nullptr) continue;
+    if (!source->poller->PrepareToSleep()) return false;
+    if (std::exchange(source->watched, true)) continue;
+    io_uring_sqe* sqe = GetSqe();
+    io_uring_prep_poll_add(sqe, source->poller->descriptor(), POLLIN);
+    io_uring_sqe_set_data(sqe, static_cast<UringOp*>(source.get()));
+  }
+  return true;
+}
+
 // Polls for a short while instead of sleeping: a wake-up costs tens of microseconds. False: nothing came.
 bool UringLoop::Spin(int64_t since_ns, int64_t until_ns) {
   for (int64_t now_ns = since_ns; now_ns < until_ns; now_ns = NowNs()) {
     io_uring_get_events(&ring_);
     if (io_uring_cq_ready(&ring_) > 0 || has_inbox_.load(std::memory_order_relaxed)) return true;
+    if (!pollers_.empty() && AskPollers()) return true;
     if (now_ns - since_ns > kSpinAloneNs) sched_yield();  // perhaps to the thread that has the work
   }
   return false;
@@ -142,8 +187,10 @@ void UringLoop::Sleep(int64_t wait_until_ns) {
 }
 
 void UringLoop::SubmitAndWait(int64_t wait_until_ns) {
+  const bool polled = !pollers_.empty() && AskPollers();
   wait_until_ns = std::min(wait_until_ns, NextTimerNs());
-  if (HasReady() || interrupted() || has_inbox_.load(std::memory_order_acquire) || stopped()) wait_until_ns = 0;
+  if (polled || HasReady() || interrupted() || has_inbox_.load(std::memory_order_acquire) || stopped())
+    wait_until_ns = 0;
   if (wait_until_ns == 0) {
     io_uring_submit_and_get_events(&ring_);
     return;
@@ -152,7 +199,7 @@ void UringLoop::SubmitAndWait(int64_t wait_until_ns) {
   if (io_uring_cq_ready(&ring_) > 0) return;
   const int64_t since_ns = NowNs();
   const int64_t spin_until_ns = std::min(wait_until_ns, since_ns + spin_window_.ns());
-  if (!Spin(since_ns, spin_until_ns)) Sleep(wait_until_ns);
+  if (!Spin(since_ns, spin_until_ns) && (pollers_.empty() || PrepareToSleep())) Sleep(wait_until_ns);
   spin_window_.OnWaited(NowNs() - since_ns);
 }
 

@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "cache/runtime/loop.h"
+#include "cache/runtime/loop_poller.h"
 #include "cache/runtime/run_task.h"
 #include "cache/runtime/spin_window.h"
 
@@ -76,6 +77,10 @@ class UringLoop : public Loop {
   // Index of the registered buffer that holds all of [address, address + bytes), or -1.
   int FixedBufferIndex(const void* address, uint64_t bytes) const;
 
+  // The loop asks `poller` for work from now on, until it is removed. Costs nothing where there is none.
+  void AddPoller(LoopPoller* poller);
+  void RemovePoller(LoopPoller* poller);
+
   uint64_t rounds() const { return rounds_; }
 
  private:
@@ -87,14 +92,18 @@ class UringLoop : public Loop {
   void Sleep(int64_t wait_until_ns);
   void ArmWakeup();
   void DrainInbox();
+  bool AskPollers();
+  bool PrepareToSleep();
 
   struct WakeupOp;
+  struct PolledSource;
   UringLoopOptions options_;
   io_uring ring_{};
   bool ring_made_ = false;
   int wakeup_fd_ = -1;
   uint64_t wakeup_value_ = 0;
   std::unique_ptr<WakeupOp> wakeup_op_;
+  std::vector<std::unique_ptr<PolledSource>> pollers_;
   std::vector<iovec> fixed_buffers_;
   uint64_t rounds_ = 0;
   SpinWindow spin_window_;

@@ -145,11 +145,13 @@ void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   reply->message.blocks.push_back(std::move(block));
   ++shard_->counters()->load_hits_ram;
   shard_->counters()->load_bytes_ram += length;
-  if (session_->local()) shard_->counters()->unix_load_bytes_ram += length;
+  session_->lane_counters()->load_bytes_ram += length;
 }
 
 Task<void> LoadJob::SendRamAndMisses() {
-  const uint64_t chunk_bytes = shard_->options().limits.load_chunk_bytes;
+  // A lane on which the end of a frame costs round trips says so, and gets longer ones.
+  const uint64_t chunk_bytes =
+      std::max(shard_->options().limits.load_chunk_bytes, session_->channel()->stream()->MaxTransferBytes());
   uint32_t index = 0;
   const auto count = static_cast<uint32_t>(request_.keys.size());
   while (index < count && !failed_) {
@@ -209,7 +211,7 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
           reply.message.blocks.push_back(std::move(block));
           ++shard_->counters()->load_hits_nvme;
           shard_->counters()->load_bytes_nvme += reply.bytes;
-          if (session_->local()) shard_->counters()->unix_load_bytes_nvme += reply.bytes;
+          session_->lane_counters()->load_bytes_nvme += reply.bytes;
           staged = std::move(read->staged);
         } else {
           reply.bytes = 0;

@@ -22,7 +22,6 @@ Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire
       pass_(std::move(pass)),
       id_(id),
       send_lock_(shard->loop(), 1),
-      local_(peer_credentials().has_value()),
       shares_memory_((hello_.features & wire::kFeatureSharedRegions) != 0 && channel_->stream()->CarriesDescriptors()),
       regions_(shard->options().limits.regions_per_session),
       jobs_(shard->loop()) {
@@ -77,10 +76,12 @@ Task<void> Session::Run(uint64_t request_id) {
 void Session::AddBytesTo(ShardCounters* counters) const {
   counters->bytes_received += channel_->bytes_received();
   counters->bytes_sent += channel_->bytes_sent();
-  if (!local_) return;
-  counters->unix_bytes_received += channel_->bytes_received();
-  counters->unix_bytes_sent += channel_->bytes_sent();
+  LaneCounters& lane = counters->lane(channel_->stream()->lane());
+  lane.bytes_received += channel_->bytes_received();
+  lane.bytes_sent += channel_->bytes_sent();
 }
+
+LaneCounters* Session::lane_counters() { return &shard_->counters()->lane(channel_->stream()->lane()); }
 
 Task<void> Session::SendHelloReply(uint64_t request_id) {
   const ShardIdentity& identity = shard_->options().identity;

@@ -41,8 +41,8 @@ class Session : private Timer {
   FrameChannel* channel() { return channel_.get(); }
   // Who connected, as the kernel says; empty on lanes that cross hosts.
   std::optional<PeerCredentials> peer_credentials() const { return channel_->stream()->peer_credentials(); }
-  // Whether the client is on this host, by the unix lane.
-  bool local() const { return local_; }
+  // What is counted by the lane that it came by.
+  LaneCounters* lane_counters();
   // Memory that the client shares. FailedPrecondition if that was not agreed on in Hello.
   absl::StatusOr<const RegionTable*> regions() const;
   // Adds what its connection has carried so far.
@@ -107,7 +107,6 @@ class Session : private Timer {
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   LoadCaller loading_;
   std::vector<WaitJob*> waits_;
-  bool local_ = false;
   bool shares_memory_ = false;
   RegionTable regions_;
   TaskScope jobs_;

@@ -1,6 +1,7 @@
 // What a shard counts about requests, and the report that metrics and Stats are made of.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -10,8 +11,15 @@
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/store_counters.h"
 #include "cache/shard/tenant_usage.h"
+#include "transport/stream.h"
 
 namespace incipit {
+
+// What one lane carried of the totals.
+struct LaneCounters {
+  uint64_t load_bytes_ram = 0, load_bytes_nvme = 0, store_bytes = 0;
+  uint64_t bytes_received = 0, bytes_sent = 0;
+};
 
 struct ShardCounters {
   uint64_t sessions_opened = 0, sessions_refused = 0, sessions_stalled = 0, sessions_cut = 0, protocol_errors = 0,
@@ -26,9 +34,9 @@ struct ShardCounters {
            leases_refused = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;
   uint64_t auth_failures = 0, auth_held_back = 0, requests_denied = 0;
-  // Of those above, what the unix lane carried; the rest is tcp's.
-  uint64_t unix_load_bytes_ram = 0, unix_load_bytes_nvme = 0, unix_store_bytes = 0;
-  uint64_t unix_bytes_received = 0, unix_bytes_sent = 0;
+  std::array<LaneCounters, kLaneKinds> lanes;
+  LaneCounters& lane(LaneKind kind) { return lanes[static_cast<size_t>(kind)]; }
+  const LaneCounters& lane(LaneKind kind) const { return lanes[static_cast<size_t>(kind)]; }
   LatencyHistogram match_latency, load_latency, store_latency, refusal_latency;
 };
 

@@ -275,7 +275,7 @@ class StoreReceiver {
     }
     const uint64_t bytes = wire::StoredBytesOf(incoming->segments);
     shard_->counters()->store_bytes += bytes;
-    if (session_->local()) shard_->counters()->unix_store_bytes += bytes;
+    session_->lane_counters()->store_bytes += bytes;
     return store_->Commit(std::move(*incoming->ticket), incoming->segments);
   }
 

@@ -24,7 +24,7 @@ struct Settings {
 constexpr char kFooter[] =
     "Operations: load, store (GB/s against a plain TCP stream, or fio with --tier nvme; load --lane unix: against "
     "memcpy\n"
-    "and a hash pass, and beside tcp), match (us of one match),\n"
+    "and a hash pass; load --lane ucx: against ucx_perftest; both with tcp beside them), match (us of one match),\n"
     "hash (ms of PrefixHasher against the bare hash function), seal (GB/s of one core sealing and opening blocks,\n"
     "against AES-256-GCM alone), idle (CPU of a node nobody asks), overload (goodput\n"
     "and refusals at ten times the load), auth (load from a node with tenants against one without). Value and ceiling "
@@ -33,6 +33,7 @@ constexpr char kFooter[] =
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
     "  incipit bench --op load --lane unix\n"
+    "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
     "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
@@ -43,7 +44,7 @@ void AddWhat(CLI::App* command, bench::BenchOptions* options) {
       ->check(CLI::IsMember(bench::BenchOperations()))
       ->capture_default_str();
   command->add_option("--lane", options->lane, "how the bytes travel")
-      ->check(CLI::IsMember({"tcp", "unix"}))
+      ->check(CLI::IsMember({"tcp", "unix", "ucx"}))
       ->capture_default_str();
   command->add_option("--layout", options->layout, "layout of the KV cache")->type_name("NAME")->capture_default_str();
   command->add_option("--block-tokens", options->block_tokens, "tokens of a block; 0 = the layout's usual")

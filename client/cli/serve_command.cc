@@ -52,6 +52,7 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   if (options.json) {
     PrintJsonLine({{"address", address},
                    {"unix", node.unix_address()},
+                   {"ucx", node.ucx_address()},
                    {"http", http_address},
                    {"pid", getpid()},
                    {"name", node.options().node_name},
@@ -59,10 +60,14 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
                    {"shards", node.options().shards},
                    {"version", BuildVersion()}});
   } else {
-    std::cout << "serving on " << address << (node.unix_address().empty() ? "" : " and " + node.unix_address())
-              << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
+    std::cout << "serving on " << address;
+    for (const std::string& other : {node.unix_address(), node.ucx_address()}) {
+      if (!other.empty()) std::cout << " and " << other;
+    }
+    std::cout << (http == nullptr ? "" : ", metrics on http://" + http_address + "/metrics") << std::endl;
   }
-  if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, address));
+  const std::string lines = node.ucx_address().empty() ? address : address + "\n" + node.ucx_address();
+  if (!options.ready_file.empty()) RETURN_IF_ERROR(WriteReadyFile(options.ready_file, lines));
   if (options.ready_fd >= 0) RETURN_IF_ERROR(WriteReadyDescriptor(options.ready_fd, address));
   return absl::OkStatus();
 }

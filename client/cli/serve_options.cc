@@ -54,7 +54,22 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
       ->type_name("MODE")
       ->capture_default_str()
       ->group(kAddresses);
-  command->add_flag("--insecure", node.insecure, "allow --listen beyond this host although nobody is authenticated")
+  command
+      ->add_option("--listen-ucx", node.listen_ucx,
+                   "also serve the ucx lane there, for RDMA; shard k takes port + k; port 0 takes free ones")
+      ->type_name("HOST:PORT")
+      ->group(kAddresses);
+  command->add_option("--ucx-devices", node.ucx.devices, "of the ucx lane, as UCX names them: mlx5_0:1, eth0")
+      ->type_name("LIST")
+      ->group(kAddresses);
+  command
+      ->add_option("--ucx-transports", node.ucx.transports,
+                   "of the ucx lane, as UCX names them; default: rc for RDMA devices, else tcp")
+      ->type_name("LIST")
+      ->group(kAddresses);
+  command
+      ->add_flag("--insecure", node.insecure,
+                 "allow --listen and --listen-ucx beyond this host although nobody is authenticated")
       ->group(kAddresses);
   command
       ->add_option("--tenants", node.tenants_path,

@@ -44,6 +44,10 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
     node_.Stop();
   }
 
+  void SetUp() override {
+    if (const absl::Status missing = lane_->Missing(); !missing.ok()) GTEST_SKIP() << missing.message();
+  }
+
   void StartNode(uint64_t nvme_bytes = 0) {
     const absl::Status started = node_.Start(options_, nvme_bytes);
     ASSERT_TRUE(started.ok()) << started;

@@ -63,7 +63,12 @@ class FaultyStream : public Stream {
     faults_->changed.Set();
     stream_->Close();
   }
+  void ExpectRead(std::span<const iovec> into) override { stream_->ExpectRead(into); }
+  bool WantsExpectations() const override { return stream_->WantsExpectations(); }
+  Task<void> EndExpectedReads() override { return stream_->EndExpectedReads(); }
+  uint64_t MaxTransferBytes() const override { return stream_->MaxTransferBytes(); }
   std::string PeerName() const override { return stream_->PeerName(); }
+  LaneKind lane() const override { return stream_->lane(); }
   bool CarriesDescriptors() const override { return stream_->CarriesDescriptors(); }
   void AttachDescriptors(std::vector<int> fds) override { stream_->AttachDescriptors(std::move(fds)); }
   std::vector<OwnedFd> TakeDescriptors(size_t count) override { return stream_->TakeDescriptors(count); }

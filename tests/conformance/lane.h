@@ -16,6 +16,8 @@ namespace incipit::conformance {
 class Lane {
  public:
   virtual ~Lane() = default;
+  // Not OK: this machine lacks something that the lane needs, and its tests are skipped.
+  virtual absl::Status Missing() const { return absl::OkStatus(); }
   virtual Loop* loop() = 0;
   virtual absl::StatusOr<std::unique_ptr<Listener>> Listen() = 0;  // at address()
   virtual std::unique_ptr<Connector> MakeConnector() = 0;

@@ -11,6 +11,7 @@ std::unique_ptr<Lane> MakeMemLane();
 std::unique_ptr<Lane> MakeTcpLane();
 std::unique_ptr<Lane> MakeUnixLane();
 std::unique_ptr<Lane> MakeUnixSharedMemoryLane();
+std::unique_ptr<Lane> MakeUcxLane();
 
 struct LaneCase {
   const char* name;
@@ -19,10 +20,9 @@ struct LaneCase {
 };
 
 inline constexpr LaneCase kLanes[] = {
-    {"mem", MakeMemLane},
-    {"tcp", MakeTcpLane},
-    {"unix", MakeUnixLane},
-    {"unix_shared_memory", MakeUnixSharedMemoryLane},
+    {"mem", MakeMemLane},   {"tcp", MakeTcpLane},
+    {"unix", MakeUnixLane}, {"unix_shared_memory", MakeUnixSharedMemoryLane},
+    {"ucx", MakeUcxLane},
 };
 
 }  // namespace incipit::conformance

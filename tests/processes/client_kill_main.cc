@@ -1,5 +1,5 @@
 // kill -9 of clients at random moments of their loads and stores: the node holds nothing for them afterwards, and no
-// block of theirs can be found but whole. campaign_client_kill BINARY; INCIPIT_LANE unix (default) or tcp,
+// block of theirs can be found but whole. campaign_client_kill BINARY; INCIPIT_LANE unix (default), tcp or ucx,
 // INCIPIT_CAMPAIGN_COUNT kills, INCIPIT_SEED chooses work and moments. The clients are this very program, started
 // again.
 #include <fcntl.h>
@@ -101,11 +101,15 @@ class ClientKill {
 
   absl::Status Start() {
     const std::string socket = scratch_.path() + "/node.sock";
-    auto node = NodeProcess::Start(
-        binary_, {"--shards", "1", "--ram", "64MiB", "--listen-unix", socket, "--log-level", "warn"}, log_);
+    std::vector<std::string> arguments = {"--shards",      "1",    "--ram",       "64MiB",
+                                          "--listen-unix", socket, "--log-level", "warn"};
+    if (lane_ == "ucx") arguments.insert(arguments.end(), {"--listen-ucx", "127.0.0.1:0"});
+    auto node = NodeProcess::Start(binary_, arguments, log_);
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
-    address_ = lane_ == "unix" ? "unix://" + socket : node_->address();
+    address_ = node_->address();
+    if (lane_ == "unix") address_ = "unix://" + socket;
+    if (lane_ == "ucx") address_ = node_->ucx_address();
     auto client = ConnectTo(address_);
     if (!client.ok()) return client.status();
     client_ = *std::move(client);

@@ -57,8 +57,10 @@ absl::StatusOr<std::unique_ptr<NodeProcess>> NodeProcess::Start(const std::strin
   const int log_fd = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   INCIPIT_CHECK(log_fd >= 0, "open the node's log");
   fcntl(ready[1], F_SETFD, 0);
-  std::vector<std::string> words = {binary,   "serve", "--listen",   "127.0.0.1:0",
-                                    "--http", "none",  "--ready-fd", fmt::format("{}", ready[1])};
+  const std::string ready_path = log_path + ".ready";  // has a line for each further lane
+  std::vector<std::string> words = {binary,         "serve",   "--listen",   "127.0.0.1:0",
+                                    "--http",       "none",    "--ready-fd", fmt::format("{}", ready[1]),
+                                    "--ready-file", ready_path};
   words.insert(words.end(), args.begin(), args.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -74,7 +76,14 @@ absl::StatusOr<std::unique_ptr<NodeProcess>> NodeProcess::Start(const std::strin
   node->address_ = ReadLine(ready[0]);
   close(ready[0]);
   node->start_ms_ = NowMs() - started_ms;
-  if (!node->address_.empty()) return node;
+  if (!node->address_.empty()) {
+    std::ifstream ready_file(ready_path);
+    std::string line;
+    while (std::getline(ready_file, line)) {
+      if (line.starts_with("ucx://")) node->ucx_address_ = line;
+    }
+    return node;
+  }
   const int status = node->Wait();
   return absl::UnavailableError(fmt::format("{} serve ended with {}:\n{}", binary, status, TailOf(log_path)));
 }

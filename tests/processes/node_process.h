@@ -15,15 +15,17 @@ namespace incipit::campaign {
 // Owner: the campaign's main thread, which must be the one that starts it.
 class NodeProcess {
  public:
-  // Runs `binary serve --listen 127.0.0.1:0 --http none args...` and returns when it serves. Unavailable, with the end
-  // of its log, if it exits instead. Its output goes to `log_path`, which grows over several lives.
+  // Runs `binary serve --listen 127.0.0.1:0 --http none --ready-file LOG_PATH.ready args...` and returns when it
+  // serves. Unavailable, with the end of its log, if it exits instead. Its output goes to `log_path`, which grows over
+  // several lives.
   static absl::StatusOr<std::unique_ptr<NodeProcess>> Start(const std::string& binary,
                                                             const std::vector<std::string>& args,
                                                             const std::string& log_path);
   ~NodeProcess();
 
-  const std::string& address() const { return address_; }  // "tcp://127.0.0.1:port"
-  double start_ms() const { return start_ms_; }            // from exec to serving
+  const std::string& address() const { return address_; }          // "tcp://127.0.0.1:port"
+  const std::string& ucx_address() const { return ucx_address_; }  // "ucx://..."; empty without --listen-ucx
+  double start_ms() const { return start_ms_; }                    // from exec to serving
   bool Alive();
   uint64_t ResidentBytes() const;
   // SIGKILL; returns when the process is gone.
@@ -36,7 +38,7 @@ class NodeProcess {
   int Wait();
 
   pid_t pid_ = -1;
-  std::string address_;
+  std::string address_, ucx_address_;
   double start_ms_ = 0;
 };
 

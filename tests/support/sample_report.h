@@ -21,6 +21,9 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
        r.load_bytes_nvme, r.stores, r.store_blocks, r.store_bytes, r.store_busy, r.store_rejected, r.store_damaged,
        r.offers, r.touches, r.removes, r.releases, r.leases_granted, r.leases_expired, r.leases_refused,
        r.bytes_received, r.bytes_sent, r.sessions_cut, r.auth_failures, r.auth_held_back, r.requests_denied);
+  for (LaneCounters& lane : r.lanes) {
+    fill(lane.load_bytes_ram, lane.load_bytes_nvme, lane.store_bytes, lane.bytes_received, lane.bytes_sent);
+  }
   StoreCounters& s = report.store;
   fill(s.blocks_stored, s.blocks_already_present, s.conflicts, s.store_refused_no_room, s.index_collisions,
        s.damaged_in_ram, s.damaged_on_nvme, s.evicted_from_ram, s.evicted_from_nvme, s.demoted, s.demotions_failed,

@@ -17,12 +17,15 @@ TEST(LaneConnectorTest, TheSchemeSaysWhichLane) {
   const absl::Status local = Try("unix://@incipit-nobody-listens-here");
   EXPECT_TRUE(absl::IsUnavailable(local));
   EXPECT_NE(local.message().find("unix://@incipit-nobody"), std::string::npos) << local;
+  const absl::Status ucx = Try("ucx://127.0.0.1:1");  // unavailable too where UCX is not installed
+  EXPECT_TRUE(absl::IsUnavailable(ucx) || absl::IsDeadlineExceeded(ucx)) << ucx;
+  EXPECT_NE(ucx.message().find("ucx"), std::string::npos) << ucx;
 }
 
 TEST(LaneConnectorTest, OtherSchemesAreNamed) {
   const absl::Status status = Try("carrier-pigeon://coop");
   EXPECT_TRUE(absl::IsInvalidArgument(status));
-  EXPECT_NE(status.message().find("tcp:// and unix://"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("tcp://, unix:// and ucx://"), std::string::npos) << status;
 }
 
 }  // namespace

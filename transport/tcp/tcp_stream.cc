@@ -18,6 +18,10 @@ constexpr size_t kMaxPieces = 256;
 constexpr size_t kLargeReadBytes = 64 << 10;
 constexpr size_t kLowWaterBytes = 256 << 10;
 
+// A host that is gone says nothing. An idle connection with it ends after so long: 10 + 3 * 2 s. Where bytes are under
+// way, the stall watch of sessions and the deadlines of callers end it.
+constexpr int kKeepaliveIdleSeconds = 10, kKeepaliveProbeSeconds = 2, kKeepaliveProbes = 3;
+
 absl::Status SocketError(const char* what, const std::string& peer, int error) {
   if (error == ECANCELED) return absl::CancelledError(absl::StrCat(what, " ", peer, ": cancelled"));
   return absl::UnavailableError(absl::StrCat(what, " ", peer, ": ", std::strerror(error)));
@@ -29,6 +33,10 @@ TcpStream::TcpStream(UringLoop* loop, int fd, std::string peer_name)
     : loop_(loop), fd_(fd), peer_name_(std::move(peer_name)) {
   const int one = 1;  // Fails on Unix sockets, which have no such delay.
   setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+  setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepaliveIdleSeconds, sizeof(int));
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepaliveProbeSeconds, sizeof(int));
+  setsockopt(fd_, IPPROTO_TCP, TCP_KEEPCNT, &kKeepaliveProbes, sizeof(int));
 }
 
 TcpStream::~TcpStream() {

@@ -12,7 +12,7 @@ namespace incipit {
 // One thread: the loop's. Owns the descriptor.
 class TcpStream : public Stream {
  public:
-  // Takes `fd`, a connected socket, and sets TCP_NODELAY. The loop must outlive the stream.
+  // Takes `fd`, a connected socket, and sets TCP_NODELAY and keepalive. The loop must outlive the stream.
   TcpStream(UringLoop* loop, int fd, std::string peer_name);
   ~TcpStream() override;
 

@@ -27,6 +27,7 @@ class UnixStream : public Stream {
   void CancelRead() override { loop_->Cancel(read_op_); }
   void Close() override;
   std::string PeerName() const override { return peer_name_; }
+  LaneKind lane() const override { return LaneKind::kUnix; }
   std::optional<PeerCredentials> peer_credentials() const override { return credentials_; }
   bool CarriesDescriptors() const override { return true; }
   void AttachDescriptors(std::vector<int> fds) override { attached_ = std::move(fds); }

@@ -5,6 +5,7 @@
 #include "client/cli/doctor/memory_checks.h"
 #include "client/cli/doctor/ring_check.h"
 #include "client/cli/doctor/storage_checks.h"
+#include "client/cli/doctor/ucx_check.h"
 
 namespace incipit {
 namespace {
@@ -23,6 +24,7 @@ DoctorCheck CheckDiskSpeed(const DoctorOptions& options) {
 std::vector<DoctorCheck> RunDoctor(const DoctorOptions& options) {
   const SystemFiles files(options.system_root);
   const ProcessLimits limits = ProcessLimits::Current();
+  const std::vector<std::string> rdma_devices = files.List("/sys/class/infiniband");
   return {
       CheckRing(files, ProbeRing()),
       CheckMemlock(limits, options.arena_bytes),
@@ -36,6 +38,7 @@ std::vector<DoctorCheck> RunDoctor(const DoctorOptions& options) {
       CheckTcpBuffers(files),
       CheckOpenFiles(limits),
       CheckFabric(files),
+      CheckUcx(ProbeUcx(rdma_devices), !rdma_devices.empty()),
   };
 }
 

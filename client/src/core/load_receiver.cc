@@ -60,6 +60,29 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   if (!reply.ok()) co_return reply.status();
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
   const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
+  const bool expects = !placed && channel->WantsExpectations();
+  if (expects) Expect(channel, *reply);
+  Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
+  const absl::Status status = co_await taking;
+  if (expects) co_await channel->EndExpected();
+  co_return status;
+}
+
+// On a lane that moves bytes by itself, they all may come while the first are being verified.
+void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
+  std::vector<iovec> pieces;
+  for (const wire::LoadedBlock& block : reply.blocks) {
+    if (block.status != BlockStatus::kOk) continue;
+    if (!FitsPart(block)) break;  // it is skipped, and those behind it come as they are read
+    const LoadPart& part = batch_->parts[block.index];
+    PieceCursor cursor(part.pieces, part.offset);
+    for (const Segment& segment : block.segments) cursor.Take(segment.stored_bytes, &pieces);
+  }
+  channel->ExpectPayload(pieces);
+}
+
+// `placed`: their bytes are where they belong already.
+Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply, bool placed) {
   for (const wire::LoadedBlock& block : reply->blocks) {
     if (abandoned()) co_return absl::OkStatus();
     absl::Status status;

@@ -31,6 +31,8 @@ class LoadReceiver : public PendingReply {
     bool ends_block = false;
   };
   absl::Status CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame, const std::string& peer);
+  void Expect(FrameChannel* channel, const wire::LoadReply& reply);
+  Task<absl::Status> TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply, bool placed);
   bool FitsPart(const wire::LoadedBlock& block) const;
   // Adds a block's segments to what is received next, receiving whenever that is enough.
   Task<absl::Status> TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block);

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "transport/ucx/ucx_address.h"
+
 namespace incipit {
 namespace {
 
@@ -27,6 +29,7 @@ NodeLinks::NodeLinks(Loop* loop, Connector* connector, Random* random, ShardConn
 std::shared_ptr<ShardConnection> NodeLinks::MakeConnection(uint16_t shard) {
   ShardConnectionOptions options = options_;
   options.shard = shard;
+  if (shard != wire::kAnyShard) options.address = UcxAddressOfShard(options.address, shard);
   // Filled in once the connection exists; it names itself in what it reports.
   auto self = std::make_shared<ShardConnection*>(nullptr);
   options.on_hello = [this, self](const wire::HelloReply& hello) { return OnHello(*self, hello); };

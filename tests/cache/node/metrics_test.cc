@@ -53,7 +53,9 @@ TEST(MetricsTest, ValuesStandUnderTheirShardAndLabels) {
   std::map<std::string, double> series = Parse(RenderMetrics(input));
   EXPECT_EQ(series["incipit_sessions{shard=\"1\"}"], input.reports[1].sessions);
   EXPECT_EQ(series["incipit_load_bytes_total{shard=\"0\",tier=\"nvme\",lane=\"tcp\"}"],
-            input.reports[0].requests.load_bytes_nvme);
+            input.reports[0].requests.lane(LaneKind::kTcp).load_bytes_nvme);
+  EXPECT_EQ(series["incipit_lane_bytes_total{shard=\"0\",lane=\"ucx\",direction=\"sent\"}"],
+            input.reports[0].requests.lane(LaneKind::kUcx).bytes_sent);
   EXPECT_EQ(series["incipit_errors_total{shard=\"1\",kind=\"nvme_read\"}"], input.reports[1].gauges.nvme.read_errors);
   EXPECT_EQ(series["incipit_nvme_state{shard=\"0\",state=\"serving\"}"], 1);
 }

@@ -1,8 +1,10 @@
 #include "cache/runtime/uring_loop.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "cache/runtime/sync.h"
@@ -47,6 +49,66 @@ Task<bool> CancelledRead(UringLoop* loop, int read_fd) {
       co_await loop->Submit([&](io_uring_sqe* sqe) { io_uring_prep_read(sqe, read_fd, &byte, 1, 0); }, &handle);
   co_await scope.Join();
   co_return result == -ECANCELED&& handle == nullptr;
+}
+
+// Work that comes by a descriptor, as a library of its own would have it.
+class CountingPoller : public LoopPoller {
+ public:
+  explicit CountingPoller(int fd) : fd_(fd) {}
+  bool Poll() override {
+    ++polls;
+    char byte;
+    if (read(fd_, &byte, 1) != 1) return false;
+    ++found;
+    return true;
+  }
+  bool PrepareToSleep() override {
+    ++sleeps;
+    return true;
+  }
+  int descriptor() const override { return fd_; }
+  int polls = 0, found = 0;
+  std::atomic<int> sleeps = 0;
+
+ private:
+  int fd_;
+};
+
+TEST(UringLoop, PollerIsAskedAndWakesASleepingLoop) {
+  auto loop = MakeLoop();
+  int fds[2];
+  ASSERT_EQ(pipe2(fds, O_NONBLOCK), 0);
+  CountingPoller poller(fds[0]);
+  loop->AddPoller(&poller);
+  std::thread writer([&] {
+    while (poller.sleeps == 0) std::this_thread::yield();
+    EXPECT_EQ(write(fds[1], "x", 1), 1);
+  });
+  while (poller.found == 0) loop->RunOnce();  // nothing else would end its sleep
+  writer.join();
+  EXPECT_GE(poller.sleeps, 1);
+  loop->RemovePoller(&poller);
+  const int polls = poller.polls;
+  loop->RunOnce(0);
+  EXPECT_EQ(poller.polls, polls);
+  close(fds[0]);
+  close(fds[1]);
+}
+
+TEST(UringLoop, PollerThatHasWorkIsNotSleptOver) {
+  class Busy : public LoopPoller {
+   public:
+    bool Poll() override { return ++polls % 2 == 0; }
+    bool PrepareToSleep() override { return false; }
+    int descriptor() const override { return -1; }
+    int polls = 0;
+  };
+  auto loop = MakeLoop();
+  Busy poller;
+  loop->AddPoller(&poller);
+  for (int i = 0; i < 10; ++i) loop->RunOnce();  // would sleep for ever
+  EXPECT_GE(poller.polls, 10);
+  loop->RemovePoller(&poller);
 }
 
 TEST(UringLoop, CancelEndsAReadThatWouldNeverEnd) {

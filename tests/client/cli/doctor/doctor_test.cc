@@ -21,7 +21,7 @@ TEST(RunDoctorTest, GivesEachCheckOnceUnderItsStableName) {
   const std::vector<DoctorCheck> checks = RunDoctor({.directory = directory.root(), .fast = true});
   EXPECT_THAT(NamesOf(checks),
               testing::ElementsAre("io_uring", "memlock", "huge_pages", "numa", "direct_io", "free_space", "disk_speed",
-                                   "cpu", "clock_source", "tcp_buffers", "open_files", "fabric"));
+                                   "cpu", "clock_source", "tcp_buffers", "open_files", "fabric", "ucx"));
   for (const DoctorCheck& check : checks) {
     EXPECT_NE(check.found, "") << check.name;
     EXPECT_TRUE(check.details.is_object()) << check.name;
