@@ -3,7 +3,9 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "transport/tcp/tcp_address.h"
 #include "transport/tcp/tcp_endpoint.h"
+#include "transport/unix/unix_address.h"
 #include "transport/unix/unix_endpoint.h"
 
 namespace incipit {
@@ -14,7 +16,19 @@ std::string_view SchemeOf(std::string_view address) {
   return end == std::string_view::npos ? "tcp" : address.substr(0, end);
 }
 
+absl::Status NoLane(const std::string& address) {
+  return absl::InvalidArgumentError(absl::StrCat("address ", address, ": this build has the lanes tcp:// and unix://"));
+}
+
 }  // namespace
+
+absl::Status LaneConnector::CheckAddress(const std::string& address) {
+  const std::string_view scheme = SchemeOf(address);
+  absl::Status status = NoLane(address);
+  if (scheme == "tcp") status = ResolveTcpAddress(address).status();
+  if (scheme == "unix") status = ParseUnixAddress(address).status();
+  return absl::IsInvalidArgument(status) ? status : absl::OkStatus();
+}
 
 LaneConnector::LaneConnector(UringLoop* loop)
     : tcp_(std::make_unique<TcpConnector>(loop)), unix_(std::make_unique<UnixConnector>(loop)) {}
@@ -26,10 +40,7 @@ Task<absl::StatusOr<std::unique_ptr<Stream>>> LaneConnector::Connect(std::string
   Connector* lane = nullptr;
   if (scheme == "tcp") lane = tcp_.get();
   if (scheme == "unix") lane = unix_.get();
-  if (lane == nullptr) {
-    co_return absl::InvalidArgumentError(
-        absl::StrCat("address ", address, ": this build has the lanes tcp:// and unix://"));
-  }
+  if (lane == nullptr) co_return NoLane(address);
   Task<absl::StatusOr<std::unique_ptr<Stream>>> connecting = lane->Connect(std::move(address), deadline_ns);
   co_return co_await connecting;
 }
