@@ -3,8 +3,11 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "transport/tcp/tcp_address.h"
 #include "transport/tcp/tcp_endpoint.h"
+#include "transport/ucx/ucx_address.h"
 #include "transport/ucx/ucx_endpoint.h"
+#include "transport/unix/unix_address.h"
 #include "transport/unix/unix_endpoint.h"
 
 namespace incipit {
@@ -15,7 +18,21 @@ std::string_view SchemeOf(std::string_view address) {
   return end == std::string_view::npos ? "tcp" : address.substr(0, end);
 }
 
+absl::Status NoLane(const std::string& address) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("address ", address, ": this build has the lanes tcp://, unix:// and ucx://"));
+}
+
 }  // namespace
+
+absl::Status LaneConnector::CheckAddress(const std::string& address) {
+  const std::string_view scheme = SchemeOf(address);
+  absl::Status status = NoLane(address);
+  if (scheme == "tcp") status = ResolveTcpAddress(address).status();
+  if (scheme == "unix") status = ParseUnixAddress(address).status();
+  if (scheme == "ucx") status = UcxAddress::Parse(address).status();
+  return absl::IsInvalidArgument(status) ? status : absl::OkStatus();
+}
 
 LaneConnector::LaneConnector(UringLoop* loop)
     : tcp_(std::make_unique<TcpConnector>(loop)),
@@ -30,10 +47,7 @@ Task<absl::StatusOr<std::unique_ptr<Stream>>> LaneConnector::Connect(std::string
   if (scheme == "tcp") lane = tcp_.get();
   if (scheme == "unix") lane = unix_.get();
   if (scheme == "ucx") lane = ucx_.get();
-  if (lane == nullptr) {
-    co_return absl::InvalidArgumentError(
-        absl::StrCat("address ", address, ": this build has the lanes tcp://, unix:// and ucx://"));
-  }
+  if (lane == nullptr) co_return NoLane(address);
   Task<absl::StatusOr<std::unique_ptr<Stream>>> connecting = lane->Connect(std::move(address), deadline_ns);
   co_return co_await connecting;
 }

@@ -14,6 +14,9 @@ class LaneConnector : public Connector {
  public:
   explicit LaneConnector(UringLoop* loop);
   ~LaneConnector() override;
+  // InvalidArgument for what can be no address, whatever listens where: an unknown scheme, no port, no path. May ask
+  // the resolver; a name that it does not know is no mistake here.
+  static absl::Status CheckAddress(const std::string& address);
   // InvalidArgument: a scheme that this build has no lane for. Otherwise as the lane's own connector.
   Task<absl::StatusOr<std::unique_ptr<Stream>>> Connect(std::string address, int64_t deadline_ns) override;
 

@@ -78,8 +78,14 @@ Task<absl::Status> Acceptor::Receive(Guest* guest) {
   if (!hello.ok()) co_return hello.status();
   guest->hello = *std::move(hello);
   if (options_.authenticator != nullptr && options_.authenticator->required()) {
-    Task<absl::Status> challenging = Challenge(guest, std::vector<uint8_t>(frame->meta.begin(), frame->meta.end()));
-    CO_RETURN_IF_ERROR(co_await challenging);
+    std::optional<SessionPass> known =
+        options_.authenticator->Recognize(guest->channel->stream()->peer_credentials(), guest->hello);
+    if (known.has_value()) {
+      guest->pass = *std::move(known);
+    } else {
+      Task<absl::Status> challenging = Challenge(guest, std::vector<uint8_t>(frame->meta.begin(), frame->meta.end()));
+      CO_RETURN_IF_ERROR(co_await challenging);
+    }
   }
   if (guest->channel->buffered_bytes() == 0) co_return absl::OkStatus();
   co_return absl::InvalidArgumentError("a client waits for HelloReply before it sends more");

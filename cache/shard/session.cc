@@ -29,7 +29,7 @@ Session::Session(Shard* shard, std::unique_ptr<FrameChannel> channel, const wire
 }
 
 Session::~Session() {
-  Wipe(pass_.reply_key.data(), pass_.reply_key.size());
+  if (pass_.reply_key.has_value()) Wipe(pass_.reply_key->data(), pass_.reply_key->size());
   shard_->loop()->CancelTimer(this);
 }
 
@@ -99,8 +99,8 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   std::vector<uint8_t> meta;
   reply.Encode(&meta);
   wire::FrameType type = wire::FrameType::kHelloReply;
-  if (pass_.proven) {
-    wire::ProofReply proof{.proof = ServerProof(pass_.reply_key, meta), .hello_reply = std::move(meta)};
+  if (pass_.reply_key.has_value()) {
+    wire::ProofReply proof{.proof = ServerProof(*pass_.reply_key, meta), .hello_reply = std::move(meta)};
     meta.clear();
     proof.Encode(&meta);
     type = wire::FrameType::kProofReply;

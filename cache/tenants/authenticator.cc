@@ -23,6 +23,13 @@ uint32_t Microseconds(int64_t ns) {
 Authenticator::Authenticator(Random* random, AuditSink sink, TenantTableRef tenants)
     : tenants_(std::move(tenants)), nobody_(RandomSecret(random)), random_(random), audit_(std::move(sink)) {}
 
+std::optional<SessionPass> Authenticator::Recognize(const std::optional<PeerCredentials>& peer,
+                                                    const wire::Hello& hello) const {
+  if (!peer.has_value() || (hello.features & wire::kFeatureCredentials) != 0) return std::nullopt;
+  if (!tenants_->Lists(hello.tenant, peer->uid)) return std::nullopt;
+  return SessionPass{.proven = true, .tenant = hello.tenant, .reply_key = std::nullopt};
+}
+
 Authenticator::Refused Authenticator::Begin(std::string_view peer, const wire::Hello& hello, ByteView meta,
                                             int64_t now_ns, Attempt* attempt) {
   const std::string_view host = HostOfPeer(peer);
@@ -38,7 +45,7 @@ Authenticator::Refused Authenticator::Begin(std::string_view peer, const wire::H
     audit_.Write({"auth_refused", peer, hello.tenant, "no credentials"}, now_ns);
     return {
         absl::UnauthenticatedError("this node serves tenants only: give a tenant and its secret (--tenant, "
-                                   "--secret-file)")};
+                                   "--secret-file), or come over unix:// as a user whom the tenant lists (uids)")};
   }
   attempt->host = host;
   attempt->tenant = hello.tenant;
@@ -49,11 +56,12 @@ Authenticator::Refused Authenticator::Begin(std::string_view peer, const wire::H
 
 absl::StatusOr<SessionPass> Authenticator::Finish(const Attempt& attempt, const wire::Proof& proof, int64_t now_ns) {
   const Tenant* tenant = tenants_->Find(attempt.tenant);
-  const TenantKey& key = tenant == nullptr ? nobody_ : tenant->key;
+  const bool has_key = tenant != nullptr && tenant->key.has_value();
+  const TenantKey& key = has_key ? *tenant->key : nobody_;
   const AuthExchange exchange{attempt.hello, attempt.server_nonce, proof.client_nonce};
   const bool same = SameMac(ClientProof(key, exchange), proof.proof);
   SessionPass pass{.proven = true, .tenant = attempt.tenant, .reply_key = ReplyKey(key, exchange)};
-  if (same && tenant != nullptr) {
+  if (same && has_key) {
     limiter_.OnSuccess(attempt.host, attempt.tenant);
     return pass;
   }

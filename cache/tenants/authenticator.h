@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,16 +13,18 @@
 #include "cache/tenants/failure_limiter.h"
 #include "cache/tenants/tenant_table.h"
 #include "transport/auth/proof.h"
+#include "transport/peer_credentials.h"
 #include "transport/wire/auth_messages.h"
 
 namespace incipit {
 
-// What a session starts with. `proven` only where a tenant's secret was proven, and then `reply_key` makes the node's
-// own proof: it belongs to this one connection, so no tenant's key leaves the authenticator.
+// What a session starts with. `proven` only where a tenant's secret was proven, or the kernel named a user whom the
+// tenant lists. Where it was a secret, `reply_key` makes the node's own proof: it belongs to this one connection, so no
+// tenant's key leaves the authenticator.
 struct SessionPass {
   bool proven = false;
   std::string tenant;
-  Mac reply_key{};
+  std::optional<Mac> reply_key;
 };
 
 // One thread: that of the acceptor's loop.
@@ -49,6 +52,9 @@ class Authenticator {
   void SetTenants(TenantTableRef tenants) { tenants_ = std::move(tenants); }
   bool required() const { return tenants_ != nullptr; }
 
+  // A pass for a client on this host that offers no credentials, if it claims a tenant which lists the user it runs as.
+  // A client that offers credentials wants the node to prove itself too, so it is challenged like any other.
+  std::optional<SessionPass> Recognize(const std::optional<PeerCredentials>& peer, const wire::Hello& hello) const;
   // Looks at a Hello (and its meta as it came). OK fills `attempt` with a fresh nonce to challenge the peer with.
   //   Unauthenticated: the client answers no challenge. ResourceExhausted: it failed too often, and has to wait.
   Refused Begin(std::string_view peer, const wire::Hello& hello, ByteView meta, int64_t now_ns, Attempt* attempt);

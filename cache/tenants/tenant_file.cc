@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -70,6 +71,21 @@ class EntryReader {
     }
     return static_cast<uint64_t>(number->get());
   }
+  absl::StatusOr<std::vector<uint32_t>> Uids() const {
+    std::vector<uint32_t> uids;
+    const toml::node* node = table_->get("uids");
+    if (node == nullptr) return uids;
+    const toml::array* numbers = node->as_array();
+    if (numbers == nullptr) return Refuse(*node, "uids is not an array of numbers, as [1001]");
+    for (const toml::node& element : *numbers) {
+      const auto* number = element.as_integer();
+      if (number == nullptr || number->get() < 0 || number->get() >= std::numeric_limits<uint32_t>::max()) {
+        return Refuse(element, "uids holds what is no user's number; names do not work here, `id -u NAME` tells it");
+      }
+      uids.push_back(static_cast<uint32_t>(number->get()));
+    }
+    return uids;
+  }
   bool Has(const char* key) const { return table_->contains(key); }
 
  private:
@@ -78,9 +94,14 @@ class EntryReader {
   const toml::table* table_;
 };
 
-absl::StatusOr<TenantKey> KeyOf(const EntryReader& entry, const std::string& directory) {
-  if (entry.Has("secret") == entry.Has("secret_file")) {
-    return entry.Refuse("needs secret_file, or else secret, and not both");
+// None for a tenant that only users of this host can be.
+absl::StatusOr<std::optional<TenantKey>> KeyOf(const EntryReader& entry, const std::string& directory) {
+  if (entry.Has("secret") && entry.Has("secret_file")) {
+    return entry.Refuse("has secret_file and secret: one of them, not both");
+  }
+  if (!entry.Has("secret") && !entry.Has("secret_file")) {
+    if (entry.Has("uids")) return std::nullopt;
+    return entry.Refuse("needs secret_file or secret, or uids (users of this host, on the unix lane)");
   }
   if (entry.Has("secret_file")) {
     ASSIGN_OR_RETURN(const std::string name, entry.Text("secret_file"));
@@ -97,12 +118,14 @@ absl::StatusOr<TenantKey> KeyOf(const EntryReader& entry, const std::string& dir
 }
 
 absl::StatusOr<Tenant> ReadTenant(const EntryReader& entry, const std::string& directory) {
-  RETURN_IF_ERROR(entry.CheckKeys({"name", "secret", "secret_file", "roles", "ram_quota_bytes", "nvme_quota_bytes"}));
+  RETURN_IF_ERROR(
+      entry.CheckKeys({"name", "secret", "secret_file", "roles", "uids", "ram_quota_bytes", "nvme_quota_bytes"}));
   ASSIGN_OR_RETURN(const std::string name, entry.Text("name"));
   if (const absl::Status status = CheckTenantName(name); !status.ok()) return entry.Refuse(status.message());
-  ASSIGN_OR_RETURN(const TenantKey key, KeyOf(entry, directory));
+  ASSIGN_OR_RETURN(const std::optional<TenantKey> key, KeyOf(entry, directory));
   Tenant tenant{.name = name, .key = key};
   ASSIGN_OR_RETURN(tenant.roles, entry.Roles(tenant.roles));
+  ASSIGN_OR_RETURN(tenant.uids, entry.Uids());
   ASSIGN_OR_RETURN(tenant.ram_quota_bytes, entry.Bytes("ram_quota_bytes"));
   ASSIGN_OR_RETURN(tenant.nvme_quota_bytes, entry.Bytes("nvme_quota_bytes"));
   return tenant;

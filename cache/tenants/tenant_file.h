@@ -4,6 +4,7 @@
 //   name = "search"
 //   secret_file = "search.secret"      # relative to this file; or secret = "<hexadecimal digits>" here
 //   roles = ["read", "write"]          # also "admin"; default: read and write
+//   uids = [1001]                      # users of this host who are this tenant on the unix lane without a secret
 //   ram_quota_bytes = 34_359_738_368   # default: no quota
 //   nvme_quota_bytes = 1_099_511_627_776
 //

@@ -15,6 +15,22 @@ bool MayStandInName(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
 }
 
+absl::Status CheckTenant(const Tenant& tenant) {
+  RETURN_IF_ERROR(CheckTenantName(tenant.name));
+  if (tenant.roles.empty()) return absl::InvalidArgumentError(absl::StrCat("tenant '", tenant.name, "' has no role"));
+  if (!tenant.key.has_value() && tenant.uids.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tenant '", tenant.name, "' has neither secret nor uids: nobody could be it"));
+  }
+  if (tenant.uids.size() > kMaxUidsPerTenant) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tenant '", tenant.name, "' lists ", tenant.uids.size(), " users, at most ", kMaxUidsPerTenant));
+  }
+  if (std::ranges::find(tenant.uids, kOverflowUid) == tenant.uids.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("tenant '", tenant.name, "' lists uid ", kOverflowUid,
+                                                 ", which stands for every user that the kernel cannot name"));
+}
+
 }  // namespace
 
 absl::Status CheckTenantName(std::string_view name) {
@@ -36,10 +52,7 @@ absl::StatusOr<TenantTableRef> TenantTable::Make(std::vector<Tenant> tenants, st
   }
   std::shared_ptr<TenantTable> table(new TenantTable());
   for (size_t i = 0; i < tenants.size(); ++i) {
-    RETURN_IF_ERROR(CheckTenantName(tenants[i].name));
-    if (tenants[i].roles.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("tenant '", tenants[i].name, "' has no role"));
-    }
+    RETURN_IF_ERROR(CheckTenant(tenants[i]));
     if (table->by_name_.emplace(tenants[i].name, i).second) continue;
     return absl::InvalidArgumentError(absl::StrCat("two tenants are named '", tenants[i].name, "'"));
   }
@@ -68,6 +81,11 @@ absl::StatusOr<TenantTableRef> TenantTable::Make(std::vector<Tenant> tenants, st
 const Tenant* TenantTable::Find(std::string_view name) const {
   const auto found = by_name_.find(std::string(name));
   return found == by_name_.end() ? nullptr : &tenants_[found->second];
+}
+
+bool TenantTable::Lists(std::string_view tenant, uint32_t uid) const {
+  const Tenant* found = Find(tenant);
+  return found != nullptr && std::ranges::find(found->uids, uid) != found->uids.end();
 }
 
 RoleSet TenantTable::RolesIn(std::string_view tenant, std::string_view owner, std::string_view model) const {

@@ -157,6 +157,18 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
             "pieces of memory that one connection shares");
   AddSize(command, kLimits, "--max-region-bytes-per-session", &limits->regions_per_session.max_bytes,
           "memory that one connection shares, as address space");
+  AddNumber(command, kLimits, "--max-claim-ms", &limits->max_claim_ms, "longest claim between two renewals");
+  AddNumber(command, kLimits, "--max-claimed-blocks", &limits->max_claimed_blocks,
+            "blocks claimed at once; more are answered as claimed by nobody");
+  AddNumber(command, kLimits, "--max-claimed-blocks-per-session", &limits->max_claimed_blocks_per_session,
+            "the same for one connection");
+  AddNumber(command, kLimits, "--max-wait-ms", &limits->max_wait_ms, "longest wait for claimed blocks");
+  AddNumber(command, kLimits, "--max-waits-per-session", &limits->max_waits_per_session,
+            "such waits of one connection; more are answered busy");
+  AddNumber(command, kLimits, "--max-watched-keys", &limits->max_watched_keys,
+            "keys of all waits; more are answered busy");
+  AddNumber(command, kLimits, "--max-watched-keys-per-session", &limits->max_watched_keys_per_session,
+            "the same for one connection");
   AddNumber(command, kLimits, "--nvme-reads-per-load", &limits->nvme_reads_per_load, "NVMe reads at once for one load");
 }
 

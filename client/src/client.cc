@@ -5,6 +5,7 @@
 #include "cache/base/check.h"
 #include "client/src/client_impl.h"
 #include "transport/auth/secret_file.h"
+#include "transport/lane_connector.h"
 
 namespace incipit {
 
@@ -20,6 +21,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   }
   absl::Status valid = ClientCore::CheckOptions(options);
   if (!valid.ok()) return valid;
+  const absl::Status address = LaneConnector::CheckAddress(options.address);
+  if (!address.ok()) return address;
   if (!options.secret_file.empty()) {
     absl::StatusOr<std::vector<uint8_t>> secret = ReadSecret("secret_file", options.secret_file);
     if (!secret.ok()) return secret.status();

@@ -158,6 +158,24 @@ class TenantsTest(unittest.TestCase):
                 self.assertNotIn(secret[:16], text)
             self.assertNotIn(raw[:8], self.log_path.read_bytes())
 
+    def test_users_of_this_host_stand_for_the_tenant_that_lists_them(self):
+        mine = f'[[tenant]]\nname = "mine"\nuids = [{os.getuid()}]\n'
+        theirs = f'[[tenant]]\nname = "theirs"\nuids = [{os.getuid() + 1}]\n'
+        secret = self.new_tenant("secret")
+        path = self.directory / "node.sock"
+        self.start("--tenants", str(self.write_tenants(mine + theirs + secret)), "--listen-unix", str(path))
+        over_tcp, self.address = self.address, f"unix://{path}"
+        self.assertEqual(self.put("mine", secret=False)[0], 0)
+        self.assertEqual(self.get("mine", secret=False)[0], 0)
+        for tenant in ("theirs", "secret", "nobody"):
+            status, text = self.get(tenant, secret=False)
+            self.assertEqual(status, 1, tenant)
+            self.assertIn("uids", text)
+        self.assertEqual(self.get("mine", secret="secret")[0], 1, "who offers a secret has to prove it")
+        self.assertEqual(self.get("secret")[0], 3)
+        self.address = over_tcp
+        self.assertEqual(self.get("mine", secret=False)[0], 1, "the network knows no users")
+
     def test_failures_are_slowed_down(self):
         tenants = self.new_tenant("search") + self.new_tenant("other")
         self.start("--tenants", str(self.write_tenants(tenants)))

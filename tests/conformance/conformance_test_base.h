@@ -13,6 +13,7 @@
 #include "tests/conformance/lane_node.h"
 #include "tests/conformance/lanes.h"
 #include "tests/support/blocks.h"
+#include "tests/support/tenants.h"
 
 namespace incipit::conformance {
 
@@ -49,13 +50,14 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
   }
 
   void StartNode(uint64_t nvme_bytes = 0) {
-    const absl::Status started = node_.Start(options_, nvme_bytes);
+    const absl::Status started = node_.Start(options_, nvme_bytes, tenants_);
     ASSERT_TRUE(started.ok()) << started;
   }
   TestClient* Connect(const std::string& tenant = "default", std::shared_ptr<const SealingKey> sealing_key = nullptr) {
     ClientOptions options;
     options.address = lane_->address();
     options.tenant = tenant;
+    if (tenants_ != nullptr) options.secret = testing::SecretOf(tenant);
     options.model = "model";
     options.layout = layout_;
     options.sealing_key = std::move(sealing_key);
@@ -174,6 +176,7 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
   std::unique_ptr<Random> random_;
   Layout layout_;
   ShardOptions options_;
+  TenantTableRef tenants_;  // none: everybody is served
   LaneNode node_;
   std::vector<std::unique_ptr<TestClient>> clients_;
 };

@@ -17,8 +17,8 @@ class LaneNode {
   explicit LaneNode(Lane* lane) : lane_(lane), random_(MakeSeededRandom(7)), scope_(lane->loop()) {}
   ~LaneNode() { Stop(); }
 
-  // With an NVMe tier of so many bytes, if not 0.
-  absl::Status Start(ShardOptions options, uint64_t nvme_bytes = 0) {
+  // With an NVMe tier of so many bytes, if not 0. Only for `tenants` that prove themselves, if there are any.
+  absl::Status Start(ShardOptions options, uint64_t nvme_bytes = 0, const TenantTableRef& tenants = nullptr) {
     options.identity.node_id = 42;
     options.identity.incarnation = random_->Next();
     options.store.huge_pages = false;
@@ -35,8 +35,12 @@ class LaneNode {
     auto listener = lane_->Listen();
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
+    if (tenants != nullptr) {
+      shard_->SetTenants(tenants);
+      authenticator_ = std::make_unique<Authenticator>(random_.get(), nullptr, tenants);
+    }
     acceptor_ = std::make_unique<Acceptor>(
-        lane_->loop(), listener_.get(), AcceptorOptions{.shard_count = 1},
+        lane_->loop(), listener_.get(), AcceptorOptions{.shard_count = 1, .authenticator = authenticator_.get()},
         [this](uint16_t, std::unique_ptr<FrameChannel> channel, wire::Hello hello, uint64_t request_id,
                SessionPass pass) { shard_->Adopt(std::move(channel), hello, request_id, std::move(pass)); });
     scope_.Spawn(acceptor_->Run());
@@ -68,6 +72,7 @@ class LaneNode {
   std::unique_ptr<MemDisk> disk_;
   std::unique_ptr<Shard> shard_;
   std::unique_ptr<Listener> listener_;
+  std::unique_ptr<Authenticator> authenticator_;
   std::unique_ptr<Acceptor> acceptor_;
   TaskScope scope_;
 };

@@ -1,14 +1,10 @@
 // Peers of the unix lane that pass memory which is not what they say, or name what they did not pass.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstdlib>
 
 #include "incipit/shared_region.h"
 #include "tests/conformance/conformance_test_base.h"
+#include "tests/conformance/peer_memory.h"
 #include "tests/conformance/raw_peer.h"
-#include "transport/shared/control_words.h"
 
 namespace incipit::conformance {
 namespace {
@@ -18,14 +14,6 @@ using ::testing::HasSubstr;
 using wire::FrameType;
 
 constexpr uint64_t kRegionBytes = 4 << 20;
-
-OwnedFd MakeMemory(uint64_t bytes, int seals, unsigned more_flags = 0) {
-  OwnedFd fd(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | more_flags));
-  EXPECT_TRUE(fd.valid());
-  EXPECT_EQ(ftruncate(fd.get(), static_cast<off_t>(bytes)), 0);
-  EXPECT_EQ(fcntl(fd.get(), F_ADD_SEALS, seals), 0);
-  return fd;
-}
 
 class UnixPeers : public ConformanceTest {
  protected:
@@ -40,28 +28,15 @@ class UnixPeers : public ConformanceTest {
   absl::Status Register(uint32_t id, const OwnedFd& fd, uint64_t bytes,
                         wire::RegionKind kind = wire::RegionKind::kMemory) {
     std::vector<int> fds = {fd.get()};
-    if (kind == wire::RegionKind::kControl) fds.push_back(pipe_[1].get());
+    if (kind == wire::RegionKind::kControl) fds.push_back(memory_.pipe[1].get());
     EXPECT_TRUE(peer_->Send(FrameType::kRegisterRegion, ++id_, wire::RegisterRegion{id, kind, bytes}, fds).ok());
     return peer_->Answer();
   }
   // A region 1 and a control page, mapped here too.
   void ShareMemory() {
-    int ends[2];
-    ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    pipe_[0] = OwnedFd(ends[0]);
-    pipe_[1] = OwnedFd(ends[1]);
-    memory_fd_ = MakeMemory(kRegionBytes, F_SEAL_SHRINK);
-    control_fd_ = MakeMemory(kControlBytes, F_SEAL_SHRINK);
-    memory_ =
-        static_cast<uint8_t*>(mmap(nullptr, kRegionBytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd_.get(), 0));
-    control_ = static_cast<ControlWord*>(
-        mmap(nullptr, kControlBytes, PROT_READ | PROT_WRITE, MAP_SHARED, control_fd_.get(), 0));
-    ASSERT_TRUE(Register(0, control_fd_, kControlBytes, wire::RegionKind::kControl).ok());
-    ASSERT_TRUE(Register(1, memory_fd_, kRegionBytes).ok());
-  }
-  ~UnixPeers() override {
-    if (memory_ != nullptr) munmap(memory_, kRegionBytes);
-    if (control_ != nullptr) munmap(control_, kControlBytes);
+    memory_.Make(kRegionBytes);
+    ASSERT_TRUE(Register(0, memory_.control_fd, kControlBytes, wire::RegionKind::kControl).ok());
+    ASSERT_TRUE(Register(1, memory_.fd, kRegionBytes).ok());
   }
   // Asks for all blocks, to be put at `pieces`.
   void AskFor(const std::vector<wire::RegionRef>& pieces, uint32_t slot = 0) {
@@ -89,9 +64,7 @@ class UnixPeers : public ConformanceTest {
   Blocks blocks_;
   std::unique_ptr<RawPeer> peer_;
   uint64_t id_ = 100;
-  OwnedFd pipe_[2], memory_fd_, control_fd_;
-  uint8_t* memory_ = nullptr;
-  ControlWord* control_ = nullptr;
+  PeerMemory memory_;
 };
 INSTANTIATE_TEST_SUITE_P(Lanes, UnixPeers, ::testing::Values(LaneCase{"unix", MakeUnixSharedMemoryLane}), LaneName);
 
@@ -121,11 +94,11 @@ TEST_P(UnixPeers, MemoryThatCouldVanishIsRefused) {
 TEST_P(UnixPeers, MemoryCannotBeCutShortAfterItWasPassed) {
   Greet();
   ShareMemory();
-  EXPECT_NE(ftruncate(memory_fd_.get(), 4096), 0);
+  EXPECT_NE(ftruncate(memory_.fd.get(), 4096), 0);
   // Its pages can be taken out of it, though. The shard gets others, as anybody would.
-  ASSERT_EQ(fallocate(memory_fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kRegionBytes), 0);
+  ASSERT_EQ(fallocate(memory_.fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kRegionBytes), 0);
   EXPECT_TRUE(LoadStatus({{1, Bytes(), 0}}).ok());
-  EXPECT_EQ(std::memcmp(memory_, blocks_.payloads[0].data(), group().BlockBytes()), 0);
+  EXPECT_EQ(std::memcmp(memory_.data, blocks_.payloads[0].data(), group().BlockBytes()), 0);
   ExpectAllIsWell();
 }
 
@@ -147,7 +120,7 @@ TEST_P(UnixPeers, PlacesOutsideOfARegionAreRefused) {
     const absl::Status status = LoadStatus(pieces);
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   }
-  EXPECT_TRUE(std::all_of(memory_, memory_ + kRegionBytes, [](uint8_t byte) { return byte == 0; }));
+  EXPECT_TRUE(std::all_of(memory_.data, memory_.data + kRegionBytes, [](uint8_t byte) { return byte == 0; }));
   EXPECT_TRUE(LoadStatus({{1, bytes, kRegionBytes - bytes}}).ok());  // up to the last byte
   ExpectAllIsWell();
 }
@@ -159,8 +132,8 @@ TEST_P(UnixPeers, RegionsAndWordsThatWereNotPassedAreRefused) {
   EXPECT_TRUE(absl::IsNotFound(LoadStatus({{2, Bytes(), 0}})));
   EXPECT_TRUE(absl::IsNotFound(LoadStatus({{0, Bytes(), 0}})));  // the control page is no region
   EXPECT_TRUE(absl::IsInvalidArgument(LoadStatus({{1, Bytes(), 0}}, kControlWords)));
-  EXPECT_TRUE(absl::IsInvalidArgument(Register(1, memory_fd_, kRegionBytes)));
-  EXPECT_TRUE(absl::IsInvalidArgument(Register(0, control_fd_, kControlBytes, wire::RegionKind::kControl)));
+  EXPECT_TRUE(absl::IsInvalidArgument(Register(1, memory_.fd, kRegionBytes)));
+  EXPECT_TRUE(absl::IsInvalidArgument(Register(0, memory_.control_fd, kControlBytes, wire::RegionKind::kControl)));
   ASSERT_TRUE(peer_->Send(FrameType::kForgetRegion, ++id_, wire::ForgetRegion{7}).ok());
   EXPECT_TRUE(absl::IsNotFound(peer_->Answer()));
   ASSERT_TRUE(peer_->Send(FrameType::kForgetRegion, ++id_, wire::ForgetRegion{1}).ok());
@@ -191,8 +164,8 @@ TEST_P(UnixPeers, RegionsBeyondTheLimitsAreRefused) {
   ShareMemory();
   const OwnedFd large = MakeMemory(3 * kRegionBytes, F_SEAL_SHRINK);
   EXPECT_TRUE(absl::IsResourceExhausted(Register(2, large, 3 * kRegionBytes)));
-  EXPECT_TRUE(Register(2, memory_fd_, kRegionBytes).ok());
-  EXPECT_TRUE(Register(3, memory_fd_, kRegionBytes).ok());
+  EXPECT_TRUE(Register(2, memory_.fd, kRegionBytes).ok());
+  EXPECT_TRUE(Register(3, memory_.fd, kRegionBytes).ok());
   const OwnedFd small = MakeMemory(4096, F_SEAL_SHRINK);
   EXPECT_TRUE(absl::IsResourceExhausted(Register(4, small, 4096)));
   ExpectAllIsWell();
@@ -229,8 +202,8 @@ TEST_P(UnixPeers, RegionForgottenWhileALoadCopiesIntoIt) {
   ShareMemory();
   AskFor({{1, Bytes(), 0}});
   ASSERT_TRUE(peer_->Send(FrameType::kForgetRegion, ++id_, wire::ForgetRegion{1}).ok());
-  munmap(std::exchange(memory_, nullptr), kRegionBytes);
-  memory_fd_.Reset();
+  memory_.UnmapData();
+  memory_.fd.Reset();
   EXPECT_TRUE(lane_->RunUntil([&] {
     const ShardReport report = node_.shard()->Report();
     return report.requests.loads > 0 && report.loads_in_progress == 0;
@@ -248,7 +221,7 @@ TEST_P(UnixPeers, WordsThatAreNotOpenStopTheLoadAndNothingElse) {
   Greet();
   ShareMemory();
   for (const uint32_t word : {uint32_t{kCopying}, uint32_t{kCopyRevoked}, uint32_t{kCopySettled}, 77u, UINT32_MAX}) {
-    control_[5].store(word);
+    memory_.control[5].store(word);
     AskFor({{1, Bytes(), 0}}, 5);
     std::vector<uint8_t> meta;
     ASSERT_TRUE(peer_->Answer(&meta).ok());
@@ -257,7 +230,7 @@ TEST_P(UnixPeers, WordsThatAreNotOpenStopTheLoadAndNothingElse) {
     EXPECT_EQ(reply->blocks.size(), blocks_.keys.size());
     for (const wire::LoadedBlock& block : reply->blocks) EXPECT_EQ(block.status, BlockStatus::kExpired);
   }
-  EXPECT_TRUE(std::all_of(memory_, memory_ + kRegionBytes, [](uint8_t byte) { return byte == 0; }));
+  EXPECT_TRUE(std::all_of(memory_.data, memory_.data + kRegionBytes, [](uint8_t byte) { return byte == 0; }));
   ExpectAllIsWell();
 }
 
@@ -267,19 +240,19 @@ TEST_P(UnixPeers, MemoryChangedAfterItsChecksumsWereMadeIsNeverStored) {
   ShareMemory();
   const std::vector<uint8_t> key = testing::KeyOf(1000);
   const std::vector<uint8_t> bytes = testing::PayloadOf(key, group().BlockBytes());
-  std::copy(bytes.begin(), bytes.end(), memory_);
+  std::copy(bytes.begin(), bytes.end(), memory_.data);
   std::vector<uint8_t> meta, stored;
   wire::SharedPlaces{.pieces = {{1, static_cast<uint32_t>(bytes.size()), 0}}}.Encode(&meta);
   wire::Store store;
   store.blocks.push_back({.key = {.key = key}, .segments = testing::SegmentsOf(group(), bytes)});
   store.Encode(&meta);
   testing::AppendStored({}, store.blocks[0].segments, &stored);
-  memory_[bytes.size() - 1] ^= 1;
+  memory_.data[bytes.size() - 1] ^= 1;
   ASSERT_TRUE(peer_->Send(FrameType::kStore, ++id_, meta, {}, wire::kFrameFlagShared, stored).ok());
   std::vector<uint8_t> answer;
   ASSERT_TRUE(peer_->Answer(&answer).ok());
   EXPECT_THAT(wire::StatusReply::Decode(answer)->statuses, Each(BlockStatus::kDamaged));
-  memory_[bytes.size() - 1] ^= 1;
+  memory_.data[bytes.size() - 1] ^= 1;
   ASSERT_TRUE(peer_->Send(FrameType::kStore, ++id_, meta, {}, wire::kFrameFlagShared, stored).ok());
   ASSERT_TRUE(peer_->Answer(&answer).ok());
   EXPECT_THAT(wire::StatusReply::Decode(answer)->statuses, Each(BlockStatus::kOk));
@@ -289,12 +262,12 @@ TEST_P(UnixPeers, MemoryChangedAfterItsChecksumsWereMadeIsNeverStored) {
 TEST_P(UnixPeers, TheClientLearnsWhenTheShardMapsItsMemoryNoMore) {
   Greet();
   ShareMemory();
-  pipe_[1].Reset();
+  memory_.pipe[1].Reset();
   char byte = 0;
-  EXPECT_EQ(read(pipe_[0].get(), &byte, 1), -1);
+  EXPECT_EQ(read(memory_.pipe[0].get(), &byte, 1), -1);
   EXPECT_EQ(errno, EAGAIN);
   peer_->channel()->Close();
-  EXPECT_TRUE(lane_->RunUntil([&] { return read(pipe_[0].get(), &byte, 1) == 0; }));
+  EXPECT_TRUE(lane_->RunUntil([&] { return read(memory_.pipe[0].get(), &byte, 1) == 0; }));
 }
 
 }  // namespace

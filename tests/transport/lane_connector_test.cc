@@ -28,5 +28,15 @@ TEST(LaneConnectorTest, OtherSchemesAreNamed) {
   EXPECT_NE(status.message().find("tcp://, unix:// and ucx://"), std::string::npos) << status;
 }
 
+TEST(LaneConnectorTest, WhatCanBeNoAddressIsToldWithoutConnecting) {
+  for (const char* address :
+       {"127.0.0.1", "127.0.0.1:99999", "tcp://", "", "unix://relative/path", "ucx://", "carrier-pigeon://x"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(LaneConnector::CheckAddress(address))) << address;
+  }
+  for (const char* address : {"127.0.0.1:1", "tcp://[::1]:9400", "unix:///no/such/place", "unix://@nobody"}) {
+    EXPECT_TRUE(LaneConnector::CheckAddress(address).ok()) << address;
+  }
+}
+
 }  // namespace
 }  // namespace incipit

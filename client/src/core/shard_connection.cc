@@ -63,7 +63,9 @@ Task<void> ShardConnection::Stop() {
 
 Task<void> ShardConnection::Run() {
   while (!stopping_) {
+    attempt_counted_ns_ = loop_->NowNs();
     absl::Status status = co_await Establish();
+    attempt_counted_ns_ = 0;
     const bool made = status.ok();
     if (made) {
       ++session_number_;
@@ -231,6 +233,7 @@ Task<absl::Status> ShardConnection::WaitReady(int64_t deadline_ns) {
     changed_.Clear();
     const bool changed = co_await changed_.WaitUntil(deadline_ns);
     if (!changed && !ready_) {
+      NoteStalledAttempt();
       co_return absl::DeadlineExceededError(fmt::format("no connection to {} in time", options_.address));
     }
   }
@@ -379,6 +382,17 @@ void ShardConnection::NoteHeard() {
   const bool expecting = std::ranges::any_of(pending_, [](const auto& entry) { return !entry.second->patient(); });
   silent_since_ns_ = expecting ? loop_->NowNs() : 0;
   heard_bytes_ = channel_->bytes_received();
+}
+
+// A call expired while a peer lets the client wait for its handshake. Attempts end by a time limit of their own, which
+// may be many calls' deadlines away.
+void ShardConnection::NoteStalledAttempt() {
+  const int64_t now_ns = loop_->NowNs();
+  if (attempt_counted_ns_ == 0 || now_ns - attempt_counted_ns_ < kSilenceNs) return;
+  attempt_counted_ns_ = now_ns;  // Calls that expire together are one failure.
+  last_error_ = absl::UnavailableError(fmt::format("{} does not finish the start of a connection", options_.address));
+  NoteFailure();
+  if (breaker_.open()) changed_.Set();
 }
 
 // A request expired. If the shard has been silent all the while, it is as good as dead.

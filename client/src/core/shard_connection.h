@@ -107,6 +107,7 @@ class ShardConnection {
   void FailAll(const absl::Status& status);
   void NoteFailure();
   void NoteSilence();
+  void NoteStalledAttempt();
   void NoteHeard();
 
   Loop* loop_;
@@ -117,7 +118,8 @@ class ShardConnection {
   CircuitBreaker breaker_;
   bool stopping_ = false;
   bool ready_ = false;
-  Event changed_;  // any of the three above
+  int64_t attempt_counted_ns_ = 0;  // 0: no attempt to connect is under way; else when it began or was last a failure
+  Event changed_;                   // any of the three above
   Event stop_;
   std::unique_ptr<FrameChannel> channel_;
   AgreedSession session_;

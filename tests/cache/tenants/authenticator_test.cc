@@ -56,7 +56,8 @@ TEST_F(AuthenticatorTest, RightSecretGivesAPassThatTheClientCanCheck) {
   ASSERT_TRUE(pass.ok()) << pass.status();
   EXPECT_TRUE(pass->proven);
   EXPECT_EQ(pass->tenant, "acme");
-  EXPECT_EQ(pass->reply_key, ReplyKey(KeyOfTenant("acme"), {attempt.hello, attempt.server_nonce, proof.client_nonce}));
+  ASSERT_TRUE(pass->reply_key.has_value());
+  EXPECT_EQ(*pass->reply_key, ReplyKey(KeyOfTenant("acme"), {attempt.hello, attempt.server_nonce, proof.client_nonce}));
   EXPECT_TRUE(lines_.empty());
 }
 
@@ -92,6 +93,30 @@ TEST_F(AuthenticatorTest, ClientWithoutCredentialsIsSentAwayBeforeAnyChallenge) 
   hello.features = 0;
   Authenticator::Attempt attempt;
   EXPECT_TRUE(absl::IsUnauthenticated(authenticator_.Begin("p:1", hello, {}, 1, &attempt).status));
+}
+
+TEST_F(AuthenticatorTest, UserOfThisHostIsTheTenantThatListsItAndNoOther) {
+  Tenant acme = MakeTenant("acme");
+  acme.uids = {1001};
+  authenticator_.SetTenants(MakeTable({acme, MakeTenant("other")}));
+  wire::Hello hello = HelloOf("acme");
+  hello.features = 0;
+  const PeerCredentials listed{.uid = 1001, .gid = 5, .pid = 9}, another{.uid = 1002, .gid = 5, .pid = 9};
+  const auto pass = authenticator_.Recognize(listed, hello);
+  ASSERT_TRUE(pass.has_value());
+  EXPECT_TRUE(pass->proven);
+  EXPECT_EQ(pass->tenant, "acme");
+  EXPECT_FALSE(pass->reply_key.has_value());
+  EXPECT_FALSE(authenticator_.Recognize(another, hello).has_value());
+  EXPECT_FALSE(authenticator_.Recognize(std::nullopt, hello).has_value()) << "over the network there are no users";
+  EXPECT_FALSE(authenticator_.Recognize(listed, HelloOf("acme")).has_value()) << "it offers credentials: challenge it";
+  hello.tenant = "other";
+  EXPECT_FALSE(authenticator_.Recognize(listed, hello).has_value());
+}
+
+TEST_F(AuthenticatorTest, TenantWithoutASecretCannotBeProven) {
+  authenticator_.SetTenants(MakeTable({{.name = "acme", .uids = {1001}}}));
+  EXPECT_TRUE(absl::IsUnauthenticated(Try("acme", KeyOfTenant("acme")).status()));
 }
 
 TEST_F(AuthenticatorTest, FailuresMakeThePeerWaitEvenWithTheRightSecretAndOnlyWithThatName) {

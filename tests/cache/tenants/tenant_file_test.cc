@@ -31,6 +31,7 @@ TEST(TenantFile, EverythingIsRead) {
 roles = ["read", "admin"]
 ram_quota_bytes = 1_000_000
 nvme_quota_bytes = 0
+uids = [1001, 0]
 [[tenant]]
 name = "b"
 secret = "ffeeddccbbaa99887766554433221100"
@@ -49,7 +50,10 @@ roles = ["read", "write"]
   EXPECT_EQ(a->nvme_quota_bytes, 0u);
   EXPECT_EQ(b->roles, Role::kRead | Role::kWrite);
   EXPECT_EQ(b->ram_quota_bytes, kNoQuota);
-  EXPECT_EQ(a->key.MacOf(AsBytes("m")), TenantKey(*DecodeSecret(kDigits)).MacOf(AsBytes("m")));
+  EXPECT_EQ(a->uids, (std::vector<uint32_t>{1001, 0}));
+  EXPECT_TRUE(b->uids.empty());
+  ASSERT_TRUE(a->key.has_value());
+  EXPECT_EQ(a->key->MacOf(AsBytes("m")), TenantKey(*DecodeSecret(kDigits)).MacOf(AsBytes("m")));
   EXPECT_EQ((*table)->RolesIn("b", "a", "org/model"), Role::kRead | Role::kWrite);
 }
 
@@ -74,6 +78,21 @@ TEST(TenantFile, MistakesAreNamedWithTheirLineAndWithoutSecrets) {
   // A quotation mark that is missing: the parser would quote the line.
   ExpectRefused(std::string("[[tenant]]\nname = \"a\"\nsecret = ") + kDigits + "\n", "not TOML");
   ExpectRefused(std::string("[[tenant]]\nsecret = \"") + kDigits + "\nname = \"a\"\n", "not TOML");
+}
+
+TEST(TenantFile, TenantOfUsersNeedsNoSecret) {
+  const auto table = Parse("[[tenant]]\nname = \"a\"\nuids = [1001]\n");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_FALSE((*table)->Find("a")->key.has_value());
+}
+
+TEST(TenantFile, MistakesInUsersAreNamed) {
+  ExpectRefused(WithSecret("uids = 1001\n"), "not an array");
+  ExpectRefused(WithSecret("uids = [\"alice\"]\n"), "no user's number");
+  ExpectRefused(WithSecret("uids = [-1]\n"), "no user's number");
+  ExpectRefused(WithSecret("uids = [4294967295]\n"), "no user's number");
+  ExpectRefused(WithSecret("uids = [65534]\n"), "cannot name");
+  ExpectRefused("[[tenant]]\nname = \"a\"\nuids = []\n", "neither secret nor uids");
 }
 
 TEST(TenantFile, SecretFilesAreRelativeToItAndPermissionsOfAllCount) {

@@ -58,6 +58,24 @@ TEST(TenantTable, WhatMakesNoSenseIsRefused) {
   EXPECT_FALSE(TenantTable::Make(many, {}).ok());
 }
 
+TEST(TenantTable, UsersStandForTheTenantsThatListThem) {
+  Tenant users{.name = "users", .uids = {1001, 0}};  // and no secret at all
+  const auto table = TenantTable::Make({users, Named("a")}, {});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_TRUE((*table)->Lists("users", 1001));
+  EXPECT_TRUE((*table)->Lists("users", 0));
+  EXPECT_FALSE((*table)->Lists("users", 1002));
+  EXPECT_FALSE((*table)->Lists("a", 1001));
+  EXPECT_FALSE((*table)->Lists("nobody", 1001));
+}
+
+TEST(TenantTable, UsersThatMakeNoSenseAreRefused) {
+  EXPECT_FALSE(TenantTable::Make({{.name = "a"}}, {}).ok()) << "nobody could be it";
+  EXPECT_FALSE(TenantTable::Make({{.name = "a", .uids = {1001, kOverflowUid}}}, {}).ok());
+  EXPECT_TRUE(TenantTable::Make({{.name = "a", .uids = std::vector<uint32_t>(kMaxUidsPerTenant, 1)}}, {}).ok());
+  EXPECT_FALSE(TenantTable::Make({{.name = "a", .uids = std::vector<uint32_t>(kMaxUidsPerTenant + 1, 1)}}, {}).ok());
+}
+
 TEST(TenantTable, NamesThatCouldForgeALogLineAreRefused) {
   for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\nb"), std::string("a\"b"),
                                  std::string("a/b"), std::string(129, 'a')}) {

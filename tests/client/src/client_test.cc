@@ -144,6 +144,12 @@ TEST_P(ClientModes, NobodyListeningIsUnavailableOrMisses) {
   EXPECT_TRUE(absl::IsUnavailable((*client)->Store(chain.Store()).status()));
 }
 
+TEST_P(ClientModes, WhatCanBeNoAddressIsAMistakeEvenForAClientThatConnectsLazily) {
+  auto options = OptionsFor("localhost:port", GetParam());
+  options.connect_lazily = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(Client::Connect(options).status()));
+}
+
 TEST_P(ClientModes, NodeThatComesBackIsUsedAgain) {
   auto server = std::make_unique<TcpFakeNode>();
   server->Start();

@@ -112,6 +112,23 @@ TEST(ShardConnection, FrozenNodeOpensTheBreakerAndThawedNodeClosesIt) {
   EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 64u);
 }
 
+TEST(ShardConnection, PeerThatNeverFinishesTheHandshakeOpensTheBreaker) {
+  ClientFixture f(17);
+  f.ConnectAndWait();
+  f.KillNode();
+  f.MakeNode();
+  f.node->silent_hello = true;  // It takes connections, and says nothing on them.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(f.MatchChain(1, 4, 0, 200)->longest_tokens(), 0u);
+  EXPECT_EQ(f.client->counters().breaker_opened, 1u);
+  const int64_t start_ns = f.loop.NowNs();
+  EXPECT_EQ(f.MatchChain(1, 4, 0, 200)->longest_tokens(), 0u);
+  EXPECT_LE(f.loop.NowNs() - start_ns, 50 * kMs) << "misses at once while the breaker is open";
+  f.node->silent_hello = false;
+  f.loop.RunUntil(f.loop.NowNs() + 10'000 * kMs);
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 64u);
+}
+
 TEST(ShardConnection, FrozenNodeInsideAStoreEndsItByTheDeadline) {
   ClientFixture f(5);
   f.ConnectAndWait();
