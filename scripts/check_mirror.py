@@ -68,7 +68,8 @@ COVERED = {
     "tests/client/src/core/handshake_test.cc": ["client/src/core/ask"],
     "tests/cache/tenants/tenant_table_test.cc": ["cache/tenants/roles"],
     "tests/client/src/core/load_receiver_test.cc": ["client/src/core/counted_reply"],
-    "tests/client/src/core/shard_connection_test.cc": ["client/src/core/pending_reply"],
+    "tests/client/src/core/shard_connection_test.cc": [
+        "client/src/core/pending_reply", "client/src/core/shard_connection_health"],
     "tests/client/src/c_api_test.cc": ["client/examples/example", "client/include/incipit/incipit"],
 }
 # Tests of a situation rather than of one source.
