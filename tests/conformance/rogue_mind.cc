@@ -45,16 +45,17 @@ wire::KeyBatch RogueMind::Keys() {
   return keys;
 }
 
-std::vector<uint8_t> RogueMind::LoadMeta(uint32_t own) {
+std::vector<uint8_t> RogueMind::LoadMeta(uint32_t own, size_t* keys) {
   wire::Load load;
   load.namespace_id = Namespace(own);
   load.stamp_ns = Any();
   load.deadline_ms = static_cast<uint32_t>(Pick(2) == 0 ? 0 : Any());
-  if (Pick(2) == 0) {
+  if (Pick(4) == 0) {
     load.first_segment = static_cast<uint16_t>(Any());
     load.segment_count = static_cast<uint16_t>(Any());
   }
   load.keys = Keys();
+  if (keys != nullptr) *keys = load.keys.size();
   std::vector<uint8_t> meta;
   load.Encode(&meta);
   return meta;

@@ -33,8 +33,8 @@ class RogueMind {
   RogueMind(Random* random, const Loot* loot) : random_(random), loot_(loot) {}
   // `own_namespace` is what the rogue opened itself.
   Attempt Next(uint32_t own_namespace);
-  // The meta of a Load of the victim's keys, and of a Store under them.
-  std::vector<uint8_t> LoadMeta(uint32_t own_namespace);
+  // The meta of a Load of the victim's keys; `*keys` becomes how many.
+  std::vector<uint8_t> LoadMeta(uint32_t own_namespace, size_t* keys = nullptr);
 
  private:
   uint64_t Pick(uint64_t below) { return random_->Below(below); }

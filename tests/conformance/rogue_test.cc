@@ -82,7 +82,7 @@ class Rogues : public ConformanceTest {
   }
 
   // Places for a shared load: right ones, and ones that reach out of the region or name another.
-  std::vector<wire::RegionRef> Places() {
+  std::vector<wire::RegionRef> Places(size_t keys) {
     std::vector<wire::RegionRef> pieces;
     for (uint64_t count = dice_->Below(6); count > 0; --count) {
       wire::RegionRef piece{.region_id = 1, .bytes = static_cast<uint32_t>(dice_->Below(12) * 1024)};
@@ -93,7 +93,7 @@ class Rogues : public ConformanceTest {
       pieces.push_back(piece);
     }
     if (dice_->Below(2) == 0) {  // one of the right size, at the edge perhaps
-      const auto bytes = static_cast<uint32_t>((dice_->Below(12) + 1) * group().BlockBytes());
+      const auto bytes = static_cast<uint32_t>(keys * group().BlockBytes());
       pieces = {{1, bytes, dice_->Below(2) == 0 ? kRegionBytes - bytes : dice_->Below(kRegionBytes - bytes + 2)}};
     }
     return pieces;
@@ -101,9 +101,11 @@ class Rogues : public ConformanceTest {
   // A load into shared memory: nothing outside of the pieces may change, and nothing at all be the victim's.
   absl::Status TrySharedLoad(RogueMind* mind) {
     std::ranges::fill(memory_.view(), kCanary);
-    const std::vector<wire::RegionRef> pieces = Places();
+    size_t keys = 0;
+    const std::vector<uint8_t> load = mind->LoadMeta(rogue_.namespace_id(), &keys);
+    const std::vector<wire::RegionRef> pieces = Places(keys);
     const auto slot = static_cast<uint32_t>(dice_->Below(8) == 0 ? dice_->Next() : dice_->Below(kControlWords));
-    const absl::Status status = rogue_.LoadShared(pieces, slot, mind->LoadMeta(rogue_.namespace_id()));
+    const absl::Status status = rogue_.LoadShared(pieces, slot, load);
     std::vector<uint8_t> may_change(kRegionBytes, 0);
     for (const wire::RegionRef& piece : pieces) {
       if (piece.region_id != 1 || piece.offset >= kRegionBytes) continue;
@@ -157,7 +159,8 @@ class Rogues : public ConformanceTest {
     ASSERT_EQ(answer->type, FrameType::kChallenge);
     if (!peer.Send(dice_->Below(8) == 0 ? FrameType::kMatch : proof.type, 2, second).ok()) return;
     const auto end = peer.Receive();
-    if (end.ok()) ASSERT_EQ(end->type, FrameType::kError) << "seed " << seed_;
+    if (!end.ok()) return;
+    ASSERT_EQ(end->type, FrameType::kError) << "seed " << seed_;
   }
 
   uint64_t count_, seed_;
@@ -202,6 +205,18 @@ TEST_P(Rogues, GetNoForeignByteAndHarmNobody) {
   printf(
       "%s: %lu attempts, %lu connections, %lu frames and %lu bytes received, %lu bytes in shared memory: 0 foreign\n",
       GetParam().name, count_, connections_, rogue_.frames_received(), rogue_.bytes_received(), shared_bytes_);
+}
+
+// What the campaign looks for would be seen: here by the victim itself, by the same means.
+TEST_P(Rogues, AreSeenIfTheyGetAnything) {
+  StartWithAVictim();
+  Attempt load{.header = {.type = FrameType::kLoad, .request_id = 3}};
+  wire::Load{.namespace_id = by_hand_.namespace_id(), .keys = {{.key = blocks_.keys[0]}}}.Encode(&load.meta);
+  load.header.meta_bytes = static_cast<uint32_t>(load.meta.size());
+  ASSERT_TRUE(by_hand_.Try(load).ok());
+  ASSERT_TRUE(lane_->RunUntil([&] { return node_.shard()->Report().loads_in_progress == 0; }));
+  ASSERT_TRUE(by_hand_.Try({.header = {.type = FrameType::kPing, .request_id = 4}}).ok());
+  EXPECT_EQ(by_hand_.foreign_frames(), 1u);
 }
 
 }  // namespace
