@@ -19,7 +19,8 @@ using testing::SimNode;
 using Bytes = std::vector<uint8_t>;
 
 std::shared_ptr<const SealingKey> SealingKeyOf(uint8_t seed) {
-  const Bytes bytes(SealingKey::kBytes, seed);
+  Bytes bytes(SealingKey::kBytes, 0x11);
+  bytes[0] = seed;
   return *SealingKey::FromBytes(bytes);
 }
 

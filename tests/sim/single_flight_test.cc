@@ -141,7 +141,8 @@ TEST(SingleFlight, OfSixtyFourOneComputesAndTheOthersStayRightBehind) {
 TEST(SingleFlight, SealedBlocksAreHandedOverAsWell) {
   constexpr size_t kBlocks = 30;
   FlightSim sim(7, 2);
-  const std::vector<uint8_t> key(SealingKey::kBytes, 0x17);
+  std::vector<uint8_t> key(SealingKey::kBytes, 0x17);
+  key[0] = 7;
   sim.world()->sealing_key = *SealingKey::FromBytes(key);
   sim.StartNode();
   for (int i = 0; i < 8; ++i) sim.AddWorker(0, kBlocks, 0, kBlocks, 5 * kMs);
