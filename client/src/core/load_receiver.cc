@@ -60,7 +60,7 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   if (!reply.ok()) co_return reply.status();
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
   const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
-  const bool expects = !placed && channel->WantsExpectations();
+  const bool expects = !placed && context_->codec->in_place() && channel->WantsExpectations();
   if (expects) Expect(channel, *reply);
   Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
   const absl::Status status = co_await taking;
@@ -68,7 +68,8 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   co_return status;
 }
 
-// On a lane that moves bytes by itself, they all may come while the first are being verified.
+// On a lane that moves bytes by itself, they all may come while the first are being verified. Not what is decoded from a
+// landing buffer: there is room for one stretch at a time.
 void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
   std::vector<iovec> pieces;
   for (const wire::LoadedBlock& block : reply.blocks) {

@@ -30,7 +30,7 @@ TEST(DoctorCommandTest, JsonIsTheWholeOutput) {
   const nlohmann::json report = nlohmann::json::parse(outcome.output, nullptr, false);
   ASSERT_FALSE(report.is_discarded()) << outcome.output;
   EXPECT_EQ(report["ok"], outcome.exit_code == 0);
-  EXPECT_EQ(report["checks"].size(), 12u);
+  EXPECT_EQ(report["checks"].size(), 13u);
 }
 
 TEST(DoctorCommandTest, FailedCheckGivesExitCodeOne) {

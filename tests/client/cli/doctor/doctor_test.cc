@@ -33,7 +33,7 @@ TEST(RunDoctorTest, SystemWithoutProcAndSysIsJudgedWithoutCrashing) {
   FakeSystem empty;
   const std::vector<DoctorCheck> checks =
       RunDoctor({.directory = empty.root(), .fast = true, .system_root = empty.root()});
-  EXPECT_EQ(checks.size(), 12u);
+  EXPECT_EQ(checks.size(), 13u);
 }
 
 TEST(RunDoctorTest, MissingDirectoryFailsTheStorageChecksOnly) {
