@@ -1,8 +1,10 @@
 // Input: a place and stored bytes. What was not sealed must never open, nor leave anything in the memory it was to go
 // to: the bytes as they are, then a right segment with them as changes, then it cut or moved by what they say.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
+#include "cache/base/xxh3.h"
 #include "client/src/codec/sealed_codec.h"
 #include "tests/fuzz/check.h"
 #include "tests/support/format_samples.h"
@@ -13,9 +15,19 @@ using incipit::ByteView;
 using incipit::SealedCodec;
 using Bytes = std::vector<uint8_t>;
 
+// Each input has a key of its own: the mutator learns from comparisons what earlier inputs sealed, and that would open.
+Bytes KeyOf(ByteView input) {
+  Bytes key = incipit::samples::CountingBytes(32);
+  const uint64_t hash = incipit::Xxh3Of(input);
+  std::memcpy(key.data(), &hash, sizeof(hash));
+  return key;
+}
+
 struct World {
-  SealedCodec codec{*incipit::SealingKey::FromBytes(incipit::samples::CountingBytes(32)).value(),
-                    incipit::FrameNamespace(incipit::samples::SampleNamespace())};
+  explicit World(ByteView input)
+      : codec(*incipit::SealingKey::FromBytes(KeyOf(input)).value(),
+              incipit::FrameNamespace(incipit::samples::SampleNamespace())) {}
+  SealedCodec codec;
   Bytes identity = incipit::samples::SampleIdentity();
 };
 
@@ -35,8 +47,9 @@ bool Opens(World* world, uint16_t index, ByteView stored, const Bytes& expected)
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static World* world = new World;
   if (size < 4) return 0;
+  World made({data, size});
+  World* world = &made;
   const uint16_t index = data[0], moved = data[1];
   const size_t raw_bytes = 1 + data[2], cut = data[3];
   const ByteView changes(data + 4, size - 4);
