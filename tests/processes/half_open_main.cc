@@ -27,9 +27,11 @@ namespace {
 
 constexpr uint64_t kBatch = 12;
 constexpr uint32_t kLeaseMs = 600'000;
-// Keepalive of tcp: 16 s (transport/tcp/tcp_stream.cc), of UCX: at most 10 s (transport/ucx/ucx_config.h), stall watch:
-// 10 s at most twice over; and room for machines that are shared.
+// A host that is gone is noticed within 16 s, idle or not (transport/tcp/, transport/ucx/ucx_sockets.h), an unfinished
+// frame by the stall watch within 20 s. And room for machines that are shared.
 constexpr double kBoundMs = 25'000;
+// A node limits what new connections of UCX may do once they have been there for a second.
+constexpr useconds_t kSettleUs = 2'000'000;
 constexpr double kStartMs = 60'000;
 
 Layout HalfOpenLayout() { return testing::SmallLayout(4, 4096); }  // blocks of 256 KiB
@@ -95,6 +97,7 @@ class HalfOpen {
 
   absl::Status Run() {
     if (absl::Status status = Start(); !status.ok()) return status;
+    usleep(kSettleUs);
     if (!SetLoopback(false)) return absl::UnavailableError("take the loopback down");
     const double start_ms = NowMs();
     while ((Stat("sessions") != 1 || Stat("pinned_bytes") != 0) && NowMs() - start_ms < kBoundMs) usleep(10'000);

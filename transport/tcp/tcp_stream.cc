@@ -18,8 +18,7 @@ constexpr size_t kMaxPieces = 256;
 constexpr size_t kLargeReadBytes = 64 << 10;
 constexpr size_t kLowWaterBytes = 256 << 10;
 
-// A host that is gone says nothing. An idle connection with it ends after so long: 10 + 3 * 2 s. Where bytes are under
-// way, the stall watch of sessions and the deadlines of callers end it.
+// A host that is gone says nothing. An idle connection with it ends after so long: 10 + 3 * 2 s.
 constexpr int kKeepaliveIdleSeconds = 10, kKeepaliveProbeSeconds = 2, kKeepaliveProbes = 3;
 
 absl::Status SocketError(const char* what, const std::string& peer, int error) {

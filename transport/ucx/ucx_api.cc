@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 
@@ -61,6 +62,19 @@ bool FindAll(void* library, UcxApi* api) {
          Find(library, "ucp_mem_unmap", &api->mem_unmap);
 }
 
+// UCX writes a warning of some forty lines to standard output for every message that it has no use for, so that a peer
+// could fill the disk that the log is on. Errors stay. Not part of the stable interface: without it,
+// UCX_LOG_LEVEL=error.
+void QuietenUcx() {
+  void* library = dlopen("libucs.so.0", RTLD_NOW | RTLD_NOLOAD);
+  if (library == nullptr) return;
+  ucs_status_t (*set_option)(const char* name, const char* value) = nullptr;
+  if (std::getenv("UCX_LOG_LEVEL") == nullptr && Find(library, "ucs_global_opts_set_value", &set_option)) {
+    set_option("LOG_LEVEL", "error");
+  }
+  dlclose(library);  // only our count of it
+}
+
 absl::StatusOr<const UcxApi*> LoadOnce() {
   static UcxApi api;
   void* library = nullptr;
@@ -72,6 +86,7 @@ absl::StatusOr<const UcxApi*> LoadOnce() {
     return absl::UnavailableError(
         absl::StrCat("the ucx lane needs ", kLibrary, " (Debian: libucx0), which cannot be loaded: ", dlerror()));
   }
+  QuietenUcx();
   if (!FindAll(library, &api)) return absl::UnavailableError(absl::StrCat(kLibrary, " is incomplete: ", dlerror()));
   unsigned major = 0, minor = 0, release = 0;
   api.get_version(&major, &minor, &release);

@@ -8,7 +8,7 @@ namespace {
 
 // How long what is landing may take once nobody wants it any more. Then the link ends, so that the memory is free.
 constexpr int64_t kGraceNs = 20'000'000;
-// How long a closed link may take to send what was written before.
+// How long a closed link may take until the peer has what was written before.
 constexpr int64_t kFlushNs = 1'000'000'000;
 
 }  // namespace
@@ -42,7 +42,7 @@ void UcxLink::OnTimer() {
     Fail(absl::DeadlineExceededError(absl::StrCat("connect to ", peer_name_, ": no answer in time")));
   } else if (what == Waiting::kGrace && inbox_.landing() > 0) {
     Fail(absl::UnavailableError(absl::StrCat(peer_name_, " did not deliver what it had announced")));
-  } else if (what == Waiting::kFlush) {
+  } else if (what == Waiting::kFlush || what == Waiting::kTaken) {
     Fail(absl::CancelledError(absl::StrCat("link with ", peer_name_, " is closed")));
   }
 }
@@ -68,13 +68,25 @@ void UcxLink::Close() {
   ucs_status_ptr_t request = worker_->api()->ep_flush_nbx(endpoint_, &param);
   if (UCS_PTR_IS_PTR(request)) return Wait(Waiting::kFlush, loop()->NowNs() + kFlushNs);
   delete static_cast<std::shared_ptr<UcxLink>*>(param.user_data);
-  Fail(closed);
+  AwaitTaken();
 }
 
 void UcxLink::OnFlushed(void* request, ucs_status_t, void* user_data) {
   const std::unique_ptr<std::shared_ptr<UcxLink>> link(static_cast<std::shared_ptr<UcxLink>*>(user_data));
   (*link)->worker_->api()->request_free(request);
-  (*link)->Fail(absl::CancelledError(absl::StrCat("link with ", (*link)->peer_name_, " is closed")));
+  (*link)->AwaitTaken();
+}
+
+// The news that an endpoint was closed travels by another way than its messages, over shared memory at any rate, and
+// may overtake them: the reason of a refusal, say. So the peer gets time to take them; it then closes its own end, or
+// says that it has them.
+void UcxLink::AwaitTaken() {
+  if (failed()) return;
+  if (!outbox_.all_taken()) {
+    if (waiting_ != Waiting::kTaken) Wait(Waiting::kTaken, loop()->NowNs() + kFlushNs);
+    return;
+  }
+  Fail(absl::CancelledError(absl::StrCat("link with ", peer_name_, " is closed")));
 }
 
 ucs_status_t UcxLink::OnMessage(const UcxMessage& message, void* data, size_t bytes, bool by_rendezvous) {
@@ -93,6 +105,7 @@ ucs_status_t UcxLink::OnMessage(const UcxMessage& message, void* data, size_t by
     return UCS_OK;
   }
   opened_.Set();
+  if (waiting_ == Waiting::kTaken) AwaitTaken();
   return result;
 }
 

@@ -48,7 +48,8 @@ class UcxLink : public std::enable_shared_from_this<UcxLink>, private Timer {
   }
   // Ends everything. Idempotent; the first reason stays.
   void Fail(absl::Status reason);
-  // Ends it once what was written is on its way; at once if something is under way that waits for the peer.
+  // Ends it once the peer has what was written, or had a second for it; at once if something is under way that waits
+  // for the peer.
   void Close();
 
   // A message of this link. The status is for UCX's callback.
@@ -58,9 +59,10 @@ class UcxLink : public std::enable_shared_from_this<UcxLink>, private Timer {
   void OnTold() { told_ = inbox_.taken(); }
 
  private:
-  enum class Waiting { kNone, kOpen, kGrace, kFlush };
+  enum class Waiting { kNone, kOpen, kGrace, kFlush, kTaken };
   void OnTimer() override;
   void Wait(Waiting what, int64_t deadline_ns);
+  void AwaitTaken();
   static void OnFlushed(void* request, ucs_status_t status, void* link);
 
   UcxWorker* worker_;

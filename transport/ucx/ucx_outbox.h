@@ -31,6 +31,7 @@ class UcxOutbox {
   void Wake() { changed_.Set(); }
 
   bool idle() const { return in_flight_ == 0; }
+  bool all_taken() const { return peer_taken_ == sent_; }
 
  private:
   struct Sending;

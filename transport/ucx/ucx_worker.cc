@@ -9,12 +9,14 @@
 #include "cache/base/status_macros.h"
 #include "transport/ucx/ucx_config.h"
 #include "transport/ucx/ucx_link.h"
+#include "transport/ucx/ucx_sockets.h"
 
 namespace incipit {
 namespace {
 
 constexpr int kProgressRounds = 16;  // in one round of the loop, so that others on the thread get their turn
 constexpr int64_t kLetGoNs = 5'000'000'000;
+constexpr int64_t kSettledNs = 1'000'000'000;  // after which a new link has made its connections
 
 absl::Status UcxError(const UcxApi* api, const std::string& what, ucs_status_t status) {
   return absl::UnavailableError(absl::StrCat(what, ": ", api->ErrorText(status)));
@@ -62,6 +64,7 @@ absl::Status UcxWorker::MakeWorker() {
 
 UcxWorker::~UcxWorker() {
   if (event_fd_ >= 0) loop_->RemovePoller(this);
+  loop_->CancelTimer(this);
   if (worker_ != nullptr) {
     StopListening();
     while (!by_endpoint_.empty()) {
@@ -303,6 +306,14 @@ void UcxWorker::Open(const UcxMessage& message, ucp_ep_h endpoint) {
   accepted_.push_back(link);
   accepted_changed_->Set();
   link->outbox()->SendAck();
+  if (!options_.settings.UsesTcp() || std::exchange(timer_running_, true)) return;
+  loop_->StartTimer(this, loop_->NowNs() + kSettledNs);
+}
+
+// For links that were opened a moment ago.
+void UcxWorker::OnTimer() {
+  timer_running_ = false;
+  LimitSilenceOfTcpSockets();
 }
 
 }  // namespace incipit

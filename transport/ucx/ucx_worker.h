@@ -31,7 +31,7 @@ struct UcxWorkerOptions {
 
 // A client's context never accepts and a server's never connects. No remote memory access is ever asked of UCX, so that
 // it does not carry out such requests of a peer either. One thread: the loop's. The loop must outlive it.
-class UcxWorker : private LoopPoller {
+class UcxWorker : private LoopPoller, private Timer {
  public:
   // Unavailable: no UCX on this machine, or no such device or transport; the message names them.
   static absl::StatusOr<std::unique_ptr<UcxWorker>> Create(UringLoop* loop, UcxWorkerOptions options);
@@ -72,6 +72,8 @@ class UcxWorker : private LoopPoller {
   bool PrepareToSleep() override;
   int descriptor() const override { return event_fd_; }
 
+  void OnTimer() override;
+
   bool Settle();
   void AcceptWaiting();
   std::string NameOf(ucp_conn_request_h request) const;
@@ -103,6 +105,7 @@ class UcxWorker : private LoopPoller {
   std::vector<std::shared_ptr<UcxLink>> to_settle_;
   std::vector<std::shared_ptr<UcxLink>> to_close_;
   size_t closing_ = 0;
+  bool timer_running_ = false;
   uint64_t refused_ = 0, strangers_ = 0;
 };
 
