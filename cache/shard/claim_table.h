@@ -1,4 +1,4 @@
-// Single flight: who computes which missing block, and who waits for it. docs/decisions/009-claims.md.
+// Single flight: who computes which missing block, and who waits for it. docs/decisions/010-claims.md.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace incipit {
 
 // Pure; one thread. Holds views of the keys. Order: by where a block ends, then group, then part. A key names all
 // tokens up to its block's end, so two prompts that share a block share everything before it in this order: whoever
-// computes the first missing one can compute all that follows, and waits for nobody (docs/decisions/009-claims.md).
+// computes the first missing one can compute all that follows, and waits for nobody (docs/decisions/010-claims.md).
 class FlightPlan {
  public:
   static constexpr size_t kNone = std::numeric_limits<size_t>::max();
