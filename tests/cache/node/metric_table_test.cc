@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <regex>
 #include <set>
 #include <string>
@@ -44,11 +45,29 @@ TEST(MetricTableTest, EveryReportedValueIsExported) {
   const ShardReport report = SampleReport(0);
   std::set<uint64_t> exported;
   for (const MetricRow& row : ShardMetricRows()) exported.insert(row.value(report));
-  // What the page splits by tier: the rest of it stands in the row beside.
-  const std::set<std::string> split = {"match_hits_total", "nvme_state"};
+  // What the page splits by tier or by lane: the rest of it stands in the rows beside.
+  const std::set<std::string> split = {"match_hits_total",      "nvme_state",        "load_bytes_ram_total",
+                                       "load_bytes_nvme_total", "store_bytes_total", "received_bytes_total",
+                                       "sent_bytes_total"};
   for (const auto& [name, value] : report.Values()) {
     if (split.contains(name)) continue;
     EXPECT_TRUE(exported.contains(value)) << name;
+  }
+}
+
+TEST(MetricTableTest, EveryByteStandsUnderTheLaneThatCarriedIt) {
+  const ShardReport report = SampleReport(0);
+  std::map<std::string, uint64_t> rows;
+  for (const MetricRow& row : ShardMetricRows()) rows[std::string(row.family) + " " + row.labels] = row.value(report);
+  for (const auto& [name, kind] :
+       {std::pair("tcp", LaneKind::kTcp), {"unix", LaneKind::kUnix}, {"ucx", LaneKind::kUcx}}) {
+    const LaneCounters& lane = report.requests.lane(kind);
+    const std::string label = std::string("lane=") + name;
+    EXPECT_EQ(rows["load_bytes_total tier=ram," + label], lane.load_bytes_ram);
+    EXPECT_EQ(rows["load_bytes_total tier=nvme," + label], lane.load_bytes_nvme);
+    EXPECT_EQ(rows["store_bytes_total " + label], lane.store_bytes);
+    EXPECT_EQ(rows["lane_bytes_total " + label + ",direction=received"], lane.bytes_received);
+    EXPECT_EQ(rows["lane_bytes_total " + label + ",direction=sent"], lane.bytes_sent);
   }
 }
 
