@@ -68,8 +68,8 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   co_return status;
 }
 
-// On a lane that moves bytes by itself, they all may come while the first are being verified. Not what is decoded from a
-// landing buffer: there is room for one stretch at a time.
+// On a lane that moves bytes by itself, they all may come while the first are being verified. Not what is decoded from
+// a landing buffer: there is room for one stretch at a time.
 void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
   std::vector<iovec> pieces;
   for (const wire::LoadedBlock& block : reply.blocks) {
