@@ -110,6 +110,8 @@ ucs_status_t UcxInbox::OnMessage(const UcxMessage& message, void* data, size_t b
     *error = absl::InvalidArgumentError(absl::StrCat("ucx message of ", bytes, " bytes, allowed are 1 to ", limit));
   } else if (message.sequence < next_sequence_ || early_.contains(message.sequence)) {
     *error = absl::InvalidArgumentError(absl::StrCat("ucx message ", message.sequence, " came twice"));
+  } else if (message.sequence >= end_sequence_) {
+    *error = absl::InvalidArgumentError(absl::StrCat("ucx message ", message.sequence, " came after the end"));
   } else if (message.sequence - taken_ >= UcxMessage::kWindow) {
     *error = absl::InvalidArgumentError(absl::StrCat("ucx message ", message.sequence, " is beyond the window of ",
                                                      UcxMessage::kWindow, " from ", taken_));
@@ -136,6 +138,17 @@ ucs_status_t UcxInbox::OnMessage(const UcxMessage& message, void* data, size_t b
     changed_.Set();
   }
   return by_rendezvous ? UCS_INPROGRESS : UCS_OK;
+}
+
+absl::Status UcxInbox::OnEnd(uint64_t messages) {
+  const uint64_t seen = early_.empty() ? next_sequence_ : early_.rbegin()->first + 1;
+  if (end_sequence_ != UINT64_MAX || messages < seen || messages - taken_ > UcxMessage::kWindow) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ucx end after ", messages, " messages: at least ", seen, " came, ", taken_, " were taken"));
+  }
+  end_sequence_ = messages;
+  changed_.Set();
+  return absl::OkStatus();
 }
 
 void UcxInbox::Enqueue(IncomingPtr incoming) {
@@ -218,10 +231,11 @@ Task<void> UcxInbox::AwaitLandings() {
 
 Task<absl::StatusOr<size_t>> UcxInbox::Read(std::span<const iovec> into) {
   cancel_ = false;
-  while (in_order_.empty() && !link_->failed() && !cancel_) {
+  while (in_order_.empty() && !at_end() && !link_->failed() && !cancel_) {
     changed_.Clear();
     co_await changed_.Wait();
   }
+  if (at_end()) link_->Fail(absl::UnavailableError(absl::StrCat(link_->peer_name(), " closed the connection")));
   if (!link_->failed() && !in_order_.empty()) {
     const IncomingPtr front = in_order_.front();
     if (front->announced != nullptr) {

@@ -35,6 +35,9 @@ class UcxInbox {
   // the rules.
   ucs_status_t OnMessage(const UcxMessage& message, void* data, size_t bytes, bool by_rendezvous, absl::Status* error);
 
+  // The peer sends no more than so many messages. InvalidArgument: it sent more, or names more than it may send.
+  absl::Status OnEnd(uint64_t messages);
+
   Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into);
   void ExpectRead(std::span<const iovec> into);
   Task<void> EndExpectedReads();
@@ -53,6 +56,7 @@ class UcxInbox {
   class PieceWalk;
   using IncomingPtr = std::shared_ptr<Incoming>;
 
+  bool at_end() const { return in_order_.empty() && next_sequence_ == end_sequence_; }
   void Enqueue(IncomingPtr incoming);
   void Start(const IncomingPtr& incoming, std::vector<iovec> target);
   static void OnLanded(void* request, ucs_status_t status, size_t bytes, void* landing);
@@ -67,7 +71,8 @@ class UcxInbox {
   std::deque<IncomingPtr> in_order_;
   std::map<uint64_t, IncomingPtr> early_;  // came before one that precedes them
   uint64_t next_sequence_ = 0;
-  uint64_t taken_ = 0;  // messages wholly read
+  uint64_t end_sequence_ = UINT64_MAX;  // messages that come in all, once that is known
+  uint64_t taken_ = 0;                  // messages wholly read
   uint64_t read_position_ = 0, end_position_ = 0;
   std::vector<iovec> expected_;  // from expected_begin_ on
   uint64_t expected_begin_ = 0, expected_end_ = 0;

@@ -61,6 +61,8 @@ void UcxLink::Close() {
   if (failed() || std::exchange(closing_, true)) return;
   const absl::Status closed = absl::CancelledError(absl::StrCat("link with ", peer_name_, " is closed"));
   if (inbox_.landing() > 0 || !outbox_.idle() || endpoint_ == nullptr) return Fail(closed);
+  if (!outbox_.all_taken()) outbox_.SendEnd();
+  if (failed()) return;
   ucp_request_param_t param{};
   param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
   param.cb.send = &UcxLink::OnFlushed;
@@ -97,6 +99,8 @@ ucs_status_t UcxLink::OnMessage(const UcxMessage& message, void* data, size_t by
   ucs_status_t result = UCS_OK;
   if (error.ok() && message.kind == UcxMessageKind::kBytes) {
     result = inbox_.OnMessage(message, data, bytes, by_rendezvous, &error);
+  } else if (error.ok() && message.kind == UcxMessageKind::kEnd && bytes == 0) {
+    error = inbox_.OnEnd(message.sequence);
   } else if (error.ok() && bytes != 0) {
     error = absl::InvalidArgumentError("ucx message without bytes of the stream carries data");
   }

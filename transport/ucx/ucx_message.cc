@@ -51,14 +51,15 @@ absl::StatusOr<UcxMessage> UcxMessage::Decode(ByteView header) {
     return absl::DataLossError("ucx message: the header's checksum does not match");
   }
   const auto kind = Get<uint8_t>(header, 5);
-  if (kind < 1 || kind > 3) return Wrong("kind", kind, "1 to 3");
+  if (kind < 1 || kind > 4) return Wrong("kind", kind, "1 to 4");
   if (Get<uint16_t>(header, 6) != 0) return Wrong("reserved", Get<uint16_t>(header, 6), "0");
   UcxMessage message;
   message.kind = static_cast<UcxMessageKind>(kind);
   std::memcpy(message.token.data(), header.data() + 8, message.token.size());
   message.sequence = Get<uint64_t>(header, 24);
   message.taken = Get<uint64_t>(header, 32);
-  if (message.kind != UcxMessageKind::kBytes && message.sequence != 0) return Wrong("sequence", message.sequence, "0");
+  const bool counts = message.kind == UcxMessageKind::kBytes || message.kind == UcxMessageKind::kEnd;
+  if (!counts && message.sequence != 0) return Wrong("sequence", message.sequence, "0");
   return message;
 }
 

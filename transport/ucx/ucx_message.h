@@ -17,6 +17,7 @@ enum class UcxMessageKind : uint8_t {
   kOpen = 1,   // client to server, the first: binds the token to the endpoint it came by. No data
   kBytes = 2,  // the next bytes of the stream: its data
   kAck = 3,    // no data; only says what was taken
+  kEnd = 4,    // no data; `sequence` messages of kBytes were sent in all, and no more come
 };
 
 struct UcxMessage {
@@ -29,7 +30,7 @@ struct UcxMessage {
 
   UcxMessageKind kind = UcxMessageKind::kBytes;
   UcxToken token{};
-  uint64_t sequence = 0;  // of kBytes in its direction, from 0; 0 for the others
+  uint64_t sequence = 0;  // of kBytes in its direction, from 0; of kEnd how many there were; 0 for the others
   uint64_t taken = 0;     // messages of kBytes that the sender of this one has taken from its peer
 
   std::array<uint8_t, kHeaderBytes> Encode() const;

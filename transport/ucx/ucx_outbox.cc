@@ -84,7 +84,9 @@ void UcxOutbox::SendNext(Cursor* cursor) {
 void UcxOutbox::SendControl(UcxMessageKind kind) {
   if (link_->failed()) return;
   auto sending = std::make_unique<Sending>();
-  sending->header = UcxMessage{.kind = kind, .token = link_->token(), .taken = link_->inbox()->taken()}.Encode();
+  UcxMessage message{.kind = kind, .token = link_->token(), .taken = link_->inbox()->taken()};
+  if (kind == UcxMessageKind::kEnd) message.sequence = sent_;
+  sending->header = message.Encode();
   Send(std::move(sending), nullptr, 0, /*by_rendezvous=*/false);
 }
 

@@ -26,6 +26,7 @@ class UcxOutbox {
   Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from);
   void SendOpen() { SendControl(UcxMessageKind::kOpen); }
   void SendAck() { SendControl(UcxMessageKind::kAck); }
+  void SendEnd() { SendControl(UcxMessageKind::kEnd); }
   // The peer says that it has taken so many messages. InvalidArgument: more than were sent.
   absl::Status OnTaken(uint64_t messages);
   void Wake() { changed_.Set(); }

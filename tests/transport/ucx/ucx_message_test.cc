@@ -28,10 +28,11 @@ Header With(size_t offset, std::vector<uint8_t> bytes) {
 }
 
 TEST(UcxMessage, EveryKindSurvivesTheWire) {
-  for (const UcxMessageKind kind : {UcxMessageKind::kOpen, UcxMessageKind::kBytes, UcxMessageKind::kAck}) {
+  for (const UcxMessageKind kind :
+       {UcxMessageKind::kOpen, UcxMessageKind::kBytes, UcxMessageKind::kAck, UcxMessageKind::kEnd}) {
     UcxMessage message = Sample();
     message.kind = kind;
-    if (kind != UcxMessageKind::kBytes) message.sequence = 0;
+    if (kind == UcxMessageKind::kOpen || kind == UcxMessageKind::kAck) message.sequence = 0;
     const auto decoded = UcxMessage::Decode(message.Encode());
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     EXPECT_EQ(*decoded, message);
@@ -70,7 +71,7 @@ TEST(UcxMessage, ValuesThatAreNotAllowedAreRefusedByName) {
   EXPECT_THAT(UcxMessage::Decode(With(0, {0})).status().message(), ::testing::HasSubstr("magic"));
   EXPECT_THAT(UcxMessage::Decode(With(4, {2})).status().message(), ::testing::HasSubstr("version"));
   EXPECT_THAT(UcxMessage::Decode(With(5, {0})).status().message(), ::testing::HasSubstr("kind"));
-  EXPECT_THAT(UcxMessage::Decode(With(5, {4})).status().message(), ::testing::HasSubstr("kind"));
+  EXPECT_THAT(UcxMessage::Decode(With(5, {5})).status().message(), ::testing::HasSubstr("kind"));
   EXPECT_THAT(UcxMessage::Decode(With(6, {1})).status().message(), ::testing::HasSubstr("reserved"));
   EXPECT_THAT(UcxMessage::Decode(With(5, {1})).status().message(), ::testing::HasSubstr("sequence"));
 }

@@ -105,6 +105,40 @@ TEST_F(UcxWorkerTest, ClaimToHaveTakenWhatWasNotSentEndsTheLink) {
   EXPECT_EQ(FarStatus().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(UcxWorkerTest, EndIsTheEndOnceAllBytesWereRead) {
+  Listen();
+  MakeRogue();
+  UcxMessage end = Message(1);
+  end.kind = UcxMessageKind::kEnd;
+  SendRaw(Bytes(end), {});  // overtakes the only message
+  SendRaw(Bytes(Message(0)), {42});
+  std::vector<uint8_t> got(1);
+  const iovec into = Piece(got);
+  const auto read = loop_->RunTask(far_->Read({&into, 1}));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(got[0], 42);
+  EXPECT_TRUE(absl::IsUnavailable(FarStatus()));
+}
+
+TEST_F(UcxWorkerTest, BytesAfterTheEndEndTheLink) {
+  Listen();
+  MakeRogue();
+  UcxMessage end = Message(1);
+  end.kind = UcxMessageKind::kEnd;
+  SendRaw(Bytes(end), {});
+  SendRaw(Bytes(Message(1)), {1});
+  EXPECT_EQ(FarStatus().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(UcxWorkerTest, EndBeyondTheWindowEndsTheLink) {
+  Listen();
+  MakeRogue();
+  UcxMessage end = Message(UcxMessage::kWindow + 1);
+  end.kind = UcxMessageKind::kEnd;
+  SendRaw(Bytes(end), {});
+  EXPECT_EQ(FarStatus().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(UcxWorkerTest, SecondOpenEndsTheLink) {
   Listen();
   MakeRogue();
