@@ -24,6 +24,9 @@ constexpr size_t kMinRows = 8;  // with fewer, bases cost more than they can sav
 // A base is this much above the mean exponent of its channel: of values with a normal distribution the exponents reach
 // further down than up, and none is more than 4 above the mean.
 constexpr unsigned kAboveMean = 4;
+// With a base this high, no exponent above it is taken for one below: kernels subtract modulo 256.
+constexpr unsigned kLeastBase = kTablePlaces - 2;
+static_assert(256 + kLeastBase - 255 >= kTablePlaces - 1);
 constexpr double kBitsOfException = 24;
 constexpr unsigned kRoundUpQuarters = 3;  // of the mean; of 0 to 3 it made the commonest offsets commonest
 constexpr double kNotWorthIt = 8;
@@ -52,7 +55,8 @@ void MakeBases(const uint16_t* __restrict sums, size_t count, unsigned row_bits,
   const auto above = static_cast<uint16_t>(lowest + kAboveMean);
   for (size_t i = 0; i < count; ++i) {
     const auto base = static_cast<uint16_t>(above + (static_cast<uint16_t>(sums[i] + rounding) >> row_bits));
-    bases[i] = static_cast<uint8_t>(base < 255 ? base : 255);
+    const uint16_t at_least = base > kLeastBase ? base : uint16_t{kLeastBase};
+    bases[i] = static_cast<uint8_t>(at_least < 255 ? at_least : 255);
   }
 }
 
@@ -128,7 +132,7 @@ PlaneModel::FlatFit PlaneModel::FitFlat(const Histogram& exponents) {
   for (size_t top = 1; top < exponents.size(); ++top) {
     held += exponents[top];
     if (top > kWidth) held -= exponents[top - kWidth];
-    if (held <= most) continue;
+    if (top < kLeastBase || (held <= most && top != kLeastBase)) continue;
     most = held;
     fit.base = static_cast<uint8_t>(top);
   }

@@ -113,6 +113,22 @@ TEST(CodedSegment, ConstantAndZeroSegmentsComeBack) {
   EXPECT_LT(Encoded(kDense, zeros, &scratch).size(), zeros.size() * 2 / 3);
 }
 
+// A base near 0 once took exponents near 255 for ones below it.
+TEST(CodedSegment, LargeExponentsAmongDenormalsComeBack) {
+  CodecScratch scratch;
+  for (unsigned base = 0; base < 16; ++base) {
+    std::vector<uint8_t> raw;
+    for (unsigned i = 0; i < 4096; ++i) {
+      const unsigned value = (i % 64 == 63 ? 240 + i / 64 % 16 : base) << 7 | (i & 0x7f);
+      raw.push_back(static_cast<uint8_t>(value));
+      raw.push_back(static_cast<uint8_t>(value >> 8));
+    }
+    for (const uint32_t rows : {0U, 32U}) {
+      ExpectRoundTrip({SegmentCoding::kBf16Lossless, rows, CodecLevel::kDense}, raw, &scratch);
+    }
+  }
+}
+
 // INCIPIT_CAMPAIGN_COUNT cases from INCIPIT_SEED: any length, any alignment, any rows, kinds of data mixed.
 TEST(CodedSegment, RandomSegmentsComeBackFromMisalignedBuffers) {
   std::mt19937_64 random(testing::CampaignSeed());
