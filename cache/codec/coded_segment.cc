@@ -7,15 +7,19 @@
 #include "cache/base/check.h"
 #include "cache/codec/bf16_lossless.h"
 #include "cache/codec/fp8_lossless.h"
+#include "cache/codec/fp8_rows.h"
 
 namespace incipit {
 namespace {
+
+using codec_internal::kBf16RowBytes;
+using codec_internal::kFp8RowBytes;
 
 // Fields of the header.
 constexpr size_t kVersionAndFormAt = 0, kReservedAt = 1, kChannelsAt = 2, kRawBytesAt = 4, kBodyAt = 8;
 static_assert(kBodyAt == kCodedSegmentOverheadBytes);
 
-enum Form : uint8_t { kPlain = 0, kPlanes = 1 };
+enum Form : uint8_t { kPlain = 0, kPlanes = 1, kRows = 2 };
 
 struct Name {
   SegmentCoding coding;
@@ -23,7 +27,8 @@ struct Name {
 };
 constexpr Name kNames[] = {{SegmentCoding::kRaw, "raw"},
                            {SegmentCoding::kBf16Lossless, "bf16-lossless"},
-                           {SegmentCoding::kFp8Lossless, "fp8-lossless"}};
+                           {SegmentCoding::kFp8Lossless, "fp8-lossless"},
+                           {SegmentCoding::kFp8, "fp8"}};
 
 // Channels that can have bases of their own.
 bool KnowsChannels(uint32_t row_values) {
@@ -52,7 +57,8 @@ absl::Status CheckHeader(SegmentCoding coding, ByteView stored, size_t raw_bytes
                                                       static_cast<int>(kCodedSegmentVersion),
                                                       ": it needs a newer client"));
   }
-  if (form > kPlanes) return Damaged("form", form, "0 or 1");
+  const Form packed = coding == SegmentCoding::kFp8 ? kRows : kPlanes;
+  if (form != kPlain && form != packed) return Damaged("form", form, absl::StrCat("0 or ", static_cast<int>(packed)));
   if (stored[kReservedAt] != 0) return Damaged("the reserved byte", stored[kReservedAt], "0");
   uint32_t declared;
   std::memcpy(&declared, stored.data() + kRawBytesAt, sizeof(declared));
@@ -63,6 +69,44 @@ absl::Status CheckHeader(SegmentCoding coding, ByteView stored, size_t raw_bytes
   if (has_channels && channels != 1 && !KnowsChannels(channels)) {
     return Damaged("channels", channels, absl::StrCat("1, or a multiple of 32 up to ", kMaxRowValues));
   }
+  return absl::OkStatus();
+}
+
+struct Coded {
+  Form form = kPlain;
+  uint32_t channels = 0;
+  size_t body_bytes = 0;  // 0: not coded
+};
+
+Coded EncodeBody(const CodecOptions& options, ByteView raw, MutableBytes out, CodecScratch* scratch) {
+  Coded coded{.form = kPlanes};
+  if (options.coding == SegmentCoding::kBf16Lossless) {
+    CodecOptions known = options;
+    if (!KnowsChannels(options.row_values)) known.row_values = 1;
+    coded.body_bytes = codec_internal::EncodeBf16(known, raw, out, &coded.channels, &scratch->parts());
+  } else if (options.coding == SegmentCoding::kFp8Lossless && raw.size() % kFp8RowBytes == 0) {
+    coded.body_bytes = codec_internal::EncodeFp8(options.level, raw, out, &scratch->parts());
+  } else if (options.coding == SegmentCoding::kFp8 && raw.size() % kBf16RowBytes == 0) {
+    coded.form = kRows;
+    coded.body_bytes = raw.size() / kBf16RowBytes * kFp8RowBytes;
+    codec_internal::QuantizeRows(raw, out.first(coded.body_bytes));
+  }
+  return coded;
+}
+
+absl::Status DecodeBody(SegmentCoding coding, uint32_t channels, ByteView body, MutableBytes raw,
+                        CodecScratch* scratch) {
+  if (coding == SegmentCoding::kBf16Lossless) {
+    return codec_internal::DecodeBf16(channels, body, raw, &scratch->parts());
+  }
+  const size_t row_bytes = coding == SegmentCoding::kFp8 ? kBf16RowBytes : kFp8RowBytes;
+  if (raw.size() % row_bytes != 0) {
+    return Damaged("raw bytes", raw.size(), absl::StrCat("whole rows of ", row_bytes));
+  }
+  if (coding == SegmentCoding::kFp8Lossless) return codec_internal::DecodeFp8(body, raw, &scratch->parts());
+  const size_t expected = raw.size() / kBf16RowBytes * kFp8RowBytes;
+  if (body.size() != expected) return Damaged("bytes of rows", body.size(), absl::StrCat(expected));
+  codec_internal::DequantizeRows(body, raw);
   return absl::OkStatus();
 }
 
@@ -80,7 +124,7 @@ absl::StatusOr<SegmentCoding> SegmentCodingOf(std::string_view name) {
     if (known.name == name) return known.coding;
   }
   return absl::NotFoundError(
-      absl::StrCat("codec is '", std::string(name), "', expected raw, bf16-lossless or fp8-lossless"));
+      absl::StrCat("codec is '", std::string(name), "', expected raw, bf16-lossless, fp8-lossless or fp8"));
 }
 
 CodecScratch::CodecScratch() : parts_(std::make_unique<Parts>()) {}
@@ -109,22 +153,12 @@ size_t EncodeSegment(const CodecOptions& options, ByteView raw, MutableBytes sto
     if (!raw.empty()) std::memcpy(stored.data(), raw.data(), raw.size());
     return raw.size();
   }
-  CodecOptions known = options;
-  if (!KnowsChannels(options.row_values)) known.row_values = 1;
   const auto most = static_cast<size_t>(static_cast<double>(raw.size()) / kMinCodedRatio);
-  size_t body_bytes = 0;
-  uint32_t channels = 0;
-  if (most > kBodyAt) {
-    const MutableBytes body = stored.subspan(kBodyAt, most - kBodyAt);
-    if (options.coding == SegmentCoding::kBf16Lossless) {
-      body_bytes = codec_internal::EncodeBf16(known, raw, body, &channels, &scratch->parts());
-    } else if (raw.size() % codec_internal::kFp8RowBytes == 0) {
-      body_bytes = codec_internal::EncodeFp8(options.level, raw, body, &scratch->parts());
-    }
-  }
-  if (body_bytes > 0) {
-    PutHeader(kPlanes, channels, raw.size(), stored);
-    return kBodyAt + body_bytes;
+  Coded coded;
+  if (most > kBodyAt) coded = EncodeBody(options, raw, stored.subspan(kBodyAt, most - kBodyAt), scratch);
+  if (coded.body_bytes > 0) {
+    PutHeader(coded.form, coded.channels, raw.size(), stored);
+    return kBodyAt + coded.body_bytes;
   }
   PutHeader(kPlain, 0, raw.size(), stored);
   if (!raw.empty()) std::memcpy(stored.data() + kBodyAt, raw.data(), raw.size());
@@ -137,13 +171,7 @@ absl::Status DecodeSegment(SegmentCoding coding, ByteView stored, MutableBytes r
     if (absl::Status checked = CheckHeader(coding, stored, raw.size()); !checked.ok()) return checked;
     body = stored.subspan(kBodyAt);
     const unsigned channels = stored[kChannelsAt] | stored[kChannelsAt + 1] << 8;
-    if ((stored[kVersionAndFormAt] & 15) == kPlanes) {
-      if (coding == SegmentCoding::kBf16Lossless) {
-        return codec_internal::DecodeBf16(channels, body, raw, &scratch->parts());
-      }
-      if (raw.size() % codec_internal::kFp8RowBytes != 0) return Damaged("raw bytes", raw.size(), "whole rows of 656");
-      return codec_internal::DecodeFp8(body, raw, &scratch->parts());
-    }
+    if ((stored[kVersionAndFormAt] & 15) != kPlain) return DecodeBody(coding, channels, body, raw, scratch);
   }
   if (body.size() != raw.size()) return Damaged("length of the plain bytes", body.size(), absl::StrCat(raw.size()));
   if (!raw.empty()) std::memcpy(raw.data(), body.data(), raw.size());

@@ -1,4 +1,4 @@
-// Lossless coding of segments, each alone: docs/coded_segments.md gives the bytes, docs/decisions/ the reasons.
+// Coding of segments, each alone: docs/coded_segments.md gives the bytes, docs/decisions/ the reasons.
 // Pure: no I/O, no thread of its own, no allocation but the scratch, which its caller keeps.
 //
 //   CodecScratch scratch;
@@ -22,6 +22,7 @@ enum class SegmentCoding : uint8_t {
   kRaw = 0,           // the same bytes
   kBf16Lossless = 2,  // 16-bit values, channel after channel, row after row
   kFp8Lossless = 3,   // rows of 656 bytes: 512 e4m3, 4 float32 scales, 64 bf16 (FlashMLA)
+  kFp8 = 4,           // LOSSY: rows of 576 bf16, stored as such rows of 656 bytes (cache/codec/fp8_rows.h)
 };
 std::string_view SegmentCodingName(SegmentCoding coding);
 // NotFound lists the names.

@@ -212,7 +212,8 @@ TEST(CodedSegment, WrongHeadersAreRefused) {
 }
 
 TEST(CodedSegment, NamesAreThoseOfTheTable) {
-  for (const SegmentCoding coding : {SegmentCoding::kRaw, SegmentCoding::kBf16Lossless, SegmentCoding::kFp8Lossless}) {
+  for (const SegmentCoding coding :
+       {SegmentCoding::kRaw, SegmentCoding::kBf16Lossless, SegmentCoding::kFp8Lossless, SegmentCoding::kFp8}) {
     const auto found = SegmentCodingOf(SegmentCodingName(coding));
     ASSERT_TRUE(found.ok());
     EXPECT_EQ(*found, coding);
