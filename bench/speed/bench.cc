@@ -13,7 +13,7 @@ struct Operation {
 };
 constexpr Operation kOperations[] = {
     {"load", RunLoadBench}, {"store", RunStoreBench},       {"match", RunMatchBench}, {"hash", RunHashBench},
-    {"idle", RunIdleBench}, {"overload", RunOverloadBench}, {"auth", RunAuthBench},
+    {"idle", RunIdleBench}, {"overload", RunOverloadBench}, {"auth", RunAuthBench},   {"codec", RunCodecBench},
 };
 
 absl::Status Check(const BenchOptions& options) {
