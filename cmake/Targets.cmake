@@ -1,5 +1,6 @@
 # One library per idea. Arrows of dependency point one way only:
-#   base <- format <- runtime <- transport <- cache <- client <- bench <- the binary; eviction stands on base alone.
+#   base <- format <- runtime <- transport <- cache <- client <- bench <- the binary;
+#   eviction and codec stand on base alone.
 function(incipit_library name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
   set(sources)
@@ -25,20 +26,26 @@ incipit_library(incipit_base FOLDERS cache/base LINK absl::status absl::statusor
 target_precompile_headers(incipit_base PRIVATE <absl/container/flat_hash_map.h> <absl/status/statusor.h>
   <absl/strings/str_cat.h> <absl/types/span.h> <algorithm> <coroutine> <cstdint> <functional> <memory>
   <string> <vector>)
-# One hash kernel per instruction set; the best one is chosen at run time (cache/base/xxh3.h).
-function(incipit_hash_kernel name)
+# One kernel per instruction set; the best one is chosen at run time (cache/base/xxh3.h, cache/codec/kernel.h).
+function(incipit_kernel path)
   set(options ${ARGN} -O3)
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/base/${name}.cc
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/${path}.cc
     PROPERTIES COMPILE_OPTIONS "${options}" SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
-incipit_hash_kernel(xxh3_avx512 -mavx512f -mavx512bw -Wno-uninitialized
+incipit_kernel(base/xxh3_avx512 -mavx512f -mavx512bw -Wno-uninitialized
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-incipit_hash_kernel(xxh3_avx2 -mavx2)
-incipit_hash_kernel(xxh3_portable)
+incipit_kernel(base/xxh3_avx2 -mavx2)
+incipit_kernel(base/xxh3_portable)
 
 set_property(SOURCE ${CMAKE_SOURCE_DIR}/cache/base/version.cc PROPERTY COMPILE_DEFINITIONS
   INCIPIT_VERSION="${PROJECT_VERSION}" INCIPIT_BUILD_TYPE="${CMAKE_BUILD_TYPE}"
   INCIPIT_COMPILER="${CMAKE_CXX_COMPILER_ID}-${CMAKE_CXX_COMPILER_VERSION}")
+
+incipit_library(incipit_codec FOLDERS cache/codec LINK incipit_base)
+incipit_kernel(codec/kernel_avx512 -mavx512f -mavx512bw -mavx512vl -mbmi -mbmi2 -mpopcnt)
+incipit_kernel(codec/kernel_avx2 -mavx2 -mbmi -mbmi2 -mpopcnt)
+incipit_kernel(codec/kernel_portable)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/codec/plane_model.cc PROPERTIES COMPILE_OPTIONS -O3)  # its loops
 
 incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
 incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
@@ -48,8 +55,8 @@ incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/tenants cache/s
   LINK incipit_transport incipit_eviction
   spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json
   tomlplusplus::tomlplusplus)
-incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport)
-incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache)
+incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport incipit_codec)
+incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache PkgConfig::ZSTD PkgConfig::LZ4)
 incipit_library(incipit_cli FOLDERS client/cli LINK incipit_bench tomlplusplus::tomlplusplus CLI11::CLI11)
 
 foreach(language cc c)

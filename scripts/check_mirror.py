@@ -35,6 +35,11 @@ BINDINGS = {"client/python/src/": "tests/client/python/"}
 COVERED = {
     "tests/cache/base/xxh3_test.cc": [  # compares the builds for all instruction sets
         "cache/base/xxh3_avx2", "cache/base/xxh3_avx512", "cache/base/xxh3_kernel", "cache/base/xxh3_portable"],
+    "tests/cache/codec/coded_segment_test.cc": [
+        "cache/codec/bf16_lossless", "cache/codec/fp8_lossless", "cache/codec/plane_coder", "cache/codec/scratch"],
+    "tests/cache/codec/kernel_test.cc": [  # compares the kernels
+        "cache/codec/kernel_avx2", "cache/codec/kernel_avx512", "cache/codec/kernel_portable",
+        "cache/codec/plane_words"],
     "tests/cache/format/record_test.cc": ["cache/format/fields"],
     "tests/cache/runtime/sim_loop_test.cc": ["cache/runtime/loop", "cache/runtime/run_task"],
     "tests/cache/seams/mem_disk_test.cc": ["cache/seams/mem_disk_contents"],

@@ -12,8 +12,9 @@ struct Operation {
   absl::StatusOr<BenchReport> (*run)(const BenchOptions&, const ProgressSink&);
 };
 constexpr Operation kOperations[] = {
-    {"load", RunLoadBench}, {"store", RunStoreBench}, {"match", RunMatchBench},       {"hash", RunHashBench},
-    {"seal", RunSealBench}, {"idle", RunIdleBench},   {"overload", RunOverloadBench}, {"auth", RunAuthBench},
+    {"load", RunLoadBench},         {"store", RunStoreBench}, {"match", RunMatchBench},
+    {"hash", RunHashBench},         {"seal", RunSealBench},   {"idle", RunIdleBench},
+    {"overload", RunOverloadBench}, {"auth", RunAuthBench},   {"codec", RunCodecBench},
 };
 
 absl::Status Check(const BenchOptions& options) {

@@ -12,7 +12,7 @@
 namespace incipit::bench {
 
 struct BenchOptions {
-  std::string op = "load";  // load, store, match, hash, seal, idle, overload, auth
+  std::string op = "load";  // load, store, match, hash, seal, idle, overload, auth, codec
   std::string lane = "tcp";
   std::string layout = "deepseek-v3-bf16";
   uint32_t block_tokens = 0;  // 0 = the layout's usual block
@@ -26,9 +26,12 @@ struct BenchOptions {
   uint64_t tokens = 0;         // length of the prompt; 0 = as many as data_bytes takes, or 1,048,576 for match and hash
   uint32_t pairs = 7;          // measurements of the thing and of its ceiling, taken in turn
   uint64_t data_bytes = kGiB;  // moved in one measurement: far more than any cache holds
-  uint64_t buffer_bytes = 256 * kMiB;  // memory that loads land in
-  uint64_t batch_bytes = 64 * kMiB;    // payload of one call of the client
-  double seconds = 10;                 // that idle and overload watch
+  uint64_t buffer_bytes = 256 * kMiB;   // memory that loads land in
+  uint64_t batch_bytes = 64 * kMiB;     // payload of one call of the client
+  std::string codec = "bf16-lossless";  // that codec measures: SegmentCoderNames()
+  std::string data = "spread";          // or gaussian, or a file of bf16 rows (fp8-lossless: rows of 656 bytes)
+  std::string kernel;                   // of that codec; empty = the best here
+  double seconds = 10;                  // that idle and overload watch
 };
 
 // One quantity and its ceiling, measured in turn. "Better" is the larger for rates, the smaller for times.
@@ -53,6 +56,8 @@ struct BenchReport {
   uint64_t wrong_bytes = 0;
   uint64_t failures = 0;  // blocks missed, refused or from the wrong tier
   Json details = Json::object();
+  Json contract =
+      Json::object();  // of an operation that has its own: replaces the fields of the same names in the JSON
 
   bool ok() const { return wrong_bytes == 0 && failures == 0 && samples.values.size() > 0; }
 };

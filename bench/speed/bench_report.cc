@@ -67,6 +67,7 @@ Json BenchJson(const BenchReport& report) {
                       {"met", samples.values.Median() <= *report.target_value}};
   }
   json["details"] = report.details;
+  json.update(report.contract);
   return json;
 }
 
@@ -99,6 +100,7 @@ std::string BenchText(const BenchReport& report) {
   }
   text += fmt::format("wrong     {} bytes; {} failures\n", report.wrong_bytes, report.failures);
   for (const auto& [name, value] : report.details.items()) text += fmt::format("{:<9} {}\n", name, value.dump());
+  for (const auto& [name, value] : report.contract.items()) text += fmt::format("{:<9} {}\n", name, value.dump());
   return text;
 }
 

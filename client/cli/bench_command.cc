@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "bench/speed/bench.h"
+#include "bench/speed/segment_coder.h"
 #include "bench/speed/stream_peer.h"
 #include "cache/base/status_macros.h"
 #include "client/cli/bench_progress.h"
@@ -27,13 +28,15 @@ constexpr char kFooter[] =
     "and a hash pass; load --lane ucx: against ucx_perftest; both with tcp beside them), match (us of one match),\n"
     "hash (ms of PrefixHasher against the bare hash function), seal (GB/s of one core sealing and opening blocks,\n"
     "against AES-256-GCM alone), idle (CPU of a node nobody asks), overload (goodput\n"
-    "and refusals at ten times the load), auth (load from a node with tenants against one without). Value and ceiling "
+    "and refusals at ten times the load), auth (load from a node with tenants against one without),\n"
+    "codec (ratio and speed of --codec on one core against memcpy). Value and ceiling "
     "are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
     "  incipit bench --op load --lane tcp --layout deepseek-v3-bf16 --tier ram --spawn\n"
     "  incipit bench --op load --lane unix\n"
     "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
+    "  incipit bench --op codec --codec bf16-lossless --data spread\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
     "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
@@ -70,6 +73,19 @@ void AddHow(CLI::App* command, bench::BenchOptions* options) {
       ->capture_default_str();
 }
 
+void AddCodec(CLI::App* command, bench::BenchOptions* options) {
+  command->add_option("--codec", options->codec, "what codec measures")
+      ->check(CLI::IsMember(bench::SegmentCoderNames()))
+      ->capture_default_str();
+  command
+      ->add_option("--data", options->data,
+                   "what it codes: spread (576 channels with lognormal scales, sigma 0.5), gaussian, or a file")
+      ->type_name("spread|gaussian|FILE")
+      ->capture_default_str();
+  command->add_option("--kernel", options->kernel, "instruction set it uses; default: the best here")
+      ->check(CLI::IsMember({"avx512", "avx2", "portable"}));
+}
+
 absl::StatusOr<int> Run(const Settings& settings) {
   if (settings.stream_peer_port != 0) {
     RETURN_IF_ERROR(bench::RunStreamPeer(settings.stream_peer_port, settings.bench.data_bytes));
@@ -91,6 +107,7 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   CLI::App* command = app.add_subcommand("bench", "measure this build against the ceilings of this machine");
   AddWhat(command, &settings->bench);
   AddHow(command, &settings->bench);
+  AddCodec(command, &settings->bench);
   CLI::Option* connect =
       command->add_option("--connect", settings->bench.connect, "a running node")->type_name("ADDRESS");
   command->add_option("--tenant", settings->bench.tenant, "of that node")->type_name("NAME")->capture_default_str();

@@ -100,6 +100,10 @@ def bench(binary):
     expect(report["details"]["keys"], 32, "keys")
     report = run(binary, "bench", "--op", "hash", "--tokens", "65536", "--pairs", "1")
     assert 0 < report["ratio"]
+    for codec in ("bf16-lossless", "bf16-lossless-fast", "fp8-lossless", "zstd-1"):
+        report = run(binary, "bench", "--op", "codec", "--codec", codec, "--data-bytes", "4MiB", "--pairs", "1")
+        expect(report["wrong_bytes"], 0, "wrong_bytes")
+        assert 1.1 < report["ratio"] < 2 and report["decode_gb_per_s"] > 0
     run(binary, "bench", "--op", "overload", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB", "--pairs", "1",
         "--seconds", "1")
     report = run(binary, "bench", "--op", "auth", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB",
