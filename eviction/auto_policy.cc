@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kHalfLifeCapacities = 4;
 constexpr uint64_t kShortestHalfLife = uint64_t{1} << 16;  // touches
 constexpr double kHalfLifeRequests = 2048;
-constexpr uint64_t kShortestReign = uint64_t{1} << 13;     // touches
+constexpr uint64_t kShortestReign = uint64_t{1} << 13;  // touches
 constexpr double kMargin = 1.02;
 constexpr double kWorthLimit = 1e100;  // scores are scaled down beyond
 

@@ -18,11 +18,19 @@ constexpr int kResamples = 8;                // where nothing of what was drawn 
 
 }  // namespace
 
+std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks) {
+  return std::make_shared<ReuseModel>(std::max(kHalfLifeTouches, kHalfLifeCapacities * capacity_blocks));
+}
+
 GilPolicy::GilPolicy(const GilOptions& options)
     : options_(options),
       most_ghosts_(std::min(kMaxGhosts, kGhostsPerBlock * options.capacity_blocks)),
-      model_(std::max<uint64_t>(kHalfLifeTouches, kHalfLifeCapacities * options.capacity_blocks)),
-      random_state_(options.seed) {}
+      model_(options.model != nullptr ? options.model : NewReuseModel(options.capacity_blocks)),
+      random_state_(options.seed) {
+  model_->Join(this, [this](ReuseModel* model) { TakeCensus(model); });
+}
+
+GilPolicy::~GilPolicy() { model_->Leave(this); }
 
 void GilPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock && !Held(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
@@ -35,7 +43,7 @@ void GilPolicy::OnInsert(BlockId id, const Access& access) {
     if (const std::optional<Ghost> ghost = ghosts_.Take(access.key); ghost.has_value()) {
       const Segment& segment = segments_[ghost->segment];
       gap_ns = std::max<uint64_t>(1, AgeAt(segment.stamp_ns));
-      model_.Ended(segment.klass, segment.epoch, gap_ns);
+      Learn(segment, /*lost=*/false);
       nodes_[id].touches = ghost->touches;
       StopWaiting(ghost->segment);
     }
@@ -51,7 +59,7 @@ void GilPolicy::OnAccess(BlockId id, const Access& access) {
   if (access.stamp_ns <= before_ns) return;
   now_ns_ = std::max(now_ns_, access.stamp_ns);
   const uint64_t gap_ns = access.stamp_ns - before_ns;
-  model_.Ended(segments_[from].klass, segments_[from].epoch, gap_ns);
+  Learn(segments_[from], /*lost=*/false);
   Unlink(id);
   StopWaiting(from);
   Enter(id, access, gap_ns);
@@ -74,7 +82,7 @@ void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
   node.segment = SegmentFor(access.stamp_ns, klass);
   ++segments_[node.segment].waiting;
   Link(GroupFor(access.stamp_ns), id);
-  if (model_.Begin()) TakeCensus();
+  model_->Begin();
 }
 
 void GilPolicy::OnHint(BlockId id, const Hint& hint) {
@@ -89,6 +97,12 @@ void GilPolicy::OnHint(BlockId id, const Hint& hint) {
   if (merged.next_use_ns == known.next_use_ns && merged.expires_ns == known.expires_ns) return;
   const GroupId to = HintedGroupFor(from, merged);
   Unlink(id);
+  if (const SegmentId segment = nodes_[id].segment; merged.next_use_ns != 0 && !segments_[segment].announced) {
+    Learn(segments_[segment], /*lost=*/false);
+    nodes_[id].segment = AnnouncedSegmentFor(segment);
+    ++segments_[nodes_[id].segment].waiting;
+    StopWaiting(segment);
+  }
   Link(to, id);
 }
 
@@ -103,16 +117,14 @@ void GilPolicy::OnRemove(BlockId id) {
   nodes_[id].segment = kNone;
   --size_;
   if (nodes_[id].key == 0 || most_ghosts_ == 0) {
-    const Segment& left = segments_[segment];
-    model_.Lost(left.klass, left.epoch, AgeAt(left.stamp_ns));
+    Learn(segments_[segment], /*lost=*/true);
     StopWaiting(segment);
     return;
   }
   ghosts_.Add(nodes_[id].key, {segment, nodes_[id].touches});
   if (ghosts_.size() <= most_ghosts_) return;
   const Ghost oldest = *ghosts_.DropOldest();
-  const Segment& left = segments_[oldest.segment];
-  model_.Lost(left.klass, left.epoch, AgeAt(left.stamp_ns));
+  Learn(segments_[oldest.segment], /*lost=*/true);
   StopWaiting(oldest.segment);
 }
 
@@ -120,8 +132,24 @@ GilPolicy::SegmentId GilPolicy::SegmentFor(uint64_t stamp_ns, ReuseModel::ClassI
   for (const SegmentId id : current_segments_) {
     const Segment& segment = segments_[id];
     // It may have been emptied and used again within the request.
-    if (segment.klass == klass && segment.stamp_ns == stamp_ns && segment.waiting > 0) return id;
+    if (segment.klass == klass && segment.stamp_ns == stamp_ns && segment.waiting > 0 && !segment.announced) return id;
   }
+  current_segments_.push_back(NewSegment({.stamp_ns = stamp_ns, .epoch = model_->epoch(), .klass = klass}));
+  return current_segments_.back();
+}
+
+GilPolicy::SegmentId GilPolicy::AnnouncedSegmentFor(SegmentId origin) {
+  const Segment from = segments_[origin];
+  if (announced_origin_ == origin && segments_[announced_].waiting > 0 && segments_[announced_].announced &&
+      segments_[announced_].stamp_ns == from.stamp_ns && segments_[announced_].klass == from.klass) {
+    return announced_;
+  }
+  announced_origin_ = origin;
+  announced_ = NewSegment({.stamp_ns = from.stamp_ns, .epoch = from.epoch, .klass = from.klass, .announced = true});
+  return announced_;
+}
+
+GilPolicy::SegmentId GilPolicy::NewSegment(const Segment& segment) {
   SegmentId id = static_cast<SegmentId>(segments_.size());
   if (unused_segments_.empty()) {
     segments_.emplace_back();
@@ -129,9 +157,15 @@ GilPolicy::SegmentId GilPolicy::SegmentFor(uint64_t stamp_ns, ReuseModel::ClassI
     id = unused_segments_.back();
     unused_segments_.pop_back();
   }
-  segments_[id] = {.stamp_ns = stamp_ns, .epoch = model_.epoch(), .klass = klass};
-  current_segments_.push_back(id);
+  segments_[id] = segment;
   return id;
+}
+
+// A block of the segment waits no longer: it was touched or announced, or what was known of it is lost.
+void GilPolicy::Learn(const Segment& segment, bool lost) {
+  if (segment.announced) return;
+  const uint64_t age_ns = AgeAt(segment.stamp_ns);
+  lost ? model_->Lost(segment.klass, segment.epoch, age_ns) : model_->Ended(segment.klass, segment.epoch, age_ns);
 }
 
 GilPolicy::GroupId GilPolicy::GroupFor(uint64_t stamp_ns) {
@@ -224,7 +258,7 @@ uint64_t GilPolicy::AgeAt(uint64_t stamp_ns) const { return now_ns_ - std::min(n
 
 double GilPolicy::IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_t depth) const {
   if (group.hint.expires_ns != 0 && group.hint.expires_ns <= now_ns_) return 0;
-  double index = model_.Index(klass, AgeAt(group.stamp_ns));
+  double index = model_->Index(klass, AgeAt(group.stamp_ns));
   if (group.hint.next_use_ns != 0 && now_ns_ < group.hint.next_use_ns + kLateNs) {
     const double wait_ns = static_cast<double>(group.hint.next_use_ns) - static_cast<double>(now_ns_);
     index = std::max(index, 1 / std::max(kSoonestUseS, wait_ns / 1e9));
@@ -261,7 +295,7 @@ BlockId GilPolicy::FirstOf(const Group& group, absl::FunctionRef<bool(BlockId)> 
 
 BlockId GilPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
   if (live_groups_.empty()) return kNoBlock;
-  if (victims_left_ > 0 && last_victim_ != kNone) {
+  if (victims_left_ > 0 && last_victim_ != kNone && groups_[last_victim_].leaf_class == last_class_) {
     --victims_left_;
     const BlockId id = FirstOf(groups_[last_victim_], evictable, &max_candidates);
     if (id != kNoBlock) return id;
@@ -271,6 +305,7 @@ BlockId GilPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max
     const GroupId worst = Sample();
     const BlockId id = FirstOf(groups_[worst], evictable, &max_candidates);
     last_victim_ = id == kNoBlock ? kNone : worst;
+    last_class_ = groups_[worst].leaf_class;
     victims_left_ = kVictimsPerSample - 1;
     if (id != kNoBlock) return id;
   }
@@ -295,12 +330,11 @@ uint64_t GilPolicy::StampOf(BlockId id) const {
   return segments_[nodes_[id].segment].stamp_ns;
 }
 
-void GilPolicy::TakeCensus() {
-  model_.BeginCensus();
+void GilPolicy::TakeCensus(ReuseModel* model) const {
   for (const Segment& segment : segments_) {
-    if (segment.waiting > 0) model_.Count({segment.klass, segment.epoch, AgeAt(segment.stamp_ns), segment.waiting});
+    if (segment.waiting == 0 || segment.announced) continue;
+    model->Count({segment.klass, segment.epoch, AgeAt(segment.stamp_ns), segment.waiting});
   }
-  model_.Refit();
 }
 
 uint64_t GilPolicy::Random() { return MixKey(random_state_ += 0x9e3779b97f4a7c15u); }

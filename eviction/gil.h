@@ -18,7 +18,12 @@ struct GilOptions {
   // A block's index is multiplied by (cost at its depth / cost at depth 0) to this power: 0 counts hits, 1 FLOPs.
   double cost_exponent = 0;
   CostModel cost;
+  // Where it learns, if not alone; see NewReuseModel. Policies that share a model share its thread.
+  std::shared_ptr<ReuseModel> model;
 };
+
+// A model for policies that hold so many blocks together.
+std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks);
 
 // Contract, owner and thread: see Policy.
 //
@@ -28,12 +33,15 @@ struct GilOptions {
 // that were evicted and are still remembered, because they too wait to be reused.
 //
 // Victim compares kSamples groups drawn at random with the one it took from last, by the index of their deepest blocks,
-// and then stays with its choice for kVictimsPerSample blocks. A hinted block counts as certain to be touched at the
-// time announced; past that, as any other. Costs: touch O(1), some 50 ns; a sample some 20 ns per group looked at.
-// Memory: 32 bytes per block, 100 per group, 32 per remembered block, and the model's.
+// and then stays with its choice for kVictimsPerSample blocks while their class is the same. A hinted block counts as
+// certain to be touched at the time announced; past that, as any other. Costs: touch O(1), some 50 ns; a sample some 20
+// ns per group looked at. Memory: 32 bytes per block, 100 per group, 32 per remembered block, and the model's.
 class GilPolicy final : public Policy {
  public:
   explicit GilPolicy(const GilOptions& options);
+  ~GilPolicy() override;
+  GilPolicy(const GilPolicy&) = delete;
+  GilPolicy& operator=(const GilPolicy&) = delete;
 
   std::string_view name() const override { return options_.cost_exponent > 0 ? "gil-cost" : "gil"; }
   void OnInsert(BlockId id, const Access& access) override;
@@ -67,6 +75,7 @@ class GilPolicy final : public Policy {
     uint32_t waiting = 0;  // blocks held, and those that were evicted and are remembered; 0 = the segment is unused
     uint32_t epoch = 0;
     ReuseModel::ClassId klass = 0;
+    bool announced = false;  // what its blocks wait for is known: nothing to learn from
   };
   struct Group {
     uint64_t stamp_ns = 0;
@@ -85,7 +94,10 @@ class GilPolicy final : public Policy {
   bool Held(BlockId id) const { return id < nodes_.size() && nodes_[id].segment != kNone; }
   void Enter(BlockId id, const Access& access, uint64_t gap_ns);
   SegmentId SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass);
+  SegmentId NewSegment(const Segment& segment);
+  void Learn(const Segment& segment, bool lost);
   GroupId GroupFor(uint64_t stamp_ns);
+  SegmentId AnnouncedSegmentFor(SegmentId origin);
   GroupId HintedGroupFor(GroupId origin, const Hint& hint);
   GroupId NewGroup(const Group& group);
   void Link(GroupId id, BlockId block);
@@ -96,12 +108,12 @@ class GilPolicy final : public Policy {
   double IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_t depth) const;
   GroupId Sample();
   BlockId FirstOf(const Group& group, absl::FunctionRef<bool(BlockId)> evictable, size_t* candidates) const;
-  void TakeCensus();
+  void TakeCensus(ReuseModel* model) const;
   uint64_t Random();
 
   GilOptions options_;
   size_t most_ghosts_;
-  ReuseModel model_;
+  std::shared_ptr<ReuseModel> model_;
   std::vector<Node> nodes_;
   std::vector<Segment> segments_;
   std::vector<SegmentId> unused_segments_;
@@ -117,7 +129,9 @@ class GilPolicy final : public Policy {
   std::vector<SegmentId> current_segments_;
   // The last group made for hinted blocks, and where they came from.
   GroupId hinted_origin_ = kNone, hinted_ = kNone;
+  SegmentId announced_origin_ = kNone, announced_ = kNone;
   GroupId last_victim_ = kNone;
+  ReuseModel::ClassId last_class_ = 0;
   uint32_t victims_left_ = 0;
 };
 

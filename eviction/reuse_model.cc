@@ -71,12 +71,17 @@ int ReuseModel::AgeOf(uint64_t age_ns) {
   return std::min(kAges - 1, 1 + 2 * octave + half);
 }
 
-bool ReuseModel::Begin() {
+void ReuseModel::Begin() {
   if (++touches_ >= next_epoch_at_) NextEpoch();
-  if (touches_ < next_refit_at_) return false;
+  if (touches_ < next_refit_at_) return;
   refit_step_ = std::min(kUsualRefit, 2 * refit_step_);
   next_refit_at_ = touches_ + refit_step_;
-  return true;
+  TakeCensus();
+  Refit();
+}
+
+void ReuseModel::Leave(const void* member) {
+  std::erase_if(members_, [&](const Member& other) { return other.name == member; });
 }
 
 void ReuseModel::NextEpoch() {
@@ -100,9 +105,10 @@ float ReuseModel::WeightOf(uint32_t epoch) const {
   return ago < kWeights.size() ? kWeights[ago] : 0;
 }
 
-void ReuseModel::BeginCensus() {
+void ReuseModel::TakeCensus() {
   for (ByAge& by_age : waiting_) by_age.fill(0);
   counted_groups_ = counted_blocks_ = 0;
+  for (const Member& member : members_) member.census(this);
 }
 
 void ReuseModel::Count(const Waiting& waiting) {

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "eviction/policy.h"
@@ -28,7 +30,9 @@ struct ReuseSituation {
 // The worth of a block is Gittins' index: the best ratio, over all times T that one might keep it, of the probability
 // that it is touched within T to the time that it is then expected to stay. Gittins, J. R. Stat. Soc. B 41 (1979).
 //
-// One thread. No clock. Memory: 2.4 MB. Refit costs a millisecond or two, all else a few ns.
+// Policies of several shards may learn together: they join one model, which asks each what still waits with it.
+//
+// One thread. No clock. Memory: 2.4 MB. To fit costs a millisecond or two, all else a few ns.
 class ReuseModel {
  public:
   using ClassId = uint16_t;
@@ -46,17 +50,21 @@ class ReuseModel {
   static ClassId ClassOf(const ReuseSituation& situation);
   static int AgeOf(uint64_t age_ns);
 
-  // A block was touched and waits from now on. True if it is time to Refit.
-  bool Begin();
+  // Who counts what waits; called by Begin, now and then. Its address is its name.
+  using Census = std::function<void(ReuseModel* model)>;
+  void Join(const void* member, Census census) { members_.push_back({member, std::move(census)}); }
+  // Nothing that the member counted waits any more.
+  void Leave(const void* member);
+
+  // A block was touched and waits from now on. Takes a census of all members and fits anew when it is time.
+  void Begin();
   uint32_t epoch() const { return epoch_; }
   // A block that waited since `epoch` was touched again, or was forgotten.
   void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns) { ended_[klass][AgeOf(age_ns)] += WeightOf(epoch); }
   void Lost(ClassId klass, uint32_t epoch, uint64_t age_ns) { lost_[klass][AgeOf(age_ns)] += WeightOf(epoch); }
 
-  // Takes in what still waits: BeginCensus, Count for all of it, Refit.
-  void BeginCensus();
+  // For a Census only.
   void Count(const Waiting& waiting);
-  void Refit();
 
   // Reuses per second of keeping.
   float Index(ClassId klass, uint64_t age_ns) const {
@@ -82,9 +90,16 @@ class ReuseModel {
 
   float WeightOf(uint32_t epoch) const;
   void NextEpoch();
+  void TakeCensus();
+  void Refit();
   ByAge HazardOf(const Observed& observed, const ByAge& prior) const;
   static void FillIndex(const ByAge& hazard, ByAge* index);
 
+  struct Member {
+    const void* name;
+    Census census;
+  };
+  std::vector<Member> members_;
   uint64_t epoch_touches_;
   uint64_t touches_ = 0, next_epoch_at_ = 0, next_refit_at_ = 0, refit_step_ = 0;
   uint32_t epoch_ = 0;

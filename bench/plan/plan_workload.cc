@@ -2,12 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "bench/replay/trace_reader.h"
 #include "bench/workloads/workloads.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit::bench {
 namespace {
+
+// A guess of how many blocks a file names: bytes for each, and no more than this before they are seen.
+constexpr uint64_t kBytesPerBlock = 16;
+constexpr uint64_t kMostGuessedBlocks = uint64_t{1} << 23;
 
 absl::Status AddTo(PrefixTrace* trace, const TraceRequest& request) {
   if (trace->Add(request.timestamp_ms, request.input_tokens, request.output_tokens, request.ids)) {
@@ -20,6 +27,9 @@ absl::Status AddTo(PrefixTrace* trace, const TraceRequest& request) {
 
 absl::Status ReadFile(const PlanOptions& options, std::vector<std::string>* warnings, const ProgressSink& progress,
                       PrefixTrace* trace) {
+  std::error_code no_matter;
+  const uint64_t file_bytes = std::filesystem::file_size(options.trace_path, no_matter);
+  if (!no_matter) trace->Reserve(std::min(kMostGuessedBlocks, file_bytes / kBytesPerBlock));
   ASSIGN_OR_RETURN(const TraceReadSummary summary,
                    ReadTraceFile(
                        options.trace_path, {.block_tokens = options.block_tokens, .strict = options.strict},

@@ -106,10 +106,12 @@ class AnyForm final : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t&) override { return Other("binary data"); }
   bool number_integer(number_integer_t value) override {
     if (in_ids()) return AddId(static_cast<uint64_t>(value));
+    if (depth_ == 0) return Other("a number");
     return field_ == nullptr || Fail(fmt::format("field \"{}\" is {}, expected a number of at least 0", name_, value));
   }
   bool number_unsigned(number_unsigned_t value) override {
     if (in_ids()) return AddId(value);
+    if (depth_ == 0) return Other("a number");
     if (field_ != nullptr) *field_ = value;
     return true;
   }
@@ -119,6 +121,7 @@ class AnyForm final : public nlohmann::json_sax<nlohmann::json> {
       if (digits.find_first_not_of("0123456789") == std::string_view::npos) return AddId(HashOfDigits(text));
       return Fail(fmt::format("hash_ids holds {}, expected integers", text));
     }
+    if (depth_ == 0) return Other("a number");
     if (field_ == nullptr) return true;
     if (!(value >= 0 && value < kMostNumber)) {
       return Fail(fmt::format("field \"{}\" is {}, expected a number from 0 to {}", name_, text, kMostNumber));

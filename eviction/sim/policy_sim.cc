@@ -106,6 +106,7 @@ class Simulation {
   // Tells of the blocks of requests that come within reach while `index` is served.
   void Announce(size_t index) {
     const uint64_t reach_ns = trace_.requests()[index].time_ms * kNsPerMs + options_.hint_ns;
+    announced_ = std::max(announced_, index + 1);
     for (; announced_ < trace_.requests().size(); ++announced_) {
       const PrefixTrace::Request& request = trace_.requests()[announced_];
       if (request.time_ms * kNsPerMs > reach_ns) return;

@@ -1,6 +1,7 @@
 #include "eviction/sim/prefix_trace.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "eviction/ghost_table.h"
 
@@ -8,6 +9,7 @@ namespace incipit {
 namespace {
 
 constexpr size_t kFirstSlots = 1024;
+constexpr size_t kPrefetchAhead = 12;  // blocks
 
 uint64_t HashOf(PrefixTrace::Block parent, uint64_t id) {
   return MixKey(id ^ (uint64_t{parent} + 1) * 0x9e3779b97f4a7c15u);
@@ -21,7 +23,16 @@ bool PrefixTrace::Add(uint64_t time_ms, uint64_t input_tokens, uint64_t output_t
                   .input_tokens = input_tokens,
                   .output_tokens = static_cast<uint32_t>(std::min<uint64_t>(output_tokens, UINT32_MAX)),
                   .blocks = static_cast<uint32_t>(ids.size())};
-  for (const uint64_t id : ids) request.last = Child(request.last, id);
+  size_t known = 0;
+  for (; known < ids.size(); ++known) {
+    const Block next = Find(request.last, ids[known]);
+    if (next == kNone) break;
+    request.last = next;
+  }
+  if (known < ids.size()) {
+    AppendNew(request.last, ids.subspan(known));
+    request.last = static_cast<Block>(parents_.size() - 1);
+  }
   requests_.push_back(request);
   block_references_ += ids.size();
   input_tokens_ += input_tokens;
@@ -32,24 +43,53 @@ bool PrefixTrace::Add(uint64_t time_ms, uint64_t input_tokens, uint64_t output_t
   return true;
 }
 
-PrefixTrace::Block PrefixTrace::Child(Block parent, uint64_t id) {
-  if (2 * (parents_.size() + 1) > slots_.size()) Grow();
+PrefixTrace::Block PrefixTrace::Find(Block parent, uint64_t id) const {
+  // Most often the block that came right behind the parent when both were new.
+  if (const size_t next = parent == kNone ? 0 : size_t{parent} + 1;
+      next < parents_.size() && ids_[next] == id && parents_[next] == parent) {
+    return static_cast<Block>(next);
+  }
+  if (slots_.empty()) return kNone;
   const size_t mask = slots_.size() - 1;
-  size_t slot = HashOf(parent, id) & mask;
-  for (; slots_[slot] != kNone; slot = (slot + 1) & mask) {
+  for (size_t slot = HashOf(parent, id) & mask; slots_[slot] != kNone; slot = (slot + 1) & mask) {
     const Block block = slots_[slot];
     if (ids_[block] == id && parents_[block] == parent) return block;
   }
-  slots_[slot] = static_cast<Block>(parents_.size());
-  parents_.push_back(parent);
-  ids_.push_back(id);
-  return slots_[slot];
+  return kNone;
 }
 
-void PrefixTrace::Grow() {
-  slots_.assign(std::max(kFirstSlots, 2 * slots_.size()), kNone);
+// What follows a new block is new, so its place in the table can be fetched before its turn comes.
+void PrefixTrace::AppendNew(Block parent, std::span<const uint64_t> ids) {
+  const size_t needed = 2 * (parents_.size() + ids.size());
+  if (needed > slots_.size()) Rehash(std::bit_ceil(std::max(kFirstSlots, 2 * needed)));
   const size_t mask = slots_.size() - 1;
-  for (Block block = 0; block < parents_.size(); ++block) {
+  const auto first = static_cast<Block>(parents_.size());
+  const auto hash_of = [&](size_t i) {
+    return HashOf(i == 0 ? parent : static_cast<Block>(first + i - 1), ids[i]) & mask;
+  };
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i + kPrefetchAhead < ids.size()) __builtin_prefetch(&slots_[hash_of(i + kPrefetchAhead)], 1);
+    size_t slot = hash_of(i);
+    while (slots_[slot] != kNone) slot = (slot + 1) & mask;
+    slots_[slot] = static_cast<Block>(first + i);
+    parents_.push_back(i == 0 ? parent : static_cast<Block>(first + i - 1));
+    ids_.push_back(ids[i]);
+  }
+}
+
+void PrefixTrace::Reserve(uint64_t blocks) {
+  blocks = std::min(blocks, kMaxBlocks);
+  if (2 * blocks > slots_.size()) Rehash(std::bit_ceil(std::max<size_t>(kFirstSlots, 2 * blocks)));
+}
+
+void PrefixTrace::Rehash(size_t slots) {
+  slots_.assign(slots, kNone);
+  const size_t mask = slots_.size() - 1;
+  const auto count = static_cast<Block>(parents_.size());
+  for (Block block = 0; block < count; ++block) {
+    if (block + kPrefetchAhead < count) {
+      __builtin_prefetch(&slots_[HashOf(parents_[block + kPrefetchAhead], ids_[block + kPrefetchAhead]) & mask], 1);
+    }
     size_t slot = HashOf(parents_[block], ids_[block]) & mask;
     while (slots_[slot] != kNone) slot = (slot + 1) & mask;
     slots_[slot] = block;

@@ -28,6 +28,9 @@ class PrefixTrace {
 
   explicit PrefixTrace(uint32_t block_tokens) : block_tokens_(block_tokens) {}
 
+  // Room for so many distinct blocks without a pause for growing; a guess may be wrong either way.
+  void Reserve(uint64_t blocks);
+
   // False if the request would make more than kMaxBlocks distinct blocks; it is then not added.
   bool Add(uint64_t time_ms, uint64_t input_tokens, uint64_t output_tokens, std::span<const uint64_t> ids);
   // Sorts the requests by time, those of one time as they were added, and frees what only Add needed.
@@ -52,8 +55,9 @@ class PrefixTrace {
   }
 
  private:
-  Block Child(Block parent, uint64_t id);
-  void Grow();
+  Block Find(Block parent, uint64_t id) const;
+  void AppendNew(Block parent, std::span<const uint64_t> ids);
+  void Rehash(size_t slots);
 
   uint32_t block_tokens_;
   std::vector<Request> requests_;
