@@ -11,11 +11,24 @@
 
 namespace incipit {
 
-// What a policy may know of one touch of a block.
+// Why the engine ended its answer, as far as it said.
+enum class EndReason : uint8_t { kUnknown, kStop, kToolCall, kLength };
+
+// What a policy may know of one touch of a block. All but the first three may be left out.
 struct Access {
   uint64_t stamp_ns = 0;      // request stamp: the same for every block that one request touches
   uint32_t depth_tokens = 0;  // position of the block's first token in its prompt
   uint32_t bytes = 0;         // space the block takes
+  uint32_t turn = 0;          // of the conversation, from 1; 0 = not known
+  uint64_t key = 0;           // hash of the block's identity: history of evicted blocks goes by it; 0 = not known
+  uint32_t output_tokens = 0;
+  EndReason end_reason = EndReason::kUnknown;
+};
+
+// What the engine expects of a held block. Times are on the clock of the stamps.
+struct Hint {
+  uint64_t next_use_ns = 0;  // a request that waits or is announced will touch the block then; 0 = not known
+  uint64_t expires_ns = 0;   // worthless from then on; 0 = never
 };
 
 // Owned by one tier of one shard; that shard's thread only. BlockIds are dense and reused after OnRemove, so
@@ -29,6 +42,8 @@ class Policy {
   virtual void OnInsert(BlockId id, const Access& access) = 0;
   // REQUIRES: `id` is held. A touch with an older stamp than the last one changes nothing.
   virtual void OnAccess(BlockId id, const Access& access) = 0;
+  // The engine says what it expects. REQUIRES: `id` is held. Policies that cannot use it ignore it.
+  virtual void OnHint(BlockId /*id*/, const Hint& /*hint*/) {}
   // A hint that OnAccess of `id` comes within some tens of calls: hides the cache miss. Any id.
   virtual void Prefetch(BlockId /*id*/) const {}
   // Evicted, removed or moved to another tier. REQUIRES: `id` is held.

@@ -1,0 +1,71 @@
+#include "bench/plan/plan_report.h"
+
+#include <fmt/format.h>
+
+namespace incipit::bench {
+namespace {
+
+constexpr int kNameColumns = 10, kCellColumns = 12;
+
+std::string SourceOf(const PlanOptions& options) {
+  return options.workload.empty() ? options.trace_path
+                                  : fmt::format("workload {}, seed {}", options.workload, options.seed);
+}
+
+}  // namespace
+
+Json PlanJson(const PlanReport& report) {
+  Json rows = Json::array();
+  for (const PlanRow& row : report.rows) {
+    rows.push_back({{"policy", row.policy},
+                    {"size_percent", row.size_percent},
+                    {"capacity_blocks", row.capacity_blocks},
+                    {"token_hit_ratio", row.totals.TokenHitRatio()},
+                    {"flops_saved_ratio", row.totals.FlopsSavedRatio()},
+                    {"hit_tokens", row.totals.hit_tokens},
+                    {"simulation_ns_per_block", row.policy_ns_per_block}});
+  }
+  Json json;
+  json["source"] = SourceOf(report.options);
+  json["requests"] = report.requests;
+  json["block_tokens"] = report.options.block_tokens;
+  json["block_references"] = report.block_references;
+  json["unique_blocks"] = report.unique_blocks;
+  json["input_tokens"] = report.input_tokens;
+  json["trace_seconds"] = report.trace_seconds;
+  json["objective"] = report.options.by_flops ? "flops" : "tokens";
+  json["shards"] = report.options.shards;
+  json["hint_next_use_s"] = report.options.hint_next_use_s;
+  json["layout"] = report.options.layout;
+  json["rows"] = std::move(rows);
+  json["warnings"] = report.warnings;
+  json["seconds"] = report.seconds;
+  json["peak_memory_bytes"] = report.peak_memory_bytes;
+  return json;
+}
+
+std::string PlanText(const PlanReport& report) {
+  const PlanOptions& options = report.options;
+  std::string text = fmt::format("{}: {} requests, {} blocks of {} tokens, {} of them distinct\n", SourceOf(options),
+                                 report.requests, report.block_references, options.block_tokens, report.unique_blocks);
+  if (options.shards > 1) text += fmt::format("{} shards, each deciding alone\n", options.shards);
+  if (options.hint_next_use_s > 0) text += fmt::format("next uses announced {} s ahead\n", options.hint_next_use_s);
+  text += fmt::format("\n{:<{}}", "% hit", kNameColumns);
+  for (const double percent : options.sizes_percent) {
+    text += fmt::format("{:>{}}", fmt::format("{:g} %", percent), kCellColumns);
+  }
+  for (size_t i = 0; i < report.rows.size(); ++i) {
+    const PlanRow& row = report.rows[i];
+    if (i % options.sizes_percent.size() == 0) text += fmt::format("\n{:<{}}", row.policy, kNameColumns);
+    text += fmt::format(
+        "{:>{}}", fmt::format("{:.1f}/{:.1f}", 100 * row.totals.TokenHitRatio(), 100 * row.totals.FlopsSavedRatio()),
+        kCellColumns);
+  }
+  text += fmt::format(
+      "\n\nEach cell: tokens hit / FLOPs saved, in % of all prompts', with room for so many % of the distinct blocks.\n"
+      "{:.1f} s, {} MB of memory at most\n",
+      report.seconds, report.peak_memory_bytes / 1'000'000);
+  return text;
+}
+
+}  // namespace incipit::bench

@@ -1,0 +1,349 @@
+#include "eviction/gil.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "cache/base/check.h"
+
+namespace incipit {
+namespace {
+
+// What was learned counts half after so many touches, or so many times the capacity.
+constexpr uint64_t kHalfLifeTouches = uint64_t{1} << 18;
+constexpr uint64_t kHalfLifeCapacities = 8;
+constexpr double kSoonestUseS = 0.05;        // closer announcements do not differ
+constexpr uint64_t kLateNs = 2'000'000'000;  // an announced touch may be so late and still be believed
+constexpr int kResamples = 8;                // where nothing of what was drawn may be evicted
+
+}  // namespace
+
+std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks) {
+  return std::make_shared<ReuseModel>(std::max(kHalfLifeTouches, kHalfLifeCapacities * capacity_blocks));
+}
+
+GilPolicy::GilPolicy(const GilOptions& options)
+    : options_(options),
+      most_ghosts_(std::min(kMaxGhosts, kGhostsPerBlock * options.capacity_blocks)),
+      model_(options.model != nullptr ? options.model : NewReuseModel(options.capacity_blocks)),
+      random_state_(options.seed) {
+  model_->Join(this, [this](ReuseModel* model) { TakeCensus(model); });
+}
+
+GilPolicy::~GilPolicy() { model_->Leave(this); }
+
+void GilPolicy::OnInsert(BlockId id, const Access& access) {
+  INCIPIT_CHECK(id != kNoBlock && !Held(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
+  if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1);
+  nodes_[id].key = access.key;
+  nodes_[id].touches = 0;
+  now_ns_ = std::max(now_ns_, access.stamp_ns);
+  uint64_t gap_ns = 0;
+  if (access.key != 0) {
+    if (const std::optional<Ghost> ghost = ghosts_.Take(access.key); ghost.has_value()) {
+      const Segment& segment = segments_[ghost->segment];
+      gap_ns = std::max<uint64_t>(1, AgeAt(segment.stamp_ns));
+      Learn(segment, /*lost=*/false);
+      nodes_[id].touches = ghost->touches;
+      StopWaiting(ghost->segment);
+    }
+  }
+  ++size_;
+  Enter(id, access, gap_ns);
+}
+
+void GilPolicy::OnAccess(BlockId id, const Access& access) {
+  INCIPIT_CHECK(Held(id), absl::StrCat("access to block ", id, ", which is not held").c_str());
+  const SegmentId from = nodes_[id].segment;
+  const uint64_t before_ns = segments_[from].stamp_ns;
+  if (access.stamp_ns <= before_ns) return;
+  now_ns_ = std::max(now_ns_, access.stamp_ns);
+  const uint64_t gap_ns = access.stamp_ns - before_ns;
+  Learn(segments_[from], /*lost=*/false);
+  Unlink(id);
+  StopWaiting(from);
+  Enter(id, access, gap_ns);
+}
+
+void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
+  Node& node = nodes_[id];
+  node.depth = access.depth_tokens;
+  ++node.touches;
+  const ReuseModel::ClassId klass = ReuseModel::ClassOf({.turn = access.turn,
+                                                         .touches = node.touches,
+                                                         .gap_ns = gap_ns,
+                                                         .output_tokens = access.output_tokens,
+                                                         .end_reason = access.end_reason});
+  if (access.stamp_ns != current_stamp_ns_) {
+    current_segments_.clear();
+    current_group_ = kNone;
+    current_stamp_ns_ = access.stamp_ns;
+  }
+  node.segment = SegmentFor(access.stamp_ns, klass);
+  ++segments_[node.segment].waiting;
+  Link(GroupFor(access.stamp_ns), id);
+  model_->Begin();
+}
+
+void GilPolicy::OnHint(BlockId id, const Hint& hint) {
+  INCIPIT_CHECK(Held(id), absl::StrCat("hint for block ", id, ", which is not held").c_str());
+  const GroupId from = nodes_[id].group;
+  const Hint known = groups_[from].hint;
+  Hint merged = known;
+  if (hint.next_use_ns > now_ns_ && (known.next_use_ns <= now_ns_ || hint.next_use_ns < known.next_use_ns)) {
+    merged.next_use_ns = hint.next_use_ns;
+  }
+  if (hint.expires_ns != 0) merged.expires_ns = hint.expires_ns;
+  if (merged.next_use_ns == known.next_use_ns && merged.expires_ns == known.expires_ns) return;
+  const GroupId to = HintedGroupFor(from, merged);
+  Unlink(id);
+  if (const SegmentId segment = nodes_[id].segment; merged.next_use_ns != 0 && !segments_[segment].announced) {
+    Learn(segments_[segment], /*lost=*/false);
+    nodes_[id].segment = AnnouncedSegmentFor(segment);
+    ++segments_[nodes_[id].segment].waiting;
+    StopWaiting(segment);
+  }
+  Link(to, id);
+}
+
+void GilPolicy::Prefetch(BlockId id) const {
+  if (id < nodes_.size()) __builtin_prefetch(&nodes_[id], 1);
+}
+
+void GilPolicy::OnRemove(BlockId id) {
+  INCIPIT_CHECK(Held(id), absl::StrCat("removal of block ", id, ", which is not held").c_str());
+  const SegmentId segment = nodes_[id].segment;
+  Unlink(id);
+  nodes_[id].segment = kNone;
+  --size_;
+  if (nodes_[id].key == 0 || most_ghosts_ == 0) {
+    Learn(segments_[segment], /*lost=*/true);
+    StopWaiting(segment);
+    return;
+  }
+  ghosts_.Add(nodes_[id].key, {segment, nodes_[id].touches});
+  if (ghosts_.size() <= most_ghosts_) return;
+  const Ghost oldest = *ghosts_.DropOldest();
+  Learn(segments_[oldest.segment], /*lost=*/true);
+  StopWaiting(oldest.segment);
+}
+
+GilPolicy::SegmentId GilPolicy::SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass) {
+  for (const SegmentId id : current_segments_) {
+    const Segment& segment = segments_[id];
+    // It may have been emptied and used again within the request.
+    if (segment.klass == klass && segment.stamp_ns == stamp_ns && segment.waiting > 0 && !segment.announced) return id;
+  }
+  current_segments_.push_back(NewSegment({.stamp_ns = stamp_ns, .epoch = model_->epoch(), .klass = klass}));
+  return current_segments_.back();
+}
+
+GilPolicy::SegmentId GilPolicy::AnnouncedSegmentFor(SegmentId origin) {
+  const Segment from = segments_[origin];
+  if (announced_origin_ == origin && segments_[announced_].waiting > 0 && segments_[announced_].announced &&
+      segments_[announced_].stamp_ns == from.stamp_ns && segments_[announced_].klass == from.klass) {
+    return announced_;
+  }
+  announced_origin_ = origin;
+  announced_ = NewSegment({.stamp_ns = from.stamp_ns, .epoch = from.epoch, .klass = from.klass, .announced = true});
+  return announced_;
+}
+
+GilPolicy::SegmentId GilPolicy::NewSegment(const Segment& segment) {
+  SegmentId id = static_cast<SegmentId>(segments_.size());
+  if (unused_segments_.empty()) {
+    segments_.emplace_back();
+  } else {
+    id = unused_segments_.back();
+    unused_segments_.pop_back();
+  }
+  segments_[id] = segment;
+  return id;
+}
+
+// A block of the segment waits no longer: it was touched or announced, or what was known of it is lost.
+void GilPolicy::Learn(const Segment& segment, bool lost) {
+  if (segment.announced) return;
+  const uint64_t age_ns = AgeAt(segment.stamp_ns);
+  lost ? model_->Lost(segment.klass, segment.epoch, age_ns) : model_->Ended(segment.klass, segment.epoch, age_ns);
+}
+
+GilPolicy::GroupId GilPolicy::GroupFor(uint64_t stamp_ns) {
+  if (current_group_ == kNone || groups_[current_group_].blocks == 0 || groups_[current_group_].stamp_ns != stamp_ns ||
+      groups_[current_group_].hint.next_use_ns != 0 || groups_[current_group_].hint.expires_ns != 0) {
+    current_group_ = NewGroup({.stamp_ns = stamp_ns});
+  }
+  return current_group_;
+}
+
+GilPolicy::GroupId GilPolicy::HintedGroupFor(GroupId origin, const Hint& hint) {
+  const uint64_t stamp_ns = groups_[origin].stamp_ns;
+  if (hinted_origin_ == origin && groups_[hinted_].blocks > 0) {
+    const Group& last = groups_[hinted_];
+    if (last.stamp_ns == stamp_ns && last.hint.next_use_ns == hint.next_use_ns &&
+        last.hint.expires_ns == hint.expires_ns) {
+      return hinted_;
+    }
+  }
+  hinted_origin_ = origin;
+  hinted_ = NewGroup({.stamp_ns = stamp_ns, .hint = hint});
+  return hinted_;
+}
+
+GilPolicy::GroupId GilPolicy::NewGroup(const Group& group) {
+  GroupId id = static_cast<GroupId>(groups_.size());
+  if (unused_groups_.empty()) {
+    groups_.emplace_back();
+  } else {
+    id = unused_groups_.back();
+    unused_groups_.pop_back();
+  }
+  groups_[id] = group;
+  return id;
+}
+
+// Into its place by depth: at one of the ends for requests that are walked in order, either way.
+void GilPolicy::Link(GroupId id, BlockId block) {
+  Group& group = groups_[id];
+  Node& node = nodes_[block];
+  node.group = id;
+  BlockId deeper = kNoBlock;
+  BlockId shallower = group.deepest;
+  if (group.blocks > 0 && node.depth <= nodes_[group.shallowest].depth) {
+    deeper = group.shallowest;
+    shallower = kNoBlock;
+  }
+  while (shallower != kNoBlock && nodes_[shallower].depth > node.depth) {
+    deeper = shallower;
+    shallower = nodes_[shallower].shallower;
+  }
+  node.deeper = deeper;
+  node.shallower = shallower;
+  (deeper == kNoBlock ? group.deepest : nodes_[deeper].shallower) = block;
+  (shallower == kNoBlock ? group.shallowest : nodes_[shallower].deeper) = block;
+  if (deeper == kNoBlock) NoteLeaf(&group);
+  if (group.blocks++ > 0) return;
+  group.place = static_cast<uint32_t>(live_groups_.size());
+  live_groups_.push_back(id);
+}
+
+void GilPolicy::Unlink(BlockId block) {
+  const Node& node = nodes_[block];
+  Group& group = groups_[node.group];
+  (node.deeper == kNoBlock ? group.deepest : nodes_[node.deeper].shallower) = node.shallower;
+  (node.shallower == kNoBlock ? group.shallowest : nodes_[node.shallower].deeper) = node.deeper;
+  if (--group.blocks > 0) {
+    if (node.deeper == kNoBlock) NoteLeaf(&group);
+    return;
+  }
+  const GroupId moved = live_groups_.back();
+  live_groups_[group.place] = moved;
+  groups_[moved].place = group.place;
+  live_groups_.pop_back();
+  unused_groups_.push_back(node.group);
+  if (last_victim_ == node.group) last_victim_ = kNone;
+}
+
+void GilPolicy::NoteLeaf(Group* group) {
+  const Node& leaf = nodes_[group->deepest];
+  group->leaf_depth = leaf.depth;
+  group->leaf_class = segments_[leaf.segment].klass;
+}
+
+void GilPolicy::StopWaiting(SegmentId id) {
+  if (--segments_[id].waiting == 0) unused_segments_.push_back(id);
+}
+
+uint64_t GilPolicy::AgeAt(uint64_t stamp_ns) const { return now_ns_ - std::min(now_ns_, stamp_ns); }
+
+double GilPolicy::IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_t depth) const {
+  if (group.hint.expires_ns != 0 && group.hint.expires_ns <= now_ns_) return 0;
+  double index = model_->Index(klass, AgeAt(group.stamp_ns));
+  if (group.hint.next_use_ns != 0 && now_ns_ < group.hint.next_use_ns + kLateNs) {
+    const double wait_ns = static_cast<double>(group.hint.next_use_ns) - static_cast<double>(now_ns_);
+    index = std::max(index, 1 / std::max(kSoonestUseS, wait_ns / 1e9));
+  }
+  if (options_.cost_exponent > 0) {
+    index *= std::pow(options_.cost.FlopsAt(depth) / options_.cost.FlopsAt(0), options_.cost_exponent);
+  }
+  return index;
+}
+
+// Of equals the one touched longest ago is worst. REQUIRES: a group is live.
+GilPolicy::GroupId GilPolicy::Sample() {
+  GroupId worst = last_victim_ != kNone ? last_victim_ : live_groups_[0];
+  double worst_index = IndexOf(groups_[worst], groups_[worst].leaf_class, groups_[worst].leaf_depth);
+  const bool all = live_groups_.size() <= kSamples;
+  for (size_t i = 0; i < (all ? live_groups_.size() : kSamples); ++i) {
+    const GroupId id = live_groups_[all ? i : Random() % live_groups_.size()];
+    const Group& group = groups_[id];
+    const double index = IndexOf(group, group.leaf_class, group.leaf_depth);
+    if (index > worst_index || (index == worst_index && group.stamp_ns >= groups_[worst].stamp_ns)) continue;
+    worst = id;
+    worst_index = index;
+  }
+  return worst;
+}
+
+BlockId GilPolicy::FirstOf(const Group& group, absl::FunctionRef<bool(BlockId)> evictable, size_t* candidates) const {
+  for (BlockId id = group.deepest; id != kNoBlock && *candidates > 0; id = nodes_[id].shallower) {
+    --*candidates;
+    if (evictable(id)) return id;
+  }
+  return kNoBlock;
+}
+
+BlockId GilPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
+  if (live_groups_.empty()) return kNoBlock;
+  if (victims_left_ > 0 && last_victim_ != kNone && groups_[last_victim_].leaf_class == last_class_) {
+    --victims_left_;
+    const BlockId id = FirstOf(groups_[last_victim_], evictable, &max_candidates);
+    if (id != kNoBlock) return id;
+    last_victim_ = kNone;
+  }
+  for (int i = 0; i < kResamples && max_candidates > 0; ++i) {
+    const GroupId worst = Sample();
+    const BlockId id = FirstOf(groups_[worst], evictable, &max_candidates);
+    last_victim_ = id == kNoBlock ? kNone : worst;
+    last_class_ = groups_[worst].leaf_class;
+    victims_left_ = kVictimsPerSample - 1;
+    if (id != kNoBlock) return id;
+  }
+  for (const GroupId group : live_groups_) {
+    const BlockId id = FirstOf(groups_[group], evictable, &max_candidates);
+    if (id != kNoBlock || max_candidates == 0) return id;
+  }
+  return kNoBlock;
+}
+
+bool GilPolicy::Outranks(BlockId a, BlockId b) const {
+  const Node& left = nodes_[a];
+  const Node& right = nodes_[b];
+  const double left_index = IndexOf(groups_[left.group], segments_[left.segment].klass, left.depth);
+  const double right_index = IndexOf(groups_[right.group], segments_[right.segment].klass, right.depth);
+  if (left_index != right_index) return left_index > right_index;
+  return StampOf(a) != StampOf(b) ? StampOf(a) > StampOf(b) : left.depth < right.depth;
+}
+
+uint64_t GilPolicy::StampOf(BlockId id) const {
+  INCIPIT_CHECK(Held(id), absl::StrCat("stamp of block ", id, ", which is not held").c_str());
+  return segments_[nodes_[id].segment].stamp_ns;
+}
+
+void GilPolicy::TakeCensus(ReuseModel* model) const {
+  for (const Segment& segment : segments_) {
+    if (segment.waiting == 0 || segment.announced) continue;
+    model->Count({segment.klass, segment.epoch, AgeAt(segment.stamp_ns), segment.waiting});
+  }
+}
+
+uint64_t GilPolicy::Random() { return MixKey(random_state_ += 0x9e3779b97f4a7c15u); }
+
+uint64_t GilPolicy::MemoryBytes() const {
+  return nodes_.capacity() * sizeof(Node) + segments_.capacity() * sizeof(Segment) +
+         groups_.capacity() * sizeof(Group) +
+         (unused_segments_.capacity() + unused_groups_.capacity() + live_groups_.capacity()) * sizeof(uint32_t) +
+         ghosts_.MemoryBytes() + ReuseModel::MemoryBytes();
+}
+
+}  // namespace incipit

@@ -1,0 +1,28 @@
+// All policies by name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eviction/cost_model.h"
+#include "eviction/policy.h"
+
+namespace incipit {
+
+struct PolicyOptions {
+  size_t capacity_blocks = 1;  // at least 1
+  uint64_t seed = 1;
+  bool by_flops = false;  // what `auto` strives for: FLOPs saved instead of hits
+  CostModel cost;         // for gdsf, gil-cost, and auto by FLOPs
+};
+
+// fifo, lru, lfu, lfu-kept, s3-fifo, sieve, arc, w-tinylfu, gdsf, gil, gil-cost, auto: in this order. Thread safe.
+std::vector<std::string> PolicyNames();
+
+// NotFound lists the known names.
+absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(std::string_view name, const PolicyOptions& options);
+
+}  // namespace incipit

@@ -1,0 +1,190 @@
+#include "eviction/reuse_model.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace incipit {
+namespace {
+
+constexpr uint64_t kFirstAgeNs = 16'000'000;                 // all below is one age
+constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;  // touches between refits
+constexpr float kPriorHazard = 0.02f;  // per half octave, before anything is known: old blocks are worth less than new
+constexpr float kLeanGroups = 4;       // a class leans on its coarser one as if that were so many requests' blocks
+
+// 0, 1, 2, ... for values up to each limit.
+template <size_t N>
+uint32_t StepOf(uint64_t value, const uint64_t (&limits)[N]) {
+  uint32_t step = 0;
+  while (step < N && value > limits[step]) ++step;
+  return step;
+}
+
+// Seconds from the lower end of an age to its upper end.
+std::array<float, ReuseModel::kAges> WidthsInSeconds() {
+  std::array<float, ReuseModel::kAges> widths{};
+  double lower = 0;
+  for (int age = 0; age < ReuseModel::kAges; ++age) {
+    // Half octaves as AgeOf cuts them: 1, 1.5, 2, 3, 4, 6, ...
+    const double upper = kFirstAgeNs * std::exp2(age / 2) * (age % 2 == 0 ? 1.0 : 1.5);
+    widths[age] = static_cast<float>((upper - lower) / 1e9);
+    lower = upper;
+  }
+  return widths;
+}
+
+}  // namespace
+
+ReuseModel::ReuseModel(uint64_t half_life_touches)
+    : epoch_touches_(std::max<uint64_t>(1, half_life_touches / kEpochsPerHalfLife)),
+      next_epoch_at_(epoch_touches_),
+      next_refit_at_(kFirstRefit),
+      refit_step_(kFirstRefit),
+      ended_(kClasses),
+      lost_(kClasses),
+      waiting_(kClasses),
+      index_(kClasses),
+      coarse_index_(kCoarse),
+      known_(kClasses) {
+  Refit();
+}
+
+ReuseModel::ClassId ReuseModel::ClassOf(const ReuseSituation& situation) {
+  static constexpr uint64_t kTurnLimits[kTurns - 1] = {0, 1, 2, 4, 8};
+  static constexpr uint64_t kTouchLimits[kTouches - 1] = {1, 2, 4, 8};
+  static constexpr uint64_t kGapLimits[kGaps - 1] = {0, 10'000'000'000, 60'000'000'000, 300'000'000'000,
+                                                     1'800'000'000'000};
+  static constexpr uint64_t kOutputLimits[kOutputs - 1] = {32, 256, 1024};
+  uint32_t klass = StepOf(situation.turn, kTurnLimits);
+  klass = klass * kTouches + StepOf(situation.touches, kTouchLimits);
+  klass = klass * kGaps + StepOf(situation.gap_ns, kGapLimits);
+  klass = klass * kOutputs + StepOf(situation.output_tokens, kOutputLimits);
+  klass = klass * kReasons + static_cast<uint32_t>(situation.end_reason);
+  return static_cast<ClassId>(klass);
+}
+
+int ReuseModel::AgeOf(uint64_t age_ns) {
+  const uint64_t units = age_ns / kFirstAgeNs;
+  if (units == 0) return 0;
+  const int octave = std::bit_width(units) - 1;
+  const int half = octave == 0 ? (age_ns * 2 / kFirstAgeNs) & 1 : (units >> (octave - 1)) & 1;
+  return std::min(kAges - 1, 1 + 2 * octave + half);
+}
+
+void ReuseModel::Begin() {
+  if (++touches_ >= next_epoch_at_) NextEpoch();
+  if (touches_ < next_refit_at_) return;
+  refit_step_ = std::min(kUsualRefit, 2 * refit_step_);
+  next_refit_at_ = touches_ + refit_step_;
+  TakeCensus();
+  Refit();
+}
+
+void ReuseModel::Leave(const void* member) {
+  std::erase_if(members_, [&](const Member& other) { return other.name == member; });
+}
+
+void ReuseModel::NextEpoch() {
+  ++epoch_;
+  next_epoch_at_ += epoch_touches_;
+  const float factor = std::exp2(-1.0f / kEpochsPerHalfLife);
+  for (std::vector<ByAge>* weights : {&ended_, &lost_}) {
+    for (ByAge& by_age : *weights) {
+      for (float& weight : by_age) weight *= factor;
+    }
+  }
+}
+
+float ReuseModel::WeightOf(uint32_t epoch) const {
+  static const std::array<float, 512> kWeights = [] {
+    std::array<float, 512> weights{};
+    for (size_t i = 0; i < weights.size(); ++i) weights[i] = std::exp2(-static_cast<float>(i) / kEpochsPerHalfLife);
+    return weights;
+  }();
+  const uint32_t ago = epoch_ - epoch;
+  return ago < kWeights.size() ? kWeights[ago] : 0;
+}
+
+void ReuseModel::TakeCensus() {
+  for (ByAge& by_age : waiting_) by_age.fill(0);
+  counted_groups_ = counted_blocks_ = 0;
+  for (const Member& member : members_) member.census(this);
+}
+
+void ReuseModel::Count(const Waiting& waiting) {
+  waiting_[waiting.klass][AgeOf(waiting.age_ns)] += static_cast<float>(waiting.blocks) * WeightOf(waiting.epoch);
+  ++counted_groups_;
+  counted_blocks_ += waiting.blocks;
+}
+
+void ReuseModel::Observed::Add(const ByAge& more_ended, const ByAge& more_lost, const ByAge& more_waiting) {
+  for (int age = 0; age < kAges; ++age) {
+    ended[age] += more_ended[age];
+    censored[age] += more_lost[age] + more_waiting[age];
+  }
+}
+
+// Kaplan and Meier with the actuarial correction: who was last seen within an age was at risk for half of it.
+ReuseModel::ByAge ReuseModel::HazardOf(const Observed& observed, const ByAge& prior) const {
+  const float mean_group =
+      counted_groups_ == 0 ? 1.0f : static_cast<float>(counted_blocks_) / static_cast<float>(counted_groups_);
+  const float lean = kLeanGroups * std::max(1.0f, mean_group);
+  ByAge hazard{};
+  float at_risk = 0;
+  for (int age = kAges - 1; age >= 0; --age) {
+    at_risk += observed.ended[age] + observed.censored[age];
+    const float exposed = std::max(0.0f, at_risk - observed.censored[age] / 2);
+    hazard[age] = std::min(1.0f, (observed.ended[age] + lean * prior[age]) / (exposed + lean));
+  }
+  return hazard;
+}
+
+void ReuseModel::FillIndex(const ByAge& hazard, ByAge* index) {
+  static const ByAge kWidths = WidthsInSeconds();
+  for (int from = 0; from < kAges; ++from) {
+    float alive = 1, reused = 0, seconds = 0, best = 0;
+    for (int age = from; age < kAges && alive > 1e-3f; ++age) {
+      // On average a block is in the middle of its present age.
+      const float width = age == from ? kWidths[age] / 2 : kWidths[age];
+      const float chance = age == from ? hazard[age] / 2 : hazard[age];
+      seconds += alive * width * (1 - chance / 2);
+      reused += alive * chance;
+      alive *= 1 - chance;
+      best = std::max(best, reused / seconds);
+    }
+    (*index)[from] = best;
+  }
+}
+
+void ReuseModel::Refit() {
+  std::vector<Observed> coarse(kCoarse), middle(kMiddle), fine(kClasses);
+  Observed all;
+  for (int klass = 0; klass < kClasses; ++klass) {
+    float known = 0;
+    for (int age = 0; age < kAges; ++age) {
+      known += ended_[klass][age] + lost_[klass][age] + waiting_[klass][age];
+    }
+    known_[klass] = known > 0;
+    if (known <= 0) continue;
+    for (Observed* observed : {&fine[klass], &middle[klass / kFinePerMiddle], &coarse[klass / kFinePerCoarse], &all}) {
+      observed->Add(ended_[klass], lost_[klass], waiting_[klass]);
+    }
+  }
+  ByAge prior;
+  prior.fill(kPriorHazard);
+  const ByAge all_hazard = HazardOf(all, prior);
+  std::vector<ByAge> coarse_hazard(kCoarse);
+  for (int klass = 0; klass < kCoarse; ++klass) {
+    coarse_hazard[klass] = HazardOf(coarse[klass], all_hazard);
+    FillIndex(coarse_hazard[klass], &coarse_index_[klass]);
+  }
+  for (int klass = 0; klass < kClasses; ++klass) {
+    if (!known_[klass]) continue;
+    const ByAge middle_hazard = HazardOf(middle[klass / kFinePerMiddle], coarse_hazard[klass / kFinePerCoarse]);
+    FillIndex(HazardOf(fine[klass], middle_hazard), &index_[klass]);
+  }
+}
+
+uint64_t ReuseModel::MemoryBytes() { return (4 * uint64_t{kClasses} + kCoarse) * sizeof(ByAge); }
+
+}  // namespace incipit

@@ -1,0 +1,86 @@
+#include "client/cli/plan_command.h"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/support/cli_fixture.h"
+
+namespace incipit {
+namespace {
+
+using testing::HasSubstr;
+
+class PlanCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    trace_ = testing::TempDir() + "/plan_command_test.jsonl";
+    std::ofstream(trace_)
+        << "{\"timestamp\": 0, \"input_length\": 40, \"output_length\": 1, \"hash_ids\": [0, 1, 2]}\n"
+        << "broken\n"
+        << "{\"timestamp\": 1, \"input_length\": 48, \"output_length\": 1, \"hash_ids\": [0, 1, 3]}\n";
+  }
+  std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {"plan", "--trace", trace_, "--block-tokens", "16"});
+    return more;
+  }
+  std::string trace_;
+};
+
+TEST_F(PlanCommandTest, JsonHoldsTheContractForScripts) {
+  const CliResult result =
+      RunIncipit(Arguments({"--policy", "lru,gil,gil-cost,auto,min", "--sizes", "25%,100%", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json json = result.json();
+  EXPECT_EQ(json["unique_blocks"], 4);
+  ASSERT_EQ(json["rows"].size(), 10u);
+  EXPECT_EQ(json["rows"][1]["policy"], "lru");
+  EXPECT_EQ(json["rows"][1]["size_percent"], 100);
+  EXPECT_NEAR(json["rows"][1]["token_hit_ratio"].get<double>(), 32.0 / 88, 1e-9);
+  EXPECT_GT(json["rows"][1]["flops_saved_ratio"].get<double>(), 0);
+  EXPECT_TRUE(json.contains("seconds"));
+  EXPECT_TRUE(json.contains("peak_memory_bytes"));
+  EXPECT_THAT(result.err, HasSubstr("line 2"));
+}
+
+TEST_F(PlanCommandTest, EveryOptionOfTheContractIsTaken) {
+  const CliResult result = RunIncipit(Arguments({"--policy", "auto", "--sizes", "50", "--objective", "flops",
+                                                 "--shards", "2", "--hint-next-use-s", "10", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.json()["objective"], "flops");
+  EXPECT_EQ(result.json()["shards"], 2);
+}
+
+TEST_F(PlanCommandTest, TableIsTheDefault) {
+  const CliResult result = RunIncipit(Arguments({"--policy", "lru", "--sizes", "100%"}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("36.4/"));
+}
+
+TEST_F(PlanCommandTest, StrictStopsAtTheMalformedLine) {
+  const CliResult result = RunIncipit(Arguments({"--strict"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("line 2"));
+}
+
+TEST_F(PlanCommandTest, WrongValuesNameTheFlag) {
+  EXPECT_THAT(RunIncipit(Arguments({"--policy", "clock"})).err, HasSubstr("--policy"));
+  EXPECT_THAT(RunIncipit(Arguments({"--sizes", "0%"})).err, HasSubstr("--sizes"));
+  EXPECT_EQ(RunIncipit(Arguments({"--objective", "fame"})).exit_code, 2);
+  EXPECT_EQ(RunIncipit({"plan"}).exit_code, 1);
+}
+
+TEST(ParsePercentListTest, ReadsWhatPeopleWrite) {
+  const absl::StatusOr<std::vector<double>> percents = ParsePercentList("1%, 2.5 %,10");
+  ASSERT_TRUE(percents.ok()) << percents.status();
+  EXPECT_EQ(*percents, (std::vector<double>{1, 2.5, 10}));
+}
+
+TEST(ParsePercentListTest, RefusesWhatIsNoSize) {
+  for (const char* text : {"", "1%,", "a", "-1%", "101%", "nan", "inf", "0", "1%%"}) {
+    EXPECT_FALSE(ParsePercentList(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace incipit
