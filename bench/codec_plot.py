@@ -29,7 +29,8 @@ class Chart:
     def __init__(self, most_speed):
         self.most_speed = most_speed
         self.parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-                      'font-family="sans-serif" font-size="13">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
+                      'font-family="sans-serif" font-size="13">',
+                      f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>']
 
     def x(self, speed):
         return LEFT + speed / self.most_speed * (WIDTH - LEFT - RIGHT)

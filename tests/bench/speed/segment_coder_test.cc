@@ -18,7 +18,7 @@ TEST(SegmentCoder, EveryCodecGivesBackWhatItTookOrIsLossy) {
     stored.resize((*coder)->Encode(raw, stored));
     ASSERT_FALSE(stored.empty());
     ASSERT_TRUE((*coder)->Decode(stored, again));
-    if (name != "fp8") EXPECT_EQ(again, raw);
+    EXPECT_TRUE(again == raw || name == "fp8");
   }
 }
 
