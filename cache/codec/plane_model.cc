@@ -86,6 +86,12 @@ PlaneModel::PlaneModel()
 
 double PlaneModel::Fit(const PlaneSource& source, Levels levels, const Kernel& kernel, TileBuffers* buffers) {
   levels_ = levels;
+  offsets_.fill(0);  // a model that nothing was found for is as valid as any, and the same whatever came before
+  channels_ = 1;
+  bases_[0] = kLeastBase;
+  MeasureBases();
+  MakeTables();
+  RepeatBases();
   Histogram histogram{};
   uint32_t count = 0;
   const size_t runs = source.values / kProbeRunValues;
@@ -114,7 +120,7 @@ double PlaneModel::Fit(const PlaneSource& source, Levels levels, const Kernel& k
   const FlatFit flat = FitFlat(histogram);
   std::array<uint8_t, kMaxRanks> flat_offsets;
   const double flat_bits = Rank(flat.places, &flat_offsets);
-  if (flat_bits >= channel_bits) return channel_bits;
+  if (flat_bits >= channel_bits && channel_bits < kNotWorthIt) return channel_bits;
   channels_ = 1;
   bases_[0] = flat.base;
   offsets_ = flat_offsets;
