@@ -42,7 +42,7 @@ results=$logs/results.tsv  # one line per counted run: stage, passed, failed, sk
 
 # Everything that handles bytes from outside, or memory by hand. The command line and the benchmarks on top are tested
 # in the release build.
-asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_conformance
+asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_conformance test_rdma
   test_campaigns)
 not_in_asan='^EndToEnd|^test_(cli|bench)_NOT_BUILT'  # names that ctest gives to what was not built
 
