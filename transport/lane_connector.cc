@@ -28,10 +28,10 @@ absl::Status NoLane(const std::string& address) {
 absl::Status LaneConnector::CheckAddress(const std::string& address) {
   const std::string_view scheme = SchemeOf(address);
   absl::Status status = NoLane(address);
-  if (scheme == "tcp") status = ResolveTcpAddress(address).status();
+  if (scheme == "tcp") status = CheckTcpAddress(address);
   if (scheme == "unix") status = ParseUnixAddress(address).status();
   if (scheme == "ucx") status = UcxAddress::Parse(address).status();
-  return absl::IsInvalidArgument(status) ? status : absl::OkStatus();
+  return status;
 }
 
 LaneConnector::LaneConnector(UringLoop* loop)

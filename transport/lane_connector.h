@@ -14,8 +14,8 @@ class LaneConnector : public Connector {
  public:
   explicit LaneConnector(UringLoop* loop);
   ~LaneConnector() override;
-  // InvalidArgument for what can be no address, whatever listens where: an unknown scheme, no port, no path. May ask
-  // the resolver; a name that it does not know is no mistake here.
+  // InvalidArgument for what can be no address, whatever listens where: an unknown scheme, no port, no path. Never
+  // blocks: names are resolved when connecting.
   static absl::Status CheckAddress(const std::string& address);
   // InvalidArgument: a scheme that this build has no lane for. Otherwise as the lane's own connector.
   Task<absl::StatusOr<std::unique_ptr<Stream>>> Connect(std::string address, int64_t deadline_ns) override;

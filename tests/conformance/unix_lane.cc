@@ -5,34 +5,27 @@
 #include "cache/base/check.h"
 #include "incipit/shared_region.h"
 #include "tests/conformance/lanes.h"
-#include "transport/lane_connector.h"
+#include "tests/conformance/uring_lane.h"
 #include "transport/unix/unix_endpoint.h"
 
 namespace incipit::conformance {
 namespace {
 
-class UnixLane : public Lane {
+class UnixLane : public UringLane {
  public:
   UnixLane() {
     static std::atomic<int> count{0};
     address_ = "unix://@incipit-conformance-" + std::to_string(getpid()) + "-" + std::to_string(++count);
   }
-  Loop* loop() override { return loop_.get(); }
   absl::StatusOr<std::unique_ptr<Listener>> Listen() override {
     absl::StatusOr<std::unique_ptr<UnixListener>> listener =
-        UnixListener::Create(loop_.get(), *ParseUnixAddress(address_), 0600);
+        UnixListener::Create(uring(), *ParseUnixAddress(address_), 0600);
     if (!listener.ok()) return listener.status();
     return *std::move(listener);
   }
-  std::unique_ptr<Connector> MakeConnector() override { return std::make_unique<LaneConnector>(loop_.get()); }
   std::string address() const override { return address_; }
-  bool Step() override {
-    loop_->RunOnce();
-    return true;
-  }
 
  private:
-  std::unique_ptr<UringLoop> loop_ = *UringLoop::Create({});
   std::string address_;
 };
 

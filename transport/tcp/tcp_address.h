@@ -18,6 +18,9 @@ struct TcpAddress {
   std::string ToString() const;  // numeric, "127.0.0.1:9400"
 };
 
+// InvalidArgument unless `address` has the form of one. Asks no resolver, so it never blocks.
+absl::Status CheckTcpAddress(std::string_view address);
+
 // Resolves names (blocking: getaddrinfo; numeric addresses do not block). InvalidArgument: malformed.
 // Unavailable: the name does not resolve.
 absl::StatusOr<TcpAddress> ResolveTcpAddress(std::string_view address);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "transport/tcp/tcp_address.h"
 
 namespace incipit {
 namespace {
@@ -51,7 +52,7 @@ absl::StatusOr<UcxAddress> UcxAddress::Parse(std::string_view address) {
   UcxAddress result;
   const size_t question = rest.find('?');
   result.host_port = std::string(rest.substr(0, question));
-  if (result.host_port.find(':') == std::string::npos) return Malformed(address, "expected ucx://host:port");
+  if (!CheckTcpAddress(result.host_port).ok()) return Malformed(address, "expected ucx://host:port");
   if (question != std::string_view::npos) {
     const std::string query(rest.substr(question + 1));
     for (const absl::string_view piece : absl::StrSplit(query, '&')) {

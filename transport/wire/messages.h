@@ -33,7 +33,7 @@ struct Hello {
   uint16_t shard = kAnyShard;  // the shard this connection is for
   uint64_t features = 0;       // bits the client understands: kFeature...
   uint64_t client_id = 0;      // becomes the writer id of what it stores
-  std::string tenant;          // claimed; proven by the credentials of a later version, "default" without tenants
+  std::string tenant;          // claimed; proven by credentials where the node has tenants, else "default"
   std::string client_name;     // for logs
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<Hello> Decode(ByteView meta);

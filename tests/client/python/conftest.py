@@ -118,3 +118,17 @@ def stored(client, layout, make_keys, payload):
     blocks += [incipit.Block(1, i * 16, keys[i], payload(layout.groups[1].block_bytes, i)) for i in (2, 3)]
     assert client.store(blocks) == bytes(6)
     return keys, data
+
+
+@pytest.fixture
+def attach(node):
+    """attach(pool, ...): a SGLang backend on the pool, closed after the test."""
+    import sglang_pools  # not needed by the other tests
+    made = []
+
+    def make(*arguments, **named):
+        made.append(sglang_pools.backend(node.address, *arguments, **named))
+        return made[-1]
+    yield make
+    for storage in made:
+        storage.close()

@@ -24,19 +24,6 @@ def same_pages(pool, at, written, pages):
     return all(np.array_equal(pool.page(to), pool.page(index, written)) for index, to in zip(range(pages), at))
 
 
-@pytest.fixture
-def attach(node):
-    """attach(pool, ...): a backend that is closed after the test."""
-    made = []
-
-    def make(*arguments, **named):
-        made.append(sgl.backend(node.address, *arguments, **named))
-        return made[-1]
-    yield make
-    for storage in made:
-        storage.close()
-
-
 @pytest.mark.parametrize("kind", POOLS)
 @pytest.mark.parametrize("layout", ["page_first", "layer_first"])
 def test_another_process_reads_what_one_wrote_into_other_slots(attach, kind, layout):

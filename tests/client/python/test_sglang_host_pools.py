@@ -8,18 +8,6 @@ from incipit.sglang import OptionsError, hits, leases
 KV, STATE, INDEXER, DRAFT = sgl.PoolName.KV, sgl.PoolName.MAMBA, sgl.PoolName.INDEXER, sgl.PoolName.DRAFT
 
 
-@pytest.fixture
-def attach(node):
-    made = []
-
-    def make(*arguments, **named):
-        made.append(sgl.backend(node.address, *arguments, **named))
-        return made[-1]
-    yield make
-    for storage in made:
-        storage.close()
-
-
 def hybrid(attach, **config):
     """(backend, KV pool, indexer pool, state pool)."""
     kv, indexer, state = sgl.MlaPool(), sgl.MlaPool(width=6), sgl.StatePool()
