@@ -42,7 +42,7 @@ results=$logs/results.tsv  # one line per counted run: stage, passed, failed, sk
 
 # Everything that handles bytes from outside, or memory by hand. The command line and the benchmarks on top are tested
 # in the release build.
-asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_conformance test_rdma
+asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_conformance
   test_campaigns)
 # Names that ctest gives to what was not built. The ucx lane is run by test_conformance; of its own tests (Ucx.*)
 # one wants crash handlers that are not the sanitizer's, and one with many tiny blocks overflows the stack there.
