@@ -1,6 +1,7 @@
 // Doubly linked lists of blocks, in arrays indexed by BlockId: a block is in one list of one BlockLinks at most.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

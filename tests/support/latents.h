@@ -2,6 +2,7 @@
 // test draws them from a seed.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
