@@ -46,7 +46,10 @@ incipit_kernel(codec/kernel_avx512 -mavx512f -mavx512bw -mavx512vl -mbmi -mbmi2 
 incipit_kernel(codec/kernel_avx2 -mavx2 -mbmi -mbmi2 -mpopcnt)
 incipit_kernel(codec/kernel_portable)
 # For its loops; with sanitizers GCC 12 dies in this pass over it.
-set(options -O3 $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${INCIPIT_SANITIZE}>>:-fno-ipa-cp>)
+set(options -O3)
+if(INCIPIT_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND options -fno-ipa-cp)
+endif()
 set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/codec/plane_model.cc PROPERTIES COMPILE_OPTIONS "${options}")
 
 incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
