@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <memory>
-
 #include "bench/common/stopwatch.h"
 #include "cache/base/status_macros.h"
 
@@ -20,21 +18,9 @@ uint64_t ValueOf(const ShardStats& shard, const std::string& name) {
   return 0;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> ConnectForStats(const std::string& address, const Layout& layout) {
-  ClientOptions options;
-  options.address = address;
-  options.model = "stats";
-  options.layout = layout;
-  options.client_name = "bench-stats";
-  options.progress = Progress::kCaller;
-  return Client::Connect(std::move(options));
-}
-
 // Polls until no shard has anything left by `left_of`, which counts what it waits for.
 template <typename LeftOf>
-absl::Status WaitFor(const std::string& address, const Layout& layout, uint32_t timeout_ms, const char* what,
-                     LeftOf left_of) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectForStats(address, layout));
+absl::Status WaitFor(Client* client, uint32_t timeout_ms, const char* what, LeftOf left_of) {
   const Stopwatch watch;
   while (true) {
     ASSIGN_OR_RETURN(const std::vector<ShardStats> shards, client->Stats());
@@ -50,14 +36,14 @@ absl::Status WaitFor(const std::string& address, const Layout& layout, uint32_t 
 
 }  // namespace
 
-absl::Status WaitUntilWritten(const std::string& address, const Layout& layout, uint32_t timeout_ms) {
-  return WaitFor(address, layout, timeout_ms, "blocks or bytes to write to NVMe", [](const ShardStats& shard) {
+absl::Status WaitUntilWritten(Client* client, uint32_t timeout_ms) {
+  return WaitFor(client, timeout_ms, "blocks or bytes to write to NVMe", [](const ShardStats& shard) {
     return ValueOf(shard, "dirty_blocks") + ValueOf(shard, "writing_bytes");
   });
 }
 
-absl::Status WaitUntilIndexed(const std::string& address, const Layout& layout, uint32_t timeout_ms) {
-  return WaitFor(address, layout, timeout_ms, "shards to index",
+absl::Status WaitUntilIndexed(Client* client, uint32_t timeout_ms) {
+  return WaitFor(client, timeout_ms, "shards to index",
                  [](const ShardStats& shard) { return ValueOf(shard, "recovered") == 1 ? 0 : 1; });
 }
 

@@ -114,17 +114,30 @@ class Demo {
     return absl::OkStatus();
   }
 
+  // For questions to the node itself.
+  absl::StatusOr<std::unique_ptr<Client>> Connect() const {
+    ClientOptions options;
+    options.address = node_->address();
+    options.model = "stats";
+    options.layout = layout_;
+    options.client_name = "demo";
+    options.progress = Progress::kCaller;
+    return Client::Connect(std::move(options));
+  }
+
   // Blocks reach NVMe behind their stores. The kill waits for that, because what it is to show is that written blocks
   // survive; one that came sooner would cost the blocks not yet written, as misses.
   absl::Status CrashAndRestart() {
     const Stopwatch settling;
-    RETURN_IF_ERROR(WaitUntilWritten(node_->address(), layout_, kSettleTimeoutMs));
+    ASSIGN_OR_RETURN(std::unique_ptr<Client> client, Connect());
+    RETURN_IF_ERROR(WaitUntilWritten(client.get(), kSettleTimeoutMs));
     report_->settle_seconds = settling.Seconds();
     node_->Crash();
     const Stopwatch starting;
     RETURN_IF_ERROR(node_->Restart());
     report_->restart_seconds = starting.Seconds();
-    return WaitUntilIndexed(node_->address(), layout_, kSettleTimeoutMs);
+    ASSIGN_OR_RETURN(client, Connect());
+    return WaitUntilIndexed(client.get(), kSettleTimeoutMs);
   }
 
   const DemoOptions& options_;

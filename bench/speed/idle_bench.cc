@@ -34,8 +34,8 @@ absl::StatusOr<BenchReport> RunIdleBench(const BenchOptions& options, const Prog
                                                                           .region_bytes = 16 * kMiB}));
   ASSIGN_OR_RETURN(const MappedBuffer buffer, MappedBuffer::Create(set.bytes));
   RETURN_IF_ERROR(rig->StoreSet(set, buffer.bytes(), progress));
-  RETURN_IF_ERROR(WaitUntilWritten(rig->address(), layout, kSettleTimeoutMs));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig->Connect());  // a connection that says nothing
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig->Connect());
+  RETURN_IF_ERROR(WaitUntilWritten(client.get(), kSettleTimeoutMs));  // after this the connection says nothing
   BenchReport report;
   report.options = options;
   report.unit = "% of one core";

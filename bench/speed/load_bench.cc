@@ -84,7 +84,10 @@ class LoadBench {
     Show(progress_, "starting a node", 0, 1);
     ASSIGN_OR_RETURN(rig_, BenchRig::Create(options_, layout, sizes));
     RETURN_IF_ERROR(rig_->StoreSet(set_, buffer_.bytes(), progress_));
-    if (FromNvme()) RETURN_IF_ERROR(WaitUntilWritten(rig_->address(), layout, kWriteTimeoutMs));
+    if (FromNvme()) {
+      ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, rig_->Connect());
+      RETURN_IF_ERROR(WaitUntilWritten(client.get(), kWriteTimeoutMs));
+    }
     cpu_ = std::make_unique<CpuMeter>(rig_.get());
     return absl::OkStatus();
   }

@@ -69,6 +69,28 @@ def own_node(tmp_path):
     started.stop()
 
 
+class TenantNode(Node):
+    """A node with the tenant "alice". secrets: how its clients are named and proven, and seal what they store."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        secret, sealing_key = folder / "alice.secret", folder / "sealing.key"
+        entry = subprocess.run([BINARY, "tenant", "new", "alice", "--secret-file", secret], check=True,
+                               capture_output=True, text=True).stdout
+        tenants = folder / "tenants.toml"
+        tenants.touch(mode=0o600)
+        tenants.write_text(entry)
+        subprocess.run([BINARY, "key", "new", sealing_key], check=True, capture_output=True)
+        self.secrets = {"tenant": "alice", "secret_file": str(secret), "sealing_key_file": str(sealing_key)}
+        super().__init__(folder, shards=1, ram="64MiB", arguments=("--tenants", str(tenants)))
+
+
+@pytest.fixture
+def tenant_node(tmp_path):
+    started = TenantNode(tmp_path)
+    yield started
+    started.stop()
+
+
 @pytest.fixture
 def silent_server():
     """The address of a listener to which connections can be made and that never says anything."""

@@ -243,3 +243,14 @@ def test_namespaces_and_tenants_keep_objects_apart(node):
         with Driver(node.address, **parameters) as driver:
             into = bytearray(SMALL)
             assert driver.get(keys, [into])[0] and into == own
+
+
+@pytest.mark.parametrize("missing", ["", "secret_file", "sealing_key_file"])
+def test_objects_of_a_tenant_are_sealed_and_are_read_with_both_secrets_alone(tenant_node, missing):
+    keys, data, into = new_keys(3), contents(3, LARGE), buffers(3, LARGE)
+    with Driver(tenant_node.address, **tenant_node.secrets) as writer:
+        assert writer.set(keys, data) == (True, "", [True] * 3)
+    known = {name: value for name, value in tenant_node.secrets.items() if name != missing}
+    with Driver(tenant_node.address, **known) as reader:
+        assert reader.get(keys, into)[2] == [not missing] * 3
+    assert into == (data if not missing else buffers(3, LARGE))

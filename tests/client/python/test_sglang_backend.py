@@ -265,3 +265,18 @@ def test_engines_that_cannot_work_say_so_at_start():
         IncipitHiCacheStorage(sgl.Config(extra, dcp_size=2), {})
     with pytest.raises(OptionsError, match="model_name"):
         IncipitHiCacheStorage(sgl.Config(extra, model_name=None), {}).register_mem_pool_host(sgl.MlaPool())
+
+
+@pytest.mark.parametrize("missing", ["", "secret_file", "sealing_key_file"])
+def test_pages_of_a_tenant_are_sealed_and_are_read_with_both_secrets_alone(tenant_node, missing):
+    pool, other = sgl.MlaPool(), sgl.MlaPool()
+    writer = sgl.backend(tenant_node.address, pool, options=tenant_node.secrets)
+    chain, written = store(writer, pool, 3)
+    known = {name: value for name, value in tenant_node.secrets.items() if name != missing}
+    reader = sgl.backend(tenant_node.address, other, options=known)
+    before = other.kv_buffer.copy()
+    hits = reader.batch_get_v1(chain, sgl.slots(other, range(3)))
+    writer.close()
+    reader.close()
+    assert hits == [not missing] * 3
+    assert same_pages(other, range(3), before if missing else written, 3)

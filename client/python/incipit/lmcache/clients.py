@@ -51,6 +51,8 @@ class Clients:
             model_name(self._options.namespace),
             layout,
             tenant=self._options.tenant,
+            secret_file=self._options.secret_file,
+            sealing_key_file=self._options.sealing_key_file,
             client_name="lmcache",
             connect_lazily=True,  # LMCache must start, and go on, without a node
             default_deadline_ms=self._options.load_deadline_ms,

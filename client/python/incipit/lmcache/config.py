@@ -17,6 +17,8 @@ class Options:
 
     address: str = ""  # of any shard of the node: "tcp://host:port"
     tenant: str = "default"
+    secret_file: str = ""  # with the tenant's secret, where the node has tenants
+    sealing_key_file: str = ""  # of the key that objects are encrypted with, the same on all workers; empty: none
     namespace: str = ""  # anything else that must keep objects apart, such as a version of the weights
     lookup_deadline_ms: int = 200  # of each of a lookup's round trips, of which there are at most two
     load_deadline_ms: int = 2000  # of one batch; what has not arrived by then is a miss

@@ -31,6 +31,8 @@ class Options:
 
     address: str = ""  # of any shard of the node: "tcp://host:port"
     tenant: str = "default"
+    secret_file: str = ""  # with the tenant's secret, where the node has tenants
+    sealing_key_file: str = ""  # of the key that pages are encrypted with, the same on all workers; empty: none
     model_name: str = ""  # instead of the engine's, for engines that load one model from different paths
     namespace: str = ""  # anything else that must keep pages apart, such as a version of the weights
     deadline_ms: int = 2000  # of one load: at most 128 pages of each pool; what is late is computed

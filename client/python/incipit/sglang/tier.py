@@ -24,7 +24,8 @@ class Tier:
         self._block = layout.groups[0]
         self._leases = Leases(options.lease_ms)
         self._client = incipit.Client(
-            options.address, model, layout, tenant=options.tenant, client_name="sglang",
+            options.address, model, layout, tenant=options.tenant, secret_file=options.secret_file,
+            sealing_key_file=options.sealing_key_file, client_name="sglang",
             connect_lazily=True,  # the engine must start without a node
             default_deadline_ms=options.deadline_ms,
             prefill_tokens_per_s=options.prefill_tokens_per_s if decides_worth else 0.0,
