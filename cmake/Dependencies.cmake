@@ -15,5 +15,9 @@ pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 # Its header must be compiled with the macros that its library was built with, or classes differ in size.
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+# Not through pkg-config: its macro for 64-bit offsets, without meaning on 64-bit machines, would forbid sharing
+# precompiled headers.
+find_path(HIREDIS_INCLUDE_DIR hiredis/hiredis.h REQUIRED)
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)
 # Headers only: the library is loaded when the lane is first used (transport/ucx/ucx_api.h).
 find_path(UCX_INCLUDE_DIR ucp/api/ucp.h REQUIRED)

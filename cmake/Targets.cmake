@@ -1,6 +1,6 @@
 # One library per idea. Arrows of dependency point one way only:
 #   base <- format <- runtime <- transport <- cache <- client <- bench <- the binary;
-#   eviction and codec stand on base alone.
+#   eviction and codec stand on base alone; cluster stands on runtime.
 function(incipit_library name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;LINK" ${ARGN})
   set(sources)
@@ -55,7 +55,11 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/cache/codec/plane_model.cc PROPE
 incipit_library(incipit_eviction FOLDERS eviction LINK incipit_base)
 incipit_library(incipit_format FOLDERS cache/format LINK incipit_base)
 incipit_library(incipit_runtime FOLDERS cache/runtime cache/seams LINK incipit_format PkgConfig::URING)
+incipit_library(incipit_cluster FOLDERS cluster/placement cluster/membership
+  LINK incipit_runtime nlohmann_json::nlohmann_json)
 incipit_library(incipit_transport FOLDERS transport LINK incipit_runtime ${CMAKE_DL_LIBS})
+incipit_library(incipit_redis FOLDERS cluster/redis LINK incipit_cluster incipit_transport ${HIREDIS_LIBRARY}
+  spdlog::spdlog_header_only)
 incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/tenants cache/shard cache/node
   LINK incipit_transport incipit_eviction
   spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json

@@ -9,7 +9,7 @@ import sys
 
 from project_files import tracked
 
-FOLDERS = ("cache/", "transport/", "eviction/", "client/")
+FOLDERS = ("cache/", "cluster/", "transport/", "eviction/", "client/")
 # Path without suffix -> reason.
 INTERFACE = "an interface or plain data, without code of its own"
 EXEMPT = {
@@ -57,6 +57,7 @@ COVERED = {
         "cache/shard/load_job", "cache/shard/session_lookups", "cache/shard/shard", "cache/shard/shard_counters"],
     "tests/cache/shard/wait_job_test.cc": ["cache/shard/session_claims"],
     "tests/transport/wire/lookup_messages_test.cc": ["transport/wire/answers"],
+    "tests/cluster/membership/file_membership_test.cc": ["cluster/membership/cluster_membership"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],

@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 400
 CODE = (".h", ".cc", ".inc", ".py", ".sh", ".cmake", ".c")
 TEXT = (*CODE, ".md", ".txt", ".json", ".toml", ".yaml", ".yml")
-FOLDERS_WITH_README = ("cache", "eviction", "transport", "client", "bench", "tests", "deploy")
+FOLDERS_WITH_README = ("cache", "cluster", "eviction", "transport", "client", "bench", "tests", "deploy")
 MAX_README_LINES = 60
 # Long lines are allowed where a line cannot be broken: tables and links of pages, golden data, recorded workloads.
 LONG_LINES_ALLOWED = re.compile(r"\.(md|json|jsonl)$|^LICENSE$|^tests/golden/|^tests/fuzz/corpus/")
@@ -24,9 +24,9 @@ LEFTOVERS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")
 MACHINE_PATHS = re.compile(r"(?<![\w.$}/-])/(work|farm|home/\w+|root|tmp/bash_jobs)/")
 # Folders (up to any depth) whose sources the build globs; a source elsewhere is in no target.
 BUILT = re.compile(
-    r"^(cache|transport|eviction|bench|client/(src|hasher|layouts|cli|python/src))/.+\.cc$"
+    r"^(cache|cluster|transport|eviction|bench|client/(src|hasher|layouts|cli|python/src))/.+\.cc$"
     r"|^client/main\.cc$|^client/examples/.+\.(cc|c)$"
-    r"|^tests/(cache|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes|rdma)/.+\.cc$"
+    r"|^tests/(cache|cluster|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes|rdma)/.+\.cc$"
     r"|^tests/client/.+\.c$"
     r"|^tests/fuzz/[^/]+_fuzz\.cc$")
 TEST_LINE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)

@@ -1,18 +1,9 @@
 #include "transport/wire/placement.h"
 
+#include "cache/base/mix64.h"
 #include "cache/format/identity.h"
 
 namespace incipit::wire {
-namespace {
-
-// The finaliser of splitmix64, a bijection of 64-bit numbers.
-uint64_t Mix64(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
-}  // namespace
 
 Placement::Placement(std::array<uint8_t, 16> seed, uint64_t node_id, uint16_t shard_count)
     : secret_(ExpandHashSecret(seed)) {
