@@ -11,8 +11,9 @@
 #include "bench/common/stopwatch.h"
 #include "bench/plan/job_queue.h"
 #include "bench/plan/plan_workload.h"
+#include "bench/plan/simulation_memory.h"
+#include "bench/plan/sizing/plan_sizing.h"
 #include "cache/base/status_macros.h"
-#include "eviction/ghost_table.h"
 #include "eviction/policies.h"
 #include "eviction/sim/belady_min.h"
 #include "eviction/sim/lru_curve.h"
@@ -22,7 +23,6 @@ namespace incipit::bench {
 namespace {
 
 constexpr const char* kLru = "lru";
-constexpr uint64_t kMemoryBudgetBytes = uint64_t{1300} << 20;  // of simulations that run at one time
 
 absl::Status Check(const PlanOptions& options) {
   if (options.policies.empty() || options.sizes_percent.empty()) {
@@ -48,35 +48,15 @@ absl::Status Check(const PlanOptions& options) {
   return absl::OkStatus();
 }
 
-// At most, of one simulation beside the trace.
-uint64_t MemoryOf(const std::string& policy, uint64_t capacity, const PrefixTrace& trace) {
-  const uint64_t unique = trace.unique_blocks();
-  const uint64_t held = capacity + trace.longest_chain();
-  const uint64_t ghosts = std::min({uint64_t{kMaxGhosts}, kGhostsPerBlock * capacity, unique});
-  const uint64_t learning = 64 * held + 64 * ghosts;  // bytes; arrays may have grown to twice what they hold
-  if (policy == kMinPolicy || policy == kLru) return 4 * unique + 32 * trace.requests().size();
-  uint64_t bytes = 5 * unique + 16 * held;
-  if (policy == "auto") {
-    const uint64_t known = std::min(unique, 3 * held);
-    bytes += 180 * known + 3 * learning;
-  } else if (policy.starts_with("gil") || policy == "lfu-kept") {
-    bytes += learning;
-  } else {
-    bytes += 96 * held + 40 * std::min(ghosts, capacity);
-  }
-  return bytes;
-}
-
 class Planner {
  public:
   Planner(const PrefixTrace& trace, PlanReport* report)
-      : trace_(trace), report_(report), queue_(report->options.threads, kMemoryBudgetBytes) {}
+      : trace_(trace), report_(report), queue_(report->options.threads, kSimulationBudgetBytes) {}
 
   void Run(const ProgressSink& progress) {
     const PlanOptions& options = report_->options;
-    const bool needs_future = options.hint_next_use_s > 0 || std::find(options.policies.begin(), options.policies.end(),
-                                                                       kMinPolicy) != options.policies.end();
-    if (needs_future) next_use_.emplace(trace_);
+    const bool bound = NeedsBound(*report_);
+    if (options.hint_next_use_s > 0 || bound) next_use_.emplace(trace_);
     for (const std::string& policy : options.policies) {
       for (const double percent : options.sizes_percent) {
         const double blocks = static_cast<double>(trace_.unique_blocks()) * percent / 100;
@@ -85,16 +65,41 @@ class Planner {
                                  .capacity_blocks = static_cast<uint64_t>(std::max(1.0, std::round(blocks)))});
       }
     }
+    if (bound) AddBounds();
     // Those that take longest first, so that the threads end together.
     for (const bool is_auto : {true, false}) {
       for (size_t i = 0; i < options.policies.size(); ++i) {
+        if (options.policies[i] == kMinPolicy) continue;
         if ((options.policies[i] == "auto") == is_auto) AddJobs(i * options.sizes_percent.size());
       }
     }
     queue_.Run("simulating", progress);
+    for (size_t i = 0; i < report_->rows.size(); ++i) {
+      if (report_->rows[i].policy == kMinPolicy) report_->rows[i] = report_->bounds[i % report_->bounds.size()];
+    }
   }
 
  private:
+  static bool NeedsBound(const PlanReport& report) {
+    const std::vector<std::string>& policies = report.options.policies;
+    return SizesRows(report) || std::find(policies.begin(), policies.end(), kMinPolicy) != policies.end();
+  }
+
+  void AddBounds() {
+    for (size_t i = 0; i < report_->options.sizes_percent.size(); ++i) {
+      report_->bounds.push_back(report_->rows[i]);
+      report_->bounds.back().policy = kMinPolicy;
+    }
+    for (PlanRow& row : report_->bounds) {
+      AddJob(row, [this, &row](const std::function<void(uint64_t)>& progress) { RunOne(&row, progress); });
+    }
+    // All hold the same with room for everything.
+    const uint64_t everything = trace_.unique_blocks();
+    AddJob({.policy = kLru, .capacity_blocks = everything}, [this, everything](const auto& progress) {
+      report_->endless = SimulateLru(trace_, std::span(&everything, 1), report_->cost, progress)[0];
+    });
+  }
+
   void AddJobs(size_t first_row) {
     const size_t sizes = report_->options.sizes_percent.size();
     if (report_->rows[first_row].policy == kLru && report_->options.shards == 1) {
@@ -110,7 +115,7 @@ class Planner {
 
   void AddJob(const PlanRow& largest, std::function<void(const std::function<void(uint64_t)>&)> run) {
     const uint64_t requests = trace_.requests().size();
-    queue_.Add({.memory_bytes = MemoryOf(largest.policy, largest.capacity_blocks, trace_),
+    queue_.Add({.memory_bytes = SimulationMemoryBytes(largest.policy, largest.capacity_blocks, trace_),
                 .steps = requests,
                 .run = [run = std::move(run), requests](const JobQueue::Count& count) {
                   uint64_t counted = 0;
@@ -170,6 +175,7 @@ class Planner {
 absl::StatusOr<PlanReport> RunPlan(const PlanOptions& options, const ProgressSink& progress) {
   const Stopwatch watch;
   RETURN_IF_ERROR(Check(options));
+  RETURN_IF_ERROR(CheckSizing(options.sizing));
   PlanReport report;
   report.options = options;
   bool known = false;
@@ -183,6 +189,7 @@ absl::StatusOr<PlanReport> RunPlan(const PlanOptions& options, const ProgressSin
   const uint64_t span_ms = trace.requests().back().time_ms - trace.requests().front().time_ms;
   report.trace_seconds = static_cast<double>(span_ms) / 1e3;
   Planner(trace, &report).Run(progress);
+  SizePlan(trace, &report, progress);
   struct rusage usage {};
   getrusage(RUSAGE_SELF, &usage);
   report.peak_memory_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "bench/common/progress.h"
+#include "bench/plan/sizing/recommendation.h"
+#include "bench/plan/sizing/row_sizing.h"
+#include "bench/plan/sizing/sizing_options.h"
 #include "eviction/cost_model.h"
 #include "eviction/sim/hit_totals.h"
 
@@ -29,6 +33,7 @@ struct PlanOptions {
   double hint_next_use_s = 0;               // announces the next use of blocks so far ahead; 0 = not at all
   std::string layout = "deepseek-v3-bf16";  // for the cost model
   uint32_t threads = 2;
+  SizingOptions sizing;
 };
 
 struct PlanRow {
@@ -37,14 +42,18 @@ struct PlanRow {
   uint64_t capacity_blocks = 0;
   HitTotals totals;
   double policy_ns_per_block = 0;  // time of the whole simulation for each block reference; 0 where sizes share one run
+  std::optional<RowSizing> sizing;  // of one shard, without hints; none for the bound
 };
 
 struct PlanReport {
   PlanOptions options;
   CostModel cost;
   uint64_t requests = 0, block_references = 0, unique_blocks = 0, input_tokens = 0;
-  double trace_seconds = 0;   // from the first request to the last
-  std::vector<PlanRow> rows;  // by policy, then by size, as asked
+  double trace_seconds = 0;     // from the first request to the last
+  std::vector<PlanRow> rows;    // by policy, then by size, as asked
+  std::vector<PlanRow> bounds;  // by size, if the bound was asked for or rows are sized
+  HitTotals endless;            // with room for all blocks; set together with bounds
+  std::optional<Recommendation> recommendation;
   std::vector<std::string> warnings;
   double seconds = 0;
   uint64_t peak_memory_bytes = 0;  // of the process

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "bench/plan/belady_gap.h"
+#include "bench/plan/sizing/sizing_report.h"
+
 namespace incipit::bench {
 namespace {
 
@@ -12,11 +15,21 @@ std::string SourceOf(const PlanOptions& options) {
                                   : fmt::format("workload {}, seed {}", options.workload, options.seed);
 }
 
+void AddGap(const PlanReport& report, size_t row_index, Json* row) {
+  const BeladyGap gap = GapOf(report, row_index);
+  const HitTotals& bound = report.bounds[row_index % report.bounds.size()].totals;
+  (*row)["bound_token_hit_ratio"] = bound.TokenHitRatio();
+  (*row)["bound_flops_saved_ratio"] = bound.FlopsSavedRatio();
+  (*row)["gap_by_policy"] = gap.by_policy;
+  (*row)["gap_by_capacity"] = gap.by_capacity;
+}
+
 }  // namespace
 
 Json PlanJson(const PlanReport& report) {
   Json rows = Json::array();
-  for (const PlanRow& row : report.rows) {
+  for (size_t i = 0; i < report.rows.size(); ++i) {
+    const PlanRow& row = report.rows[i];
     rows.push_back({{"policy", row.policy},
                     {"size_percent", row.size_percent},
                     {"capacity_blocks", row.capacity_blocks},
@@ -24,6 +37,8 @@ Json PlanJson(const PlanReport& report) {
                     {"flops_saved_ratio", row.totals.FlopsSavedRatio()},
                     {"hit_tokens", row.totals.hit_tokens},
                     {"simulation_ns_per_block", row.policy_ns_per_block}});
+    if (!report.bounds.empty()) AddGap(report, i, &rows.back());
+    if (row.sizing.has_value()) rows.back()["sizing"] = RowSizingJson(*row.sizing);
   }
   Json json;
   json["source"] = SourceOf(report.options);
@@ -37,7 +52,10 @@ Json PlanJson(const PlanReport& report) {
   json["shards"] = report.options.shards;
   json["hint_next_use_s"] = report.options.hint_next_use_s;
   json["layout"] = report.options.layout;
+  if (!report.bounds.empty()) json["endless_token_hit_ratio"] = report.endless.TokenHitRatio();
+  json["assumptions"] = SizingOptionsJson(report);
   json["rows"] = std::move(rows);
+  if (report.recommendation.has_value()) json["recommendation"] = RecommendationJson(*report.recommendation);
   json["warnings"] = report.warnings;
   json["seconds"] = report.seconds;
   json["peak_memory_bytes"] = report.peak_memory_bytes;
@@ -65,7 +83,7 @@ std::string PlanText(const PlanReport& report) {
       "\n\nEach cell: tokens hit / FLOPs saved, in % of all prompts', with room for so many % of the distinct blocks.\n"
       "{:.1f} s, {} MB of memory at most\n",
       report.seconds, report.peak_memory_bytes / 1'000'000);
-  return text;
+  return text + SizingText(report);
 }
 
 }  // namespace incipit::bench

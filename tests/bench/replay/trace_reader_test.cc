@@ -1,6 +1,7 @@
 #include "bench/replay/trace_reader.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <fstream>
 #include <random>
@@ -63,6 +64,56 @@ TEST(TraceReaderTest, TracesWithoutARequestSayWhy) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
     EXPECT_NE(status.message().find(wanted), absl::string_view::npos) << status;
   }
+}
+
+// A file that is never there: a block of lines, over and over.
+class RepeatedLines final : public std::streambuf {
+ public:
+  RepeatedLines(std::string lines, uint64_t times) : lines_(std::move(lines)), left_(times) {}
+
+ protected:
+  int_type underflow() override {
+    if (left_ == 0) return traits_type::eof();
+    --left_;
+    setg(lines_.data(), lines_.data(), lines_.data() + lines_.size());
+    return traits_type::to_int_type(lines_[0]);
+  }
+
+ private:
+  std::string lines_;
+  uint64_t left_;
+};
+
+uint64_t PeakMemoryBytes() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+TEST(TraceReaderTest, FilesOfSeveralGigabytesStreamInLittleMemory) {
+  constexpr uint64_t kTimes = 320, kLineBytes = 2 << 20, kBadLines = 7;
+  std::string lines = std::string(kGood) + "\n";
+  for (uint64_t i = 0; i < kBadLines; ++i) lines += "?" + std::string(kLineBytes, ' ') + "\n";
+  const uint64_t bytes = lines.size() * kTimes;
+  ASSERT_GT(bytes, uint64_t{4} << 30) << "past what 32 bits count";
+  RepeatedLines buffer(std::move(lines), kTimes);
+  std::istream input(&buffer);
+  uint64_t seen = 0, reported = 0;
+  const uint64_t before = PeakMemoryBytes();
+  const absl::StatusOr<TraceReadSummary> summary = ReadTraceFrom(
+      input, {},
+      [&](const TraceRequest&) {
+        ++seen;
+        return absl::OkStatus();
+      },
+      [&](uint64_t done) { reported = done; });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(seen, kTimes);
+  EXPECT_EQ(summary->malformed_lines, kTimes * kBadLines);
+  EXPECT_EQ(summary->lines, kTimes * (kBadLines + 1));
+  EXPECT_EQ(summary->bytes, bytes);
+  EXPECT_GT(reported, uint64_t{4} << 30);
+  EXPECT_LT(PeakMemoryBytes() - before, uint64_t{64} << 20);
 }
 
 TEST(TraceReaderTest, LinesAreCutRightWhereverChunksEnd) {
