@@ -40,6 +40,7 @@ COVERED = {
     "tests/cache/codec/kernel_test.cc": [  # compares the kernels
         "cache/codec/kernel_avx2", "cache/codec/kernel_avx512", "cache/codec/kernel_portable",
         "cache/codec/plane_words"],
+    "tests/client/src/codec/coding_threads_test.cc": ["client/src/codec/coding_workers"],
     "tests/cache/format/record_test.cc": ["cache/format/fields"],
     "tests/cache/runtime/sim_loop_test.cc": ["cache/runtime/loop", "cache/runtime/run_task"],
     "tests/cache/seams/mem_disk_test.cc": ["cache/seams/mem_disk_contents"],
@@ -60,7 +61,7 @@ COVERED = {
     "tests/cluster/membership/file_membership_test.cc": ["cluster/membership/cluster_membership"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
-        "client/include/incipit/client", "client/src/client_impl", "cache/node/acceptor"],
+        "client/include/incipit/client", "cache/node/acceptor"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/sealing_key_test.cc": ["client/include/incipit/sealing_key"],
     "tests/transport/ucx/ucx_api_test.cc": ["transport/ucx/ucx_config"],

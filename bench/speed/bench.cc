@@ -50,6 +50,8 @@ std::vector<std::string> BenchOperations() {
 
 absl::StatusOr<BenchReport> RunBench(const BenchOptions& options, const ProgressSink& progress) {
   RETURN_IF_ERROR(Check(options));
+  if (!options.codec.empty() && (options.op == "load" || options.op == "store"))
+    return RunCodedBench(options, progress);
   for (const Operation& operation : kOperations) {
     if (options.op == operation.name) return operation.run(options, progress);
   }

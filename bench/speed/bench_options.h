@@ -26,12 +26,15 @@ struct BenchOptions {
   uint64_t tokens = 0;         // length of the prompt; 0 = as many as data_bytes takes, or 1,048,576 for match and hash
   uint32_t pairs = 7;          // measurements of the thing and of its ceiling, taken in turn
   uint64_t data_bytes = kGiB;  // moved in one measurement: far more than any cache holds
-  uint64_t buffer_bytes = 256 * kMiB;   // memory that loads land in
-  uint64_t batch_bytes = 64 * kMiB;     // payload of one call of the client
-  std::string codec = "bf16-lossless";  // that codec measures: SegmentCoderNames()
-  std::string data = "spread";          // or gaussian, or a file of bf16 rows (fp8-lossless: rows of 656 bytes)
-  std::string kernel;                   // of that codec; empty = the best here
-  double seconds = 10;                  // that idle and overload watch
+  uint64_t buffer_bytes = 256 * kMiB;  // memory that loads land in
+  uint64_t batch_bytes = 64 * kMiB;    // payload of one call of the client
+  // Op codec: what it measures, of SegmentCoderNames(); empty = bf16-lossless. Op load, store: of the client; empty =
+  // none.
+  std::string codec;
+  uint32_t codec_threads = 0;   // of that client; 0 = by the processors
+  std::string data = "spread";  // or gaussian, or (op codec) a file of bf16 rows (fp8-lossless: rows of 656 bytes)
+  std::string kernel;           // of that codec; empty = the best here
+  double seconds = 10;          // that idle and overload watch
 };
 
 // One quantity and its ceiling, measured in turn. "Better" is the larger for rates, the smaller for times.

@@ -86,22 +86,35 @@ absl::StatusOr<std::unique_ptr<BenchRig>> BenchRig::Create(const BenchOptions& o
   return rig;
 }
 
-absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectTo(const std::string& address, uint32_t busy_retries) const {
+absl::StatusOr<ClientOptions> BenchRig::OptionsOfClient() const {
   ClientOptions client;
-  client.address = address;
+  client.address = address_;
   client.tenant = options_.tenant;
   client.secret_file = options_.secret_file;
   client.model = "bench";
   client.layout = layout_;
   client.client_name = "bench";
   client.progress = Progress::kCaller;
-  client.busy_retries = busy_retries;
   client.default_deadline_ms = kDeadlineMs;
   if (options_.sealed) {
     std::array<uint8_t, SealingKey::kBytes> key;
     FillPayload(kSealingKeySeed, 0, key);
     ASSIGN_OR_RETURN(client.sealing_key, SealingKey::FromBytes(key));
   }
+  return client;
+}
+
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectTo(const std::string& address, uint32_t busy_retries) const {
+  ASSIGN_OR_RETURN(ClientOptions client, OptionsOfClient());
+  client.address = address;
+  client.busy_retries = busy_retries;
+  return Client::Connect(std::move(client));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> BenchRig::ConnectCoding(const std::string& codec, uint32_t threads) const {
+  ASSIGN_OR_RETURN(ClientOptions client, OptionsOfClient());
+  client.codec = codec;
+  client.codec_threads = threads;
   return Client::Connect(std::move(client));
 }
 

@@ -34,6 +34,8 @@ class BenchRig {
   }
   absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const std::string& address,
                                                     uint32_t busy_retries = ClientOptions().busy_retries) const;
+  // One that codes what it stores, "" = none.
+  absl::StatusOr<std::unique_ptr<Client>> ConnectCoding(const std::string& codec, uint32_t threads) const;
   // Stores every block of the set through `buffer` and checks that each is there. Not timed.
   absl::Status StoreSet(const BlockSet& set, MutableBytes buffer, const ProgressSink& progress) const;
   // The private node's CPU time so far; 0 without one.
@@ -45,6 +47,7 @@ class BenchRig {
 
  private:
   BenchRig(const BenchOptions& options, const Layout& layout) : options_(options), layout_(layout) {}
+  absl::StatusOr<ClientOptions> OptionsOfClient() const;
   BenchOptions options_;
   Layout layout_;
   std::unique_ptr<PrivateNode> node_;

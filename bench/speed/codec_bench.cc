@@ -154,7 +154,9 @@ Json Range(const Percentiles& samples) { return {Rounded(samples.Min(), 3), Roun
 
 }  // namespace
 
-absl::StatusOr<BenchReport> RunCodecBench(const BenchOptions& options, const ProgressSink& progress) {
+absl::StatusOr<BenchReport> RunCodecBench(const BenchOptions& given, const ProgressSink& progress) {
+  BenchOptions options = given;
+  if (options.codec.empty()) options.codec = "bf16-lossless";
   ASSIGN_OR_RETURN(const std::unique_ptr<SegmentCoder> coder, MakeSegmentCoder(options.codec, options.kernel));
   ASSIGN_OR_RETURN(const CodecData data, MakeData(options));
   CodecBench bench(&data, coder.get());

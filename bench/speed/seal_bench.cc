@@ -103,7 +103,7 @@ class SealBench {
     ASSIGN_OR_RETURN(const std::shared_ptr<const SealingKey> sealing_key, SealingKey::FromBytes(key));
     const std::vector<uint8_t> name_space = FrameNamespace({"default", "bench", {}});
     codec_ = std::make_unique<SealedCodec>(*sealing_key, name_space);
-    stored_.resize(stretch_segments_ * StoredSegmentBytes(Codec::kSealed, segment_bytes_));
+    stored_.resize(stretch_segments_ * StoredRangeOf(Codec::kSealed, segment_bytes_).most);
     opened_.resize(stretch_segments_ * segment_bytes_);
     checksums_.resize(stretch_segments_);
     for (const bool encrypt : {true, false}) {
@@ -120,7 +120,7 @@ class SealBench {
     return raw_.bytes().subspan((stretch * stretch_segments_ + segment) * segment_bytes_, segment_bytes_);
   }
   MutableBytes StoredOf(uint64_t segment) {
-    const uint64_t stored_bytes = StoredSegmentBytes(Codec::kSealed, segment_bytes_);
+    const uint64_t stored_bytes = StoredRangeOf(Codec::kSealed, segment_bytes_).most;
     return MutableBytes(stored_).subspan(segment * stored_bytes, stored_bytes);
   }
   // Every block has an identity of its own, as in the client.

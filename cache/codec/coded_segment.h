@@ -1,4 +1,4 @@
-// Coding of segments, each alone: docs/coded_segments.md gives the bytes, docs/decisions/ the reasons.
+// Coding of segments, each alone: docs/coded_segments.md gives the bytes, docs/decisions/011-*.md the reasons.
 // Pure: no I/O, no thread of its own, no allocation but the scratch, which its caller keeps.
 //
 //   CodecScratch scratch;
@@ -39,7 +39,7 @@ constexpr uint64_t MaxCodedBytes(uint64_t raw_bytes) { return raw_bytes + kCoded
 
 enum class CodecLevel : uint8_t {
   kFast,   // codes of two levels
-  kDense,  // codes of three: about 1.5 % smaller, some tens of percent slower
+  kDense,  // codes of three: smaller and slower; `incipit bench --op codec` says by how much
 };
 
 struct CodecOptions {
@@ -50,7 +50,7 @@ struct CodecOptions {
   CodecLevel level = CodecLevel::kDense;
 };
 
-// Memory for coding and decoding, about 110 KiB, made once. One thread at a time.
+// Memory for coding and decoding, about 160 KiB, made once. One thread at a time.
 class CodecScratch {
  public:
   CodecScratch();

@@ -101,11 +101,9 @@ absl::Status CheckPayload(const RecordHeader& header) {
   }
   for (const Segment& segment : header.segments) {
     if (segment.raw_bytes == 0) return Damaged("a segment's raw_bytes", 0, "at least 1");
-    const uint64_t stored_bytes = StoredSegmentBytes(header.codec, segment.raw_bytes);
-    if (segment.stored_bytes != stored_bytes) {
+    if (!StoredRangeOf(header.codec, segment.raw_bytes).Contains(segment.stored_bytes)) {
       return Damaged("a segment's stored_bytes", segment.stored_bytes,
-                     absl::StrCat(stored_bytes, " for ", segment.raw_bytes, " raw bytes under codec ",
-                                  static_cast<int>(header.codec)));
+                     DescribeStoredRange(header.codec, segment.raw_bytes));
     }
   }
   if (header.StoredBytes() > kMaxStoredBytes) {
@@ -118,6 +116,12 @@ absl::Status CheckPayload(const RecordHeader& header) {
 }
 
 }  // namespace
+
+std::string DescribeStoredRange(Codec codec, uint64_t raw_bytes, uint64_t segments) {
+  const StoredRange range = StoredRangeOf(codec, raw_bytes, segments);
+  return absl::StrCat(range.least, range.least == range.most ? "" : absl::StrCat(" to ", range.most), " for ",
+                      raw_bytes, " raw bytes under codec ", static_cast<int>(codec));
+}
 
 uint64_t RecordHeader::StoredBytes() const {
   uint64_t bytes = 0;
@@ -171,7 +175,8 @@ absl::StatusOr<RecordHeader> DecodeRecordHeader(ByteView bytes) {
   const ByteView whole = bytes.first(header_bytes);
   const auto codec = GetField<uint8_t>(whole, kCodecAt);
   const auto kind = GetField<uint8_t>(whole, kKindAt);
-  if (codec > static_cast<uint8_t>(kLastCodec)) return Damaged("codec", codec, "0 or 1");
+  if (codec > static_cast<uint8_t>(kLastCodec))
+    return Damaged("codec", codec, absl::StrCat("0 to ", static_cast<int>(kLastCodec)));
   if (kind > static_cast<uint8_t>(RecordKind::kTombstone)) return Damaged("kind", kind, "0 or 1");
   if (const auto reserved = GetField<uint64_t>(whole, kReservedAt); reserved != 0) {
     return Damaged("the reserved field", reserved, "0");

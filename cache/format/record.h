@@ -24,15 +24,31 @@ inline constexpr uint32_t kMaxRecordHeaderBytes = 20 * 1024;  // in every versio
 enum class Codec : uint8_t {
   kRaw = 0,     // the same bytes
   kSealed = 1,  // nonce, ciphertext, tag: docs/disk_format.md, "Sealed segment"
+  // Coded: docs/coded_segments.md.
+  kBf16Lossless = 2,
+  kFp8Lossless = 3,
+  kFp8 = 4,  // lossy
 };
-inline constexpr Codec kLastCodec = Codec::kSealed;
+inline constexpr Codec kLastCodec = Codec::kFp8;
+// Whether segments shrink by as much as is in them, so that their sizes differ.
+constexpr bool IsCoded(Codec codec) { return codec >= Codec::kBf16Lossless; }
 inline constexpr uint32_t kSealedOverheadBytes = 40;
-static_assert(kSealedOverheadBytes <= kMaxSegmentOverheadBytes);
+inline constexpr uint32_t kCodedOverheadBytes = 8;  // of a segment that did not shrink
+static_assert(kSealedOverheadBytes <= kMaxSegmentOverheadBytes && kCodedOverheadBytes <= kMaxSegmentOverheadBytes);
 
-// Stored bytes of a segment. Both codecs make them follow from the raw bytes alone.
-constexpr uint64_t StoredSegmentBytes(Codec codec, uint64_t raw_bytes) {
-  return raw_bytes + (codec == Codec::kSealed ? kSealedOverheadBytes : 0);
+// The fewest and the most bytes that segments of so many raw bytes together may be stored as. Where the codec does not
+// code they follow from the raw bytes; no coder gets below half of them.
+struct StoredRange {
+  uint64_t least = 0, most = 0;
+  constexpr bool Contains(uint64_t stored_bytes) const { return stored_bytes >= least && stored_bytes <= most; }
+};
+constexpr StoredRange StoredRangeOf(Codec codec, uint64_t raw_bytes, uint64_t segments = 1) {
+  if (IsCoded(codec)) return {raw_bytes / 2 + raw_bytes % 2, raw_bytes + segments * kCodedOverheadBytes};
+  const uint64_t exact = raw_bytes + (codec == Codec::kSealed ? segments * kSealedOverheadBytes : 0);
+  return {exact, exact};
 }
+// "104", or "32 to 72", and why.
+std::string DescribeStoredRange(Codec codec, uint64_t raw_bytes, uint64_t segments = 1);
 
 enum class RecordKind : uint8_t {
   kBlock = 0,

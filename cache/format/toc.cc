@@ -48,7 +48,10 @@ absl::Status CheckEntry(size_t index, const TocEntry& entry) {
     return Damaged(index, "header_bytes", entry.header_bytes, absl::StrCat(header_bytes));
   }
   if (entry.kind > RecordKind::kTombstone) return Damaged(index, "kind", static_cast<uint8_t>(entry.kind), "0 or 1");
-  if (entry.codec > kLastCodec) return Damaged(index, "codec", static_cast<uint8_t>(entry.codec), "0 or 1");
+  if (entry.codec > kLastCodec) {
+    return Damaged(index, "codec", static_cast<uint8_t>(entry.codec),
+                   absl::StrCat("0 to ", static_cast<int>(kLastCodec)));
+  }
   if ((entry.segment_count == 0) != (entry.kind == RecordKind::kTombstone)) {
     return Damaged(index, "segment_count", entry.segment_count, "0 in a tombstone, at least 1 in a block");
   }
@@ -58,11 +61,9 @@ absl::Status CheckEntry(size_t index, const TocEntry& entry) {
     return Damaged(index, "raw_bytes", entry.raw_bytes,
                    absl::StrCat("one per segment to ", kMaxPayloadBytes, ", 0 in a tombstone"));
   }
-  const uint64_t overhead_bytes = entry.segment_count * StoredSegmentBytes(entry.codec, 0);
-  if (entry.stored_bytes != entry.raw_bytes + overhead_bytes) {
+  if (!StoredRangeOf(entry.codec, entry.raw_bytes, entry.segment_count).Contains(entry.stored_bytes)) {
     return Damaged(index, "stored_bytes", entry.stored_bytes,
-                   absl::StrCat(entry.raw_bytes + overhead_bytes, " for ", entry.raw_bytes, " raw bytes under codec ",
-                                static_cast<int>(entry.codec)));
+                   DescribeStoredRange(entry.codec, entry.raw_bytes, entry.segment_count));
   }
   if (entry.sequence == 0) return Damaged(index, "sequence", 0, "at least 1");
   if (const auto view = ViewIdentity(entry.identity); !view.ok()) {

@@ -216,10 +216,12 @@ absl::StatusOr<RecordHeader> BlockStore::RamHeader(BlockId id) const {
   return DecodeRecordHeader(gathered);
 }
 
-Task<wire::BlockStatus> BlockStore::CompareWithStored(BlockId id, std::vector<Segment> segments) {
+Task<wire::BlockStatus> BlockStore::CompareWithStored(BlockId id, Codec codec, std::vector<Segment> segments) {
   ++counters_.blocks_already_present;
-  // No two sealings are alike, whatever is in them; and what is only on the device is not worth a read.
-  if (entries_.At(id).codec == Codec::kSealed || !entries_.At(id).in_ram) co_return wire::BlockStatus::kPresent;
+  // No two sealings are alike, whatever is in them, and coded bytes may differ where the raw ones do not; what is only
+  // on the device is not worth a read.
+  const bool raw = codec == Codec::kRaw && entries_.At(id).codec == Codec::kRaw;
+  if (!raw || !entries_.At(id).in_ram) co_return wire::BlockStatus::kPresent;
   const absl::StatusOr<RecordHeader> header = RamHeader(id);
   if (!header.ok() || header->segments == segments) co_return wire::BlockStatus::kPresent;
   ++counters_.conflicts;

@@ -133,13 +133,14 @@ class BlockStore : private NvmeTier::Host {
   // `segments` are those of Reserve, with the checksums of what was received. kOk, or kPresent / kConflict if another
   // writer was first, or kBusy on an index collision.
   wire::BlockStatus Commit(StoreTicket ticket, std::span<const Segment> segments);
-  // kPresent if the segments equal the stored ones, kConflict if not (counted); for a block that is already here.
-  Task<wire::BlockStatus> CompareWithStored(BlockId id, std::vector<Segment> segments);
+  // For a block that is already here: kConflict (counted) if both are raw and their segments differ, else kPresent.
+  Task<wire::BlockStatus> CompareWithStored(BlockId id, Codec codec, std::vector<Segment> segments);
 
   // Loading from RAM: the decoded header of a block in RAM. DataLoss if memory was damaged.
   absl::StatusOr<RecordHeader> RamHeader(BlockId id) const;
   // Loading from NVMe: reads, verifies the payload range, promotes a wholly read block where there is room. The
-  // block may be gone or moved afterwards. Errors as NvmeTier::Read; a damaged copy is dropped.
+  // block may be gone or moved afterwards. Errors as NvmeTier::Read; a damaged copy is dropped. Part of a coded block
+  // costs two reads, one after the other: only the header knows where the part lies.
   struct NvmeRead {
     RecordHeader header;
     StagedRead staged;
@@ -204,6 +205,12 @@ class BlockStore : private NvmeTier::Host {
   void QueueBackup(BlockId id);
   void PumpBackups();
   void Promote(BlockId id, const NvmeRead& read);
+  // Of a record's payload.
+  struct PayloadRange {
+    uint64_t offset = 0, length = 0;
+  };
+  Task<absl::StatusOr<PayloadRange>> LocateCoded(DiskLocation at, uint32_t header_bytes, ByteView identity,
+                                                 uint32_t first_segment, uint32_t segment_count, int64_t deadline_ns);
   bool StillValued(ByteView identity, DiskLocation at) override;
   bool OnMoved(ByteView identity, DiskLocation from, DiskLocation to) override;
   void OnDropped(ByteView identity, DiskLocation at) override;

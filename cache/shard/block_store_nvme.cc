@@ -132,6 +132,25 @@ void BlockStore::PumpBackups() {
   }
 }
 
+Task<absl::StatusOr<BlockStore::PayloadRange>> BlockStore::LocateCoded(DiskLocation at, uint32_t header_bytes,
+                                                                       ByteView identity, uint32_t first_segment,
+                                                                       uint32_t segment_count, int64_t deadline_ns) {
+  Task<absl::StatusOr<StagedRead>> reading = nvme_->Read(at, header_bytes, identity, 0, 0, deadline_ns);
+  const absl::StatusOr<StagedRead> staged = co_await reading;
+  if (!staged.ok()) co_return staged.status();
+  const absl::StatusOr<RecordHeader> header = DecodeRecordHeader(staged->header());
+  if (!header.ok()) co_return header.status();
+  PayloadRange range;
+  for (size_t i = 0; i < header->segments.size(); ++i) {
+    if (i < first_segment) {
+      range.offset += header->segments[i].stored_bytes;
+    } else if (i - first_segment < segment_count) {
+      range.length += header->segments[i].stored_bytes;
+    }
+  }
+  co_return range;
+}
+
 Task<absl::StatusOr<BlockStore::NvmeRead>> BlockStore::ReadNvme(BlockId id, uint32_t first_segment,
                                                                 uint32_t segment_count, int64_t deadline_ns) {
   // The entry may end while the read is in flight, so all that is needed of it is taken now.
@@ -143,15 +162,29 @@ Task<absl::StatusOr<BlockStore::NvmeRead>> BlockStore::ReadNvme(BlockId id, uint
   const uint32_t all_segments = entry.segment_count;
   const std::vector<uint8_t> identity = FramedIdentity(entry);
   const NamespaceTable::Info& info = namespaces_.At(entry.namespace_id);
-  uint64_t offset = 0, length = stored_bytes;
+  PayloadRange range{0, stored_bytes};
   const bool whole = first_segment == 0 && segment_count >= all_segments;
-  if (!whole && info.layout.has_value()) {  // Segments of a group have one size.
-    const uint64_t segment_bytes = StoredSegmentBytes(entry.codec, info.layout->groups[entry.group].SegmentBytes());
-    offset = first_segment * segment_bytes;
-    length = std::min<uint64_t>(segment_count * segment_bytes, stored_bytes - offset);
+  absl::Status located;
+  if (!whole && IsCoded(entry.codec)) {
+    Task<absl::StatusOr<PayloadRange>> locating =
+        LocateCoded(at, header_bytes, identity, first_segment, segment_count, deadline_ns);
+    const absl::StatusOr<PayloadRange> found = co_await locating;
+    located = found.status();
+    if (found.ok()) range = *found;
+  } else if (!whole && info.layout.has_value()) {  // Segments of a group have one size.
+    const GroupSpec& group = info.layout->groups[entry.group];
+    const uint64_t segment_bytes = StoredRangeOf(entry.codec, group.SegmentBytes()).most;
+    range.offset = first_segment * segment_bytes;
+    range.length = std::min<uint64_t>(segment_count * segment_bytes, stored_bytes - range.offset);
   }
-  Task<absl::StatusOr<StagedRead>> reading = nvme_->Read(at, header_bytes, identity, offset, length, deadline_ns);
-  absl::StatusOr<StagedRead> staged = co_await reading;
+  absl::StatusOr<StagedRead> staged = absl::UnknownError("not read yet");
+  if (!located.ok()) {
+    staged = located;
+  } else {
+    Task<absl::StatusOr<StagedRead>> reading =
+        nvme_->Read(at, header_bytes, identity, range.offset, range.length, deadline_ns);
+    staged = co_await reading;
+  }
   const BlockId now_there = index_.Probe(hash);
   const bool still = now_there != kNoBlock && entries_.At(now_there).nvme == at;
   absl::Status status = staged.status();

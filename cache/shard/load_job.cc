@@ -125,12 +125,21 @@ void LoadJob::AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply)
   }
 }
 
-void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
+bool LoadJob::ChooseWay(Codec codec, Reply* reply) const {
+  const bool in_frame = target_.has_value() && codec != Codec::kRaw;
+  if (in_frame != reply->in_frame && !reply->guards.empty()) return false;
+  reply->in_frame = in_frame;
+  return true;
+}
+
+bool LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   const absl::StatusOr<RecordHeader> header = store_->RamHeader(id);
   if (!header.ok()) {
     ++store_->mutable_counters().damaged_in_ram;
-    return AddFailure(index, wire::BlockStatus::kDamaged, reply);
+    AddFailure(index, wire::BlockStatus::kDamaged, reply);
+    return true;
   }
+  if (!ChooseWay(header->codec, reply)) return false;
   wire::LoadedBlock block;
   block.index = index;
   block.status = wire::BlockStatus::kOk;
@@ -138,7 +147,10 @@ void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   block.codec = header->codec;
   uint64_t offset = 0, length = 0;
   SetSegments(*header, &block, &offset, &length);
-  if (!FitsPlace(index, length)) return AddFailure(index, wire::BlockStatus::kRejected, reply);
+  if (!reply->in_frame && !FitsPlace(index, length)) {
+    AddFailure(index, wire::BlockStatus::kRejected, reply);
+    return true;
+  }
   reply->guards.emplace_back(store_, id);
   store_->PayloadPieces(id, offset, length, &reply->payload);
   reply->bytes += length;
@@ -146,6 +158,7 @@ void LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   ++shard_->counters()->load_hits_ram;
   shard_->counters()->load_bytes_ram += length;
   session_->lane_counters()->load_bytes_ram += length;
+  return true;
 }
 
 Task<void> LoadJob::SendRamAndMisses() {
@@ -168,7 +181,7 @@ Task<void> LoadJob::SendRamAndMisses() {
       const wire::Presence presence = id == kNoBlock ? wire::Presence::kMiss : store_->PresenceOf(id);
       if (presence != wire::Presence::kMiss && stamp_ns_ != 0) store_->Touch(id, stamp_ns_);
       if (presence == wire::Presence::kRam) {
-        AddRamHit(index, id, &reply);
+        if (!AddRamHit(index, id, &reply)) break;
       } else if (presence == wire::Presence::kNvme) {
         on_nvme_.push_back(index);
       } else {
@@ -206,7 +219,8 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
         block.codec = read->header.codec;
         uint64_t offset = 0;
         SetSegments(read->header, &block, &offset, &reply.bytes);
-        if (FitsPlace(index, reply.bytes)) {
+        ChooseWay(block.codec, &reply);
+        if (reply.in_frame || FitsPlace(index, reply.bytes)) {
           reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
           reply.message.blocks.push_back(std::move(block));
           ++shard_->counters()->load_hits_nvme;
@@ -248,7 +262,7 @@ Task<void> LoadJob::Send(Reply* reply) {
   if (reply->message.blocks.empty() || failed_) co_return;
   unanswered_ -= reply->message.blocks.size();
   uint16_t flags = unanswered_ == 0 ? wire::kFrameFlagLast : 0;
-  if (target_.has_value()) {
+  if (target_.has_value() && !reply->in_frame) {
     flags |= wire::kFrameFlagShared;
     Task<void> placing = PlaceShared(reply);
     co_await placing;

@@ -32,6 +32,7 @@ class LoadJob {
     std::vector<iovec> payload;
     std::vector<RamReadGuard> guards;
     uint64_t bytes = 0;
+    bool in_frame = false;  // of a shared load: the payload comes in the frame all the same
   };
   absl::Status DecodeMeta(wire::SharedPlaces* places);
   bool Expired() const;
@@ -39,8 +40,12 @@ class LoadJob {
   bool FitsPlace(uint32_t index, uint64_t length) const {
     return !target_.has_value() || target_->BytesOf(index) == length;
   }
+  // Of a shared load, what is not raw comes in a frame: the client has yet to decode it. False: not in this one, which
+  // has other hits already.
+  bool ChooseWay(Codec codec, Reply* reply) const;
   Task<void> PlaceShared(Reply* reply);
-  void AddRamHit(uint32_t index, BlockId id, Reply* reply);
+  // False: send what is in the reply first.
+  bool AddRamHit(uint32_t index, BlockId id, Reply* reply);
   void AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply);
   Task<void> SendRamAndMisses();
   Task<void> SendFromNvme(uint32_t index);

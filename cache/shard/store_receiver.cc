@@ -105,7 +105,7 @@ class StoreReceiver {
     if (segments.size() != group.SegmentsOfPart(block.key.part)) return false;
     for (const Segment& segment : segments) {
       if (segment.raw_bytes != group.SegmentBytes()) return false;
-      if (segment.stored_bytes != StoredSegmentBytes(block.codec, segment.raw_bytes)) return false;
+      if (!StoredRangeOf(block.codec, segment.raw_bytes).Contains(segment.stored_bytes)) return false;
     }
     return true;
   }
@@ -260,7 +260,8 @@ class StoreReceiver {
       for (size_t i = 0; i < incoming->segments.size(); ++i) incoming->segments[i].checksum = incoming->stated[i];
       const BlockId present = store_->Find(name_space_, request_.blocks[incoming->index].key);
       if (present == kNoBlock) co_return;  // It was evicted or removed meanwhile; it was here when it was offered.
-      Task<wire::BlockStatus> comparing = store_->CompareWithStored(present, std::move(incoming->segments));
+      Task<wire::BlockStatus> comparing =
+          store_->CompareWithStored(present, request_.blocks[incoming->index].codec, std::move(incoming->segments));
       *status = co_await comparing;
     } else if (incoming->ticket.has_value()) {
       *status = VerifyAndCommit(incoming);

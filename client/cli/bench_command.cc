@@ -29,7 +29,8 @@ constexpr char kFooter[] =
     "hash (ms of PrefixHasher against the bare hash function), seal (GB/s of one core sealing and opening blocks,\n"
     "against AES-256-GCM alone), idle (CPU of a node nobody asks), overload (goodput\n"
     "and refusals at ten times the load), auth (load from a node with tenants against one without),\n"
-    "codec (ratio and speed of --codec on one core against memcpy). Value and ceiling "
+    "codec (ratio and speed of --codec on one core against memcpy). load and store with --codec: GB/s of raw bytes\n"
+    "against the same without one. Value and ceiling "
     "are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
     "Examples:\n"
@@ -37,6 +38,7 @@ constexpr char kFooter[] =
     "  incipit bench --op load --lane unix\n"
     "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
     "  incipit bench --op codec --codec bf16-lossless --data spread\n"
+    "  incipit bench --op load --codec bf16-lossless-fast\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
     "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
@@ -74,8 +76,13 @@ void AddHow(CLI::App* command, bench::BenchOptions* options) {
 }
 
 void AddCodec(CLI::App* command, bench::BenchOptions* options) {
-  command->add_option("--codec", options->codec, "what codec measures")
-      ->check(CLI::IsMember(bench::SegmentCoderNames()))
+  command
+      ->add_option("--codec", options->codec,
+                   "what codec measures (default: bf16-lossless); load, store: what the client stores with, measured "
+                   "against no codec")
+      ->check(CLI::IsMember(bench::SegmentCoderNames()));
+  command->add_option("--codec-threads", options->codec_threads, "of that client; 0 = half the processors, 1 to 4")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command
       ->add_option("--data", options->data,

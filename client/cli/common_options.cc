@@ -16,6 +16,11 @@ void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
       ->add_option("--sealing-key-file", options->sealing_key_file,
                    "the key that blocks are sealed with; `incipit key new FILE` makes one")
       ->type_name("FILE");
+  command
+      ->add_option("--codec", options->codec,
+                   "how put stores blocks: bf16-lossless, bf16-lossless-fast, fp8-lossless, or fp8, which is lossy "
+                   "and whose blocks only clients with it see; everybody reads the others")
+      ->type_name("NAME");
   command->add_option("--timeout-ms", options->timeout_ms, "how long to wait for the node, in milliseconds")
       ->type_name("N")
       ->check(CLI::Range(uint32_t{1}, uint32_t{3'600'000}))
@@ -36,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options,
   client.secret_file = options.secret_file;
   client.namespace_owner = options.owner;
   client.sealing_key_file = options.sealing_key_file;
+  client.codec = options.codec;
   client.model = model;
   client.layout = layout;
   client.client_name = "incipit";

@@ -19,11 +19,13 @@ struct ConnectOptions {
   std::string secret_file;
   std::string owner;             // of the blocks; empty = tenant
   std::string sealing_key_file;  // empty: blocks are not sealed
+  std::string codec;             // empty: blocks are stored as they are
   uint32_t timeout_ms = 5000;    // of connecting, and of each call
   bool json = false;
 };
 
-// Adds --connect, --tenant, --secret-file, --owner, --sealing-key-file, --timeout-ms and --json.
+// Adds --connect, --tenant, --secret-file, --owner, --sealing-key-file, --codec, --timeout-ms and
+// --json.
 void AddConnectOptions(CLI::App* command, ConnectOptions* options);
 
 // Adds --secret-file.

@@ -14,8 +14,10 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
   ASSIGN_OR_RETURN(impl->loop_, UringLoop::Create(loop_options));
   impl->random_ = MakeSystemRandom();
   impl->connector_ = std::make_unique<LaneConnector>(impl->loop_.get());
-  impl->core_ =
-      std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(), std::move(options));
+  const uint32_t coding_threads = options.codec_threads != 0 ? options.codec_threads : CodingThreads::DefaultThreads();
+  impl->coding_threads_ = std::make_unique<CodingThreads>(impl->loop_.get(), coding_threads);
+  impl->core_ = std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(),
+                                             std::move(options), impl->coding_threads_.get());
   impl->scope_ = std::make_unique<TaskScope>(impl->loop_.get());
   impl->core_->set_new_stamp([raw = impl.get()] { return raw->NewStamp(); });
   impl->core_->set_make_lease([weak = std::weak_ptr<Impl>(impl)](std::vector<LeaseGrant> grants) {

@@ -11,6 +11,7 @@
 
 #include "cache/base/check.h"
 #include "cache/runtime/uring_loop.h"
+#include "client/src/codec/coding_threads.h"
 #include "client/src/core/client_core.h"
 #include "client/src/handover.h"
 #include "transport/lane_connector.h"
@@ -73,6 +74,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
   std::unique_ptr<UringLoop> loop_;
   std::unique_ptr<Random> random_;
   std::unique_ptr<Connector> connector_;
+  std::unique_ptr<CodingThreads> coding_threads_;
   std::unique_ptr<ClientCore> core_;
   std::unique_ptr<TaskScope> scope_;
   std::thread thread_;

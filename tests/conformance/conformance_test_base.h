@@ -61,6 +61,7 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
     options.model = "model";
     options.layout = layout_;
     options.sealing_key = std::move(sealing_key);
+    options.codec = codec_;
     options.reconnect_min_ms = options.reconnect_max_ms = 1;
     options.breaker_failures = 1'000'000;
     options.default_deadline_ms = 20'000;
@@ -175,6 +176,7 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
   std::unique_ptr<Lane> lane_;
   std::unique_ptr<Random> random_;
   Layout layout_;
+  std::string codec_;  // of clients that connect
   ShardOptions options_;
   TenantTableRef tenants_;  // none: everybody is served
   LaneNode node_;

@@ -69,6 +69,13 @@ struct ClientOptions {
   // blocks are a namespace of their own for each key. One of the two: the key, or the file that Connect reads it from.
   std::shared_ptr<const SealingKey> sealing_key;
   std::string sealing_key_file;
+  // How blocks are stored, in those groups of the layout that have rows of its kind (docs/coded_segments.md): "" as
+  // they are; "bf16-lossless" or "bf16-lossless-fast" (larger, cheaper), "fp8-lossless"; "fp8", which is LOSSY and
+  // whose blocks are a namespace of their own. Every client reads what is stored losslessly, whatever it stores itself.
+  // Not with a sealing key.
+  std::string codec;
+  uint32_t codec_threads =
+      0;  // that code and decode, begun when there is something to; 0 = half the processors, 1 to 4
 };
 
 // Keys of consecutive blocks of one group: key i covers tokens [i * block_tokens, (i + 1) * block_tokens). A view: the
@@ -278,8 +285,8 @@ struct ClientCounters {
   uint64_t blocks_loaded = 0, bytes_loaded = 0;
   uint64_t blocks_stored = 0, bytes_stored = 0;
   uint64_t damaged_segments = 0;  // payload that failed its checksum after landing
-  uint64_t forged_segments = 0;   // sealed ones with a right checksum that were not sealed for their place: damaged
-  uint64_t refused_blocks = 0;    // not sealed though we have a key, or sealed though not, or cut differently: rejected
+  uint64_t forged_segments = 0;   // with a right checksum, but not sealed for their place, or not decodable: damaged
+  uint64_t refused_blocks = 0;    // of another codec than is accepted here, or cut differently: rejected
   uint64_t protocol_errors = 0;   // replies that made no sense; each closes its connection
   uint64_t expired_calls = 0;     // requests to a shard that had no answer by their deadline
   uint64_t busy_replies = 0;
@@ -289,6 +296,9 @@ struct ClientCounters {
   uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
   uint64_t shared_loads = 0;       // requests whose bytes the node put into shared memory itself
   uint64_t shared_stores = 0;      // requests whose bytes it took from there
+  // Of segments under a codec, what they are and what was sent for them: stored, and loaded.
+  uint64_t coded_raw_bytes = 0, coded_stored_bytes = 0;
+  uint64_t decoded_raw_bytes = 0, decoded_stored_bytes = 0;
 };
 
 // What the node said of itself.
@@ -312,7 +322,7 @@ using Callback = std::function<void(absl::StatusOr<T>)>;
 // start further Async calls but must not make blocking calls.
 //
 // Cost: Match is one round trip to all shards in parallel and about 40 ns a key; Load and Store copy no payload, and
-// with a sealing key pass over it once, on the thread that does the work.
+// with a sealing key pass over it once, on the thread that does the work, with a codec on threads of their own.
 class Client {
  public:
   // InvalidArgument: options, layout or the file of the sealing key. Unavailable, DeadlineExceeded: no node answers at

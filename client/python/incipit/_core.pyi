@@ -414,7 +414,7 @@ class NativeClient:
     eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, sealing_key_file: str = '', sealing_key: bytes | None = None) -> None:
+    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, sealing_key_file: str = '', sealing_key: bytes | None = None, codec: str = '', codec_threads: int = 0) -> None:
         """
         Connects to the node at `address`, "tcp://host:port" of any of its shards.
 
@@ -425,6 +425,9 @@ class NativeClient:
         compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.
         sealing_key_file, sealing_key: blocks are encrypted with the key in this file, or these 32 bytes, and no
         others are accepted.
+        codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or
+        'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client
+        reads. Not with a sealing key. codec_threads: that code and decode; 0 = half the processors, 1 to 4.
 
         InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no
         io_uring, or the credentials do not count there.

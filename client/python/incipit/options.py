@@ -19,6 +19,8 @@ class ClientOptions(TypedDict, total=False):
     busy_retries: int
     sealing_key_file: str
     sealing_key: bytes | None
+    codec: str
+    codec_threads: int
 
 
 def dtype_name(dtype: object) -> str | None:

@@ -40,7 +40,8 @@ void Construct(NativeClient* self, std::string address, std::string model, const
                std::string secret_file, std::string namespace_owner, std::string client_name, bool connect_lazily,
                uint32_t connect_timeout_ms, uint32_t default_deadline_ms, uint64_t max_inflight_bytes,
                double prefill_tokens_per_s, uint32_t busy_retries, const std::optional<std::string>& dtype,
-               std::string sealing_key_file, const std::optional<nb::bytes>& sealing_key) {
+               std::string sealing_key_file, const std::optional<nb::bytes>& sealing_key, std::string codec,
+               uint32_t codec_threads) {
   std::optional<ElementType> element_type;
   if (dtype.has_value()) {
     element_type = ElementType::FromName(*dtype);
@@ -70,6 +71,8 @@ void Construct(NativeClient* self, std::string address, std::string model, const
     if (!key.ok()) Raise(ErrorKind::kInvalidArgument, std::string(key.status().message()));
     options.sealing_key = *std::move(key);
   }
+  options.codec = std::move(codec);
+  options.codec_threads = codec_threads;
   new (self) NativeClient(std::move(options), element_type);
 }
 
@@ -96,6 +99,10 @@ nb::dict CountersOf(NativeClient& client) {
   INCIPIT_COUNTER(bytes_stored);
   INCIPIT_COUNTER(damaged_segments);
   INCIPIT_COUNTER(forged_segments);
+  INCIPIT_COUNTER(coded_raw_bytes);
+  INCIPIT_COUNTER(coded_stored_bytes);
+  INCIPIT_COUNTER(decoded_raw_bytes);
+  INCIPIT_COUNTER(decoded_stored_bytes);
   INCIPIT_COUNTER(refused_blocks);
   INCIPIT_COUNTER(protocol_errors);
   INCIPIT_COUNTER(expired_calls);
@@ -259,11 +266,13 @@ void BindClient(nb::module_& module) {
               "connect_timeout_ms: int = 2000, "
               "default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, "
               "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, "
-              "sealing_key_file: str = '', sealing_key: bytes | None = None) -> None"),
+              "sealing_key_file: str = '', sealing_key: bytes | None = None, codec: str = '', "
+              "codec_threads: int = 0) -> None"),
       "address"_a, "model"_a, "layout"_a, nb::kw_only(), "tenant"_a = "default", "secret_file"_a = "",
       "namespace_owner"_a = "", "client_name"_a = "", "connect_lazily"_a = false, "connect_timeout_ms"_a = 2000,
       "default_deadline_ms"_a = 2000, "max_inflight_bytes"_a = 64 * kMiB, "prefill_tokens_per_s"_a = 0.0,
       "busy_retries"_a = 4, "dtype"_a = nb::none(), "sealing_key_file"_a = "", "sealing_key"_a = nb::none(),
+      "codec"_a = "", "codec_threads"_a = 0,
       "Connects to the node at `address`, \"tcp://host:port\" of any of its shards.\n\n"
       "secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are\n"
       "used, if it grants that; '' = the client's own.\n"
@@ -271,7 +280,10 @@ void BindClient(nb::module_& module) {
       "for and not yet received, per shard. prefill_tokens_per_s: of the engine; what is slower to load than to\n"
       "compute is then a miss. dtype: name that buffers' elements must have unless they are uint8.\n"
       "sealing_key_file, sealing_key: blocks are encrypted with the key in this file, or these 32 bytes, and no\n"
-      "others are accepted.\n\n"
+      "others are accepted.\n"
+      "codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or\n"
+      "'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client\n"
+      "reads. Not with a sealing key. codec_threads: that code and decode; 0 = half the processors, 1 to 4.\n\n"
       "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no\n"
       "io_uring, or the credentials do not count there.");
   BindBlocking(&type);

@@ -29,7 +29,7 @@ class SealedCodec : public SegmentCodec {
   SealedCodec(const SealingKey& key, ByteView framed_namespace, FillRandom fill_random = &RandomOfSystem);
 
   Codec id() const override { return Codec::kSealed; }
-  uint64_t MaxStoredBytes(uint64_t raw_bytes) const override { return StoredSegmentBytes(Codec::kSealed, raw_bytes); }
+  uint64_t MaxStoredBytes(uint64_t raw_bytes) const override { return StoredRangeOf(Codec::kSealed, raw_bytes).most; }
   uint64_t Encode(const SegmentPlace& place, std::span<const iovec> raw, MutableBytes stored) override;
   bool Decode(const SegmentPlace& place, ByteView stored, std::span<const iovec> raw) override;
 

@@ -53,7 +53,7 @@ class RawCodec : public SegmentCodec {
 // Whether a segment that the node announces can be what a segment of `raw_bytes` was stored as.
 inline bool IsPossibleSegment(Codec codec, const Segment& segment, uint64_t raw_bytes) {
   return codec <= kLastCodec && segment.raw_bytes == raw_bytes &&
-         segment.stored_bytes == StoredSegmentBytes(codec, raw_bytes);
+         StoredRangeOf(codec, raw_bytes).Contains(segment.stored_bytes);
 }
 
 // Whether the stored bytes that landed are those that were stored.

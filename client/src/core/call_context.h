@@ -9,6 +9,8 @@
 
 #include "client/include/incipit/client.h"
 #include "client/src/codec/buffer_pool.h"
+#include "client/src/codec/coding_options.h"
+#include "client/src/codec/coding_workers.h"
 #include "client/src/codec/segment_codec.h"
 #include "client/src/core/node_links.h"
 #include "client/src/recompute_guard.h"
@@ -29,8 +31,10 @@ struct CallContext {
   std::vector<uint8_t> framed_namespace;
   NodeLinks* links = nullptr;
   RecomputeGuard* guard = nullptr;
-  SegmentCodec* codec = nullptr;     // of all blocks stored, and the only one accepted in loads
-  BufferPool* buffers = nullptr;     // for codecs that are not in place
+  SegmentCodec* codec = nullptr;     // sealed: of all blocks, and no others are accepted. Raw: of those not coded
+  CodecOptions coding;               // of groups that it codes; none with a sealing key
+  CodingWorkers* workers = nullptr;  // that code and decode
+  BufferPool* buffers = nullptr;     // for what is not stored from, or loaded to, the caller's memory
   Budget* sending_budget = nullptr;  // bytes of `buffers` in stores
   ClientCounters* counters = nullptr;
   std::function<uint64_t()> new_stamp;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
+#include "client/src/codec/coding_threads.h"
 #include "client/src/codec/sealed_codec.h"
 #include "client/src/core/load_call.h"
 #include "client/src/core/match_call.h"
@@ -25,8 +26,29 @@ absl::Status CheckName(const char* option, const std::string& value, size_t min_
       fmt::format("ClientOptions.{}: {} bytes, allowed are {} to {}", option, value.size(), min_bytes, kMaxNameBytes));
 }
 
+// REQUIRES: CheckCoding(options) is ok.
+CodecOptions CodingOf(const ClientOptions& options) { return *ParseCodec(options.codec); }
+
 Layout WireLayout(const ClientOptions& options) {
-  return options.sealing_key == nullptr ? options.layout : SealedLayout(options.layout, *options.sealing_key);
+  if (options.sealing_key != nullptr) return SealedLayout(options.layout, *options.sealing_key);
+  return CodedLayout(options.layout, CodingOf(options));
+}
+
+absl::Status CheckCoding(const ClientOptions& options) {
+  if (absl::Status checked = CheckCodec(options.codec, options.layout); !checked.ok()) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.codec: {}", std::string(checked.message())));
+  }
+  if (CodingOf(options).coding != SegmentCoding::kRaw && options.sealing_key != nullptr) {
+    return absl::InvalidArgumentError(
+        "ClientOptions: a codec and a sealing key are both given, one is allowed: how far sealed blocks shrank would "
+        "tell "
+        "the node what is in them");
+  }
+  if (options.codec_threads > CodingThreads::kMaxThreads) {
+    return absl::InvalidArgumentError(fmt::format("ClientOptions.codec_threads: {}, at most {}; 0 = by the processors",
+                                                  options.codec_threads, CodingThreads::kMaxThreads));
+  }
+  return absl::OkStatus();
 }
 
 // Named after the tenant that owns it, who need not be the session's: all to whom it is granted name it alike, and find
@@ -85,12 +107,14 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
     return absl::InvalidArgumentError("ClientOptions: give secret or secret_file, not both");
   }
   RETURN_IF_ERROR(options.layout.Validate());
+  RETURN_IF_ERROR(CheckCoding(options));
   const Layout wire_layout = WireLayout(options);
   if (!wire_layout.Validate().ok()) {
-    return absl::InvalidArgumentError(fmt::format(
-        "ClientOptions.layout: its name has {} bytes, and with a sealing key becomes \"{}\", longer than the "
-        "{} that are allowed",
-        options.layout.name.size(), wire_layout.name, kMaxNameBytes));
+    return absl::InvalidArgumentError(
+        fmt::format("ClientOptions.layout: its name has {} bytes, and with a sealing key or a lossy codec becomes "
+                    "\"{}\", longer than the "
+                    "{} that are allowed",
+                    options.layout.name.size(), wire_layout.name, kMaxNameBytes));
   }
   const size_t layout_bytes = wire_layout.Encode().size();
   if (layout_bytes > wire::OpenNamespace::kMaxLayoutBytes) {
@@ -116,7 +140,7 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
   return absl::OkStatus();
 }
 
-ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options)
+ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options, CodingWorkers* workers)
     : loop_(loop),
       options_(std::move(options)),
       guard_(options_.prefill_tokens_per_s),
@@ -132,6 +156,8 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
   context_.links = &links_;
   context_.guard = &guard_;
   context_.codec = codec_.get();
+  if (options_.sealing_key == nullptr) context_.coding = CodingOf(options_);
+  context_.workers = workers != nullptr ? workers : &inline_workers_;
   context_.buffers = &buffers_;
   context_.sending_budget = &sending_budget_;
   context_.counters = &counters_;

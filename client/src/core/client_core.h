@@ -18,8 +18,9 @@ class ClientCore {
   // InvalidArgument naming the option, what was found and what is allowed.
   static absl::Status CheckOptions(const ClientOptions& options);
 
-  // REQUIRES: CheckOptions(options) is ok.
-  ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options);
+  // `workers` code and decode; without any this does it itself. They must outlive it. REQUIRES: CheckOptions(options)
+  // is ok.
+  ClientCore(Loop* loop, Connector* connector, Random* random, ClientOptions options, CodingWorkers* workers = nullptr);
   ~ClientCore();
 
   void Start();
@@ -62,8 +63,9 @@ class ClientCore {
   ClientOptions options_;
   ClientCounters counters_;
   RecomputeGuard guard_;
-  Layout wire_layout_;  // under which the namespace is opened: options_.layout, or its sealed form
+  Layout wire_layout_;  // under which the namespace is opened: options_.layout, or its sealed or lossy form
   std::unique_ptr<SegmentCodec> codec_;
+  InlineWorkers inline_workers_;
   BufferPool buffers_;
   Budget sending_budget_;
   NodeLinks links_;

@@ -61,6 +61,8 @@ Task<absl::Status> AskForBatch(const LoadWork* work, ShardConnection* connection
   const bool shared = !request.shared.empty();
   LoadReceiver receiver(context, batch, shared);
   absl::Status status = co_await connection->Exchange(&request, &receiver, work->deadline_ns);
+  Task<void> decoding = receiver.WaitDecoded();
+  co_await decoding;
   if (status.ok() && shared) ++context->counters->shared_loads;
   co_return status;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/base/check.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit {
@@ -23,7 +24,10 @@ LoadReceiver::LoadReceiver(const CallContext* context, LoadBatch* batch, bool sh
       counters_(context->counters),
       shared_(shared),
       seen_(batch->keys.size(), false),
-      damaged_(batch->keys.size(), false) {}
+      progress_(batch->keys.size()),
+      decoded_(context->loop) {}
+
+LoadReceiver::~LoadReceiver() { INCIPIT_CHECK(decoding_ == 0, "a load ended while its bytes were being decoded"); }
 
 // Everything that can be checked is, before the first byte goes to the caller's memory.
 absl::Status LoadReceiver::CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame,
@@ -69,12 +73,13 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
 }
 
 // On a lane that moves bytes by itself, they all may come while the first are being verified. Not what is decoded from
-// a landing buffer: there is room for one stretch at a time.
+// a landing buffer, of which there is one for each stretch.
 void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
   std::vector<iovec> pieces;
   for (const wire::LoadedBlock& block : reply.blocks) {
     if (block.status != BlockStatus::kOk) continue;
-    if (!FitsPart(block)) break;  // it is skipped, and those behind it come as they are read
+    // It is skipped or lands elsewhere, and those behind it come as they are read.
+    if (!FitsPart(block) || block.codec != Codec::kRaw) break;
     const LoadPart& part = batch_->parts[block.index];
     PieceCursor cursor(part.pieces, part.offset);
     for (const Segment& segment : block.segments) cursor.Take(segment.stored_bytes, &pieces);
@@ -104,11 +109,18 @@ Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::L
   co_return co_await ReceiveStretches(channel);
 }
 
-// A block that its writer cut differently from this layout is of no use here, and must not move later bytes. Nor is one
-// of another codec: whoever can write to the node could otherwise pass unsealed blocks to a client with a key.
+// Sealed blocks and no others with a key: whoever can write to the node could otherwise pass unsealed ones to its
+// owner. Without one everything that is lossless, whoever coded it; what is lossy only if that is what this client
+// stores.
+bool LoadReceiver::Accepts(Codec codec) const {
+  if (context_->codec->id() == Codec::kSealed || codec == Codec::kSealed) return codec == context_->codec->id();
+  return codec != Codec::kFp8 || context_->coding.coding == SegmentCoding::kFp8;
+}
+
+// A block that its writer cut differently from this layout is of no use here, and must not move later bytes.
 bool LoadReceiver::FitsPart(const wire::LoadedBlock& block) const {
   const LoadPart& part = batch_->parts[block.index];
-  return block.codec == context_->codec->id() && block.segments.size() == part.segment_count &&
+  return Accepts(block.codec) && block.segments.size() == part.segment_count &&
          std::all_of(block.segments.begin(), block.segments.end(), [&](const Segment& segment) {
            return IsPossibleSegment(block.codec, segment, part.segment_bytes);
          });
@@ -117,14 +129,20 @@ bool LoadReceiver::FitsPart(const wire::LoadedBlock& block) const {
 Task<absl::Status> LoadReceiver::TakeBlock(FrameChannel* channel, const wire::LoadedBlock* block) {
   const LoadPart& part = batch_->parts[block->index];
   batch_->tier[block->index] = block->tier;
+  // What was announced by Expect() and what was not are received apart.
+  if (!stretches_.empty() && stretches_.back().codec != block->codec) {
+    absl::Status status = co_await ReceiveStretches(channel);
+    if (!status.ok() || abandoned()) co_return status;
+  }
   const std::span<const Segment> segments = block->segments;
   PieceCursor cursor(part.pieces, part.offset);
   for (size_t next = 0; next < segments.size();) {
-    Stretch stretch{block->index, static_cast<uint16_t>(batch_->first_segment + next), cursor};
+    Stretch stretch{block->index, static_cast<uint16_t>(batch_->first_segment + next), block->codec, cursor};
     const size_t first = next;
     while (next < segments.size() && (next == first || stretch_bytes_ < kStretchBytes)) {
       cursor.Skip(segments[next].raw_bytes);
       stretch_bytes_ += segments[next].stored_bytes;
+      if (block->codec != Codec::kRaw) landing_bytes_ += segments[next].stored_bytes;
       ++next;
     }
     stretch.segments = segments.subspan(first, next - first);
@@ -154,39 +172,44 @@ Task<absl::Status> LoadReceiver::SkipBlock(FrameChannel* channel, const wire::Lo
 Task<absl::Status> LoadReceiver::ReceiveStretches(FrameChannel* channel) {
   if (stretches_.empty()) co_return absl::OkStatus();
   BufferPool::Buffer landing;
-  if (!context_->codec->in_place()) landing = context_->buffers->Take(stretch_bytes_);
+  if (landing_bytes_ > 0) landing = context_->buffers->Take(landing_bytes_);
   PlaceStretches(landing.bytes());
   absl::Status status = co_await channel->ReceivePayload(pieces_);
-  if (status.ok() && !abandoned()) FinishStretches(landing.bytes());
+  if (status.ok() && !abandoned()) FinishStretches(std::move(landing));
   pieces_.clear();
   stretches_.clear();
-  stretch_bytes_ = 0;
+  stretch_bytes_ = landing_bytes_ = 0;
+  Task<void> waiting = WaitDecoding(kMaxDecoding - 1);
+  co_await waiting;
   if (abandoned() && absl::IsCancelled(status)) co_return absl::OkStatus();
   co_return status;
 }
 
 void LoadReceiver::VerifyPlaced(const wire::LoadedBlock& block) {
-  if (!FitsPart(block)) {
+  if (!FitsPart(block) || block.codec != Codec::kRaw) {
     batch_->status[block.index] = BlockStatus::kRejected;
     ++counters_->refused_blocks;
     return;
   }
   const LoadPart& part = batch_->parts[block.index];
   batch_->tier[block.index] = block.tier;
-  stretches_.push_back(
-      {block.index, batch_->first_segment, PieceCursor(part.pieces, part.offset), block.segments, /*ends_block=*/true});
+  stretches_.push_back({block.index, batch_->first_segment, block.codec, PieceCursor(part.pieces, part.offset),
+                        block.segments, /*ends_block=*/true});
   FinishStretches(/*landing=*/{});
   stretches_.clear();
 }
 
 void LoadReceiver::PlaceStretches(MutableBytes landing) {
-  if (!landing.empty()) {
-    pieces_.push_back({landing.data(), landing.size()});
-    return;
-  }
   for (const Stretch& stretch : stretches_) {
     PieceCursor cursor = stretch.at;
-    for (const Segment& segment : stretch.segments) cursor.Take(segment.raw_bytes, &pieces_);
+    for (const Segment& segment : stretch.segments) {
+      if (stretch.codec == Codec::kRaw) {
+        cursor.Take(segment.raw_bytes, &pieces_);
+      } else {
+        PieceCursor::Append({landing.data(), segment.stored_bytes}, &pieces_);
+        landing = landing.subspan(segment.stored_bytes);
+      }
+    }
   }
 }
 
@@ -208,21 +231,79 @@ bool LoadReceiver::FinishSegment(const SegmentPlace& place, const Segment& segme
   return false;
 }
 
-void LoadReceiver::FinishStretches(MutableBytes landing) {
-  for (Stretch& stretch : stretches_) {
-    SegmentPlace place{.index = stretch.first_segment};
-    if (!landing.empty()) place.identity = IdentityOf(stretch.index);
-    for (const Segment& segment : stretch.segments) {
-      segment_pieces_.clear();
-      stretch.at.Take(segment.raw_bytes, &segment_pieces_);
-      const MutableBytes landed = landing.empty() ? landing : landing.first(segment.stored_bytes);
-      landing = landing.subspan(landed.size());
-      if (!FinishSegment(place, segment, segment_pieces_, landed)) damaged_[stretch.index] = true;
-      ++place.index;
-    }
-    if (!stretch.ends_block) continue;
-    batch_->status[stretch.index] = damaged_[stretch.index] ? BlockStatus::kDamaged : BlockStatus::kOk;
+void LoadReceiver::FinishStretch(Stretch* stretch, MutableBytes* landed) {
+  SegmentPlace place{.index = stretch->first_segment};
+  if (stretch->codec != Codec::kRaw) place.identity = IdentityOf(stretch->index);
+  for (const Segment& segment : stretch->segments) {
+    segment_pieces_.clear();
+    stretch->at.Take(segment.raw_bytes, &segment_pieces_);
+    const MutableBytes stored = landed->first(stretch->codec == Codec::kRaw ? 0 : segment.stored_bytes);
+    *landed = landed->subspan(stored.size());
+    if (!FinishSegment(place, segment, segment_pieces_, stored)) progress_[stretch->index].damaged = true;
+    ++place.index;
   }
+}
+
+void LoadReceiver::AddToJob(Stretch* stretch, DecodeJob* job) {
+  for (const Segment& segment : stretch->segments) {
+    segment_pieces_.clear();
+    stretch->at.Take(segment.raw_bytes, &segment_pieces_);
+    job->Add(stretch->index, stretch->codec, segment, segment_pieces_);
+  }
+  progress_[stretch->index].decoding += stretch->segments.size();
+}
+
+void LoadReceiver::FinishStretches(BufferPool::Buffer landing) {
+  auto job = std::make_shared<DecodeJob>();
+  MutableBytes landed = landing.bytes();
+  for (Stretch& stretch : stretches_) {
+    if (IsCoded(stretch.codec)) {
+      AddToJob(&stretch, job.get());
+    } else {
+      FinishStretch(&stretch, &landed);
+    }
+    if (stretch.ends_block) progress_[stretch.index].received = true;
+  }
+  if (!job->empty()) {
+    job->SetLanded(std::move(landing), landed);
+    StartDecoding(std::move(job));
+  }
+  for (const Stretch& stretch : stretches_) Settle(stretch.index);
+}
+
+void LoadReceiver::StartDecoding(std::shared_ptr<DecodeJob> job) {
+  ++decoding_;
+  context_->workers->Start([job](PieceCoder* coder) { job->Run(coder); }, [this, job] { OnDecoded(*job); });
+}
+
+void LoadReceiver::OnDecoded(const DecodeJob& job) {
+  for (const DecodeJob::Item& item : job.items()) {
+    Progress& progress = progress_[item.block];
+    --progress.decoding;
+    if (item.outcome == DecodeJob::Outcome::kDecoded) {
+      counters_->decoded_raw_bytes += item.segment.raw_bytes;
+      counters_->decoded_stored_bytes += item.segment.stored_bytes;
+      continue;
+    }
+    progress.damaged = true;
+    ++(item.outcome == DecodeJob::Outcome::kDamaged ? counters_->damaged_segments : counters_->forged_segments);
+  }
+  for (const DecodeJob::Item& item : job.items()) Settle(item.block);
+  --decoding_;
+  decoded_.Set();
+}
+
+Task<void> LoadReceiver::WaitDecoding(size_t most_jobs) {
+  while (decoding_ > most_jobs) {
+    decoded_.Clear();
+    co_await decoded_.Wait();
+  }
+}
+
+void LoadReceiver::Settle(uint32_t index) {
+  const Progress& progress = progress_[index];
+  if (!progress.received || progress.decoding > 0) return;
+  batch_->status[index] = progress.damaged ? BlockStatus::kDamaged : BlockStatus::kOk;
 }
 
 }  // namespace incipit

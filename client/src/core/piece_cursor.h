@@ -45,7 +45,6 @@ class PieceCursor {
     }
   }
 
- private:
   // Neighbours in memory become one piece.
   static void Append(iovec piece, std::vector<iovec>* out) {
     if (!out->empty() && static_cast<uint8_t*>(out->back().iov_base) + out->back().iov_len == piece.iov_base) {
@@ -54,6 +53,8 @@ class PieceCursor {
       out->push_back(piece);
     }
   }
+
+ private:
   void Advance(uint64_t step) {
     offset_ += step;
     if (offset_ < pieces_.front().iov_len) return;

@@ -11,6 +11,7 @@
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/piece_cursor.h"
 #include "client/src/core/status_call.h"
+#include "client/src/core/store_coder.h"
 #include "client/src/core/store_payload.h"
 #include "client/src/shared_mapping.h"
 
@@ -27,6 +28,8 @@ struct StorePart {
   uint32_t segment_count = 0;
   uint64_t segment_bytes = 0;
   uint64_t offset = 0;  // of its bytes in the item
+  CodecOptions coding;
+  bool coded() const { return coding.coding != SegmentCoding::kRaw; }
   uint64_t bytes() const { return segment_count * segment_bytes; }
 };
 
@@ -34,6 +37,7 @@ struct StoreBatch {
   std::vector<uint32_t> parts;  // indices
   uint64_t bytes = 0;
   uint64_t buffer_bytes = 0;  // of its sending buffer; 0 if it needs none
+  bool coded = false;         // some parts are
 };
 
 struct StoreWork {
@@ -71,6 +75,7 @@ void SplitIntoParts(const Layout& layout, StoreWork* work) {
     const StoreItem& item = work->request->items[i];
     const GroupSpec& group = layout.groups[item.group];
     StorePart part{.item = static_cast<uint32_t>(i), .segment_bytes = group.SegmentBytes()};
+    part.coding = OptionsOfGroup(work->context->coding, group);
     part.key = {.group = item.group, .depth_tokens = item.depth_tokens, .key = item.key};
     for (uint32_t index = 0; index < group.PartCount(); ++index) {
       part.key.part = static_cast<uint16_t>(index);
@@ -96,6 +101,7 @@ Task<absl::Status> OfferParts(StoreWork* work, const std::vector<uint32_t>* indi
 
 // What the part takes of a sending buffer.
 uint64_t BufferBytes(const SegmentCodec& codec, const StorePart& part) {
+  if (part.coded()) return part.segment_count * MaxCodedBytes(part.segment_bytes);
   return codec.in_place() ? 0 : part.segment_count * codec.MaxStoredBytes(part.segment_bytes);
 }
 
@@ -111,29 +117,57 @@ std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uin
     }
     batches.back().parts.push_back(i);
     batches.back().bytes += bytes;
+    batches.back().coded |= work.parts[i].coded();
     batches.back().buffer_bytes += BufferBytes(*work.context->codec, work.parts[i]);
   }
   return batches;
 }
 
-wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, StorePayload* payload) {
+PieceCursor BytesOfPart(const StoreWork& work, const StorePart& part) {
+  return PieceCursor(PiecesOf(work.request->items[part.item]), part.offset);
+}
+
+// `coder` has coded those parts of the batch that are to be.
+wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const StoreCoder& coder,
+                        StorePayload* payload) {
   const SegmentCodec& codec = *work.context->codec;
   std::array<uint8_t, kMaxFramedIdentityBytes> identity;
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
   message.blocks.reserve(batch.parts.size());
+  size_t coded = 0;
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
+    if (part.coded()) {
+      const StoreCoder::Part& stored = coder.part(coded++);
+      block.codec = CodecOf(part.coding.coding);
+      block.segments = stored.segments;
+      payload->AddCodedBlock(stored.pieces, stored.segments);
+      continue;
+    }
     block.codec = codec.id();
     const auto stored_bytes = static_cast<uint32_t>(codec.MaxStoredBytes(part.segment_bytes));
     block.segments.assign(part.segment_count, Segment{stored_bytes, static_cast<uint32_t>(part.segment_bytes), 0});
     payload->AddBlock(
-        PieceCursor(PiecesOf(work.request->items[part.item]), part.offset), part.segment_count, part.segment_bytes,
+        BytesOfPart(work, part), part.segment_count, part.segment_bytes,
         FrameIdentity(work.context->framed_namespace, part.key.group, part.key.part, part.key.key, &identity));
   }
   return message;
+}
+
+// What was coded, and how far it shrank, of the blocks that were stored.
+void CountCoded(const StoreWork& work, const StoreBatch& batch, const StoreCoder& coder,
+                const std::vector<BlockStatus>& statuses) {
+  size_t coded = 0;
+  for (size_t i = 0; i < batch.parts.size(); ++i) {
+    if (!work.parts[batch.parts[i]].coded()) continue;
+    const StoreCoder::Part& part = coder.part(coded++);
+    if (statuses[i] != BlockStatus::kOk) continue;
+    work.context->counters->coded_raw_bytes += work.parts[batch.parts[i]].bytes();
+    work.context->counters->coded_stored_bytes += BytesOf(part.pieces);
+  }
 }
 
 void TakeAnswer(StoreWork* work, const StoreBatch& batch, const absl::Status& exchanged,
@@ -164,12 +198,12 @@ void ReleaseBudgets(const StoreBatch& batch, ShardConnection* connection, CallCo
 
 // Whether all bytes of the batch lie in memory that the node can read, and are stored as they lie there.
 bool NamePlaces(const StoreWork& work, const StoreBatch& batch, PlaceNamer* namer) {
-  if (!work.context->codec->in_place() || !namer->HasRegions()) return false;
+  if (!work.context->codec->in_place() || batch.coded || !namer->HasRegions()) return false;
   std::vector<iovec> pieces;
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
     pieces.clear();
-    PieceCursor(PiecesOf(work.request->items[part.item]), part.offset).Take(part.bytes(), &pieces);
+    BytesOfPart(work, part).Take(part.bytes(), &pieces);
     if (!namer->Add(pieces)) return false;
   }
   return true;
@@ -188,17 +222,25 @@ Task<absl::Status> SendBatch(StoreWork* work, ShardConnection* connection, const
     }
   }
   const bool shared = !request.shared.empty();
-  BufferPool::Buffer buffer;
-  if (batch->buffer_bytes > 0) buffer = context->buffers->Take(batch->buffer_bytes);
+  BufferPool::Buffer buffer, coded;
+  if (batch->buffer_bytes > 0) (batch->coded ? coded : buffer) = context->buffers->Take(batch->buffer_bytes);
+  StoreCoder coder(context->loop, context->workers, std::move(coded));
+  for (const uint32_t index : batch->parts) {
+    const StorePart& part = work->parts[index];
+    if (part.coded()) coder.AddPart(part.coding, BytesOfPart(*work, part), part.segment_count, part.segment_bytes);
+  }
+  Task<void> coding = coder.Run();
+  co_await coding;
   StorePayload payload(context->codec, std::move(buffer),
                        shared ? StorePayload::Carries::kTables : StorePayload::Carries::kSegmentsAndTables);
-  MakeMessage(*work, *batch, &payload).Encode(request.meta.get());
+  MakeMessage(*work, *batch, coder, &payload).Encode(request.meta.get());
   request.payload = payload.pieces();
   request.fill = [&payload](uint64_t payload_end) { payload.FillUpTo(payload_end); };
   request.bulk = true;
   CountedReply<wire::StatusReply> reply(context->loop, wire::FrameType::kStoreReply, batch->parts.size());
   absl::Status exchanged = co_await connection->Exchange(&request, &reply, work->deadline_ns);
   *statuses = std::move(reply.value().statuses);
+  if (exchanged.ok()) CountCoded(*work, *batch, coder, *statuses);
   if (exchanged.ok() && shared) ++context->counters->shared_stores;
   co_return exchanged;
 }

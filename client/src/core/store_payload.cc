@@ -33,6 +33,17 @@ void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t 
   blocks_.push_back(std::move(block));  // the table's memory stays where it is
 }
 
+void StorePayload::AddCodedBlock(std::span<const iovec> stored, std::span<const Segment> segments) {
+  INCIPIT_CHECK(carries_ == Carries::kSegmentsAndTables, "coded segments lie in no shared memory");
+  Block block;
+  for (const Segment& segment : segments) block.table.push_back(segment.checksum);
+  block.filled = block.table.size();
+  pieces_.insert(pieces_.end(), stored.begin(), stored.end());
+  pieces_.push_back({block.table.data(), block.table.size() * sizeof(uint64_t)});
+  bytes_ += BytesOf(stored) + block.table.size() * sizeof(uint64_t);
+  blocks_.push_back(std::move(block));
+}
+
 // Gives the checksum of the stored bytes.
 uint64_t StorePayload::FillSegment(Block* block) {
   segment_.clear();

@@ -1,5 +1,5 @@
-// The payload of one Store: each block's segments where they lie in the caller's memory or, with a codec that changes
-// bytes, encoded in a sending buffer; then their checksum table.
+// The payload of one Store: each block's segments where they lie in the caller's memory or, sealed or coded, in a
+// sending buffer; then their checksum table.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,8 @@ class StorePayload {
 
   // `bytes` is a view of the block's first byte; its memory must outlive this. `identity` is framed, of the block.
   void AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity);
+  // A block whose stored bytes are there already. They must outlive this.
+  void AddCodedBlock(std::span<const iovec> stored, std::span<const Segment> segments);
   std::span<const iovec> pieces() const { return pieces_; }
 
   // Makes the checksums that payload bytes before `payload_end` need. Call it before these are sent. Reads each segment

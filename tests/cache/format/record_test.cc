@@ -103,7 +103,7 @@ TEST(RecordTest, IntactHeaderOfUnknownVersionIsRefusedByName) {
 
 TEST(RecordTest, ImpossibleFieldsBehindAGoodChecksumAreRefused) {
   const auto header_bytes = static_cast<uint32_t>(EncodedSample().size());
-  ExpectDataLoss(DecodeWith<uint8_t>(6, 2), "codec is 2");
+  ExpectDataLoss(DecodeWith<uint8_t>(6, 5), "codec is 5");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 2), "kind is 2");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 1), "0 in a tombstone");
   ExpectDataLoss(DecodeWith<uint32_t>(8, 0), "header_bytes is 0");
@@ -162,6 +162,24 @@ TEST(RecordTest, SealedSegmentsStoreAFixedNumberOfBytesMore) {
   const auto largest = static_cast<uint32_t>(kMaxPayloadBytes);
   header.segments = {{largest + kSealedOverheadBytes, largest, 1}};
   EXPECT_TRUE(DecodeRecordHeader(Encoded(header)).ok()) << "the largest block can be sealed";
+}
+
+TEST(RecordTest, CodedSegmentsHaveSizesOfTheirOwnWithinBounds) {
+  RecordHeader header = samples::SampleRecord();
+  header.segments = {{1008, 1000, 1}, {501, 1001, 2}, {777, 1000, 3}};
+  for (const Codec codec : {Codec::kBf16Lossless, Codec::kFp8Lossless, Codec::kFp8}) {
+    header.codec = codec;
+    const auto decoded = DecodeRecordHeader(Encoded(header));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, header);
+  }
+  header.segments[0].stored_bytes = 1009;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 1009, expected 500 to 1008 for 1000 raw bytes");
+  header.segments[0].stored_bytes = 0;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 0, expected 500 to 1008");
+  header.segments[0].stored_bytes = 1008;
+  header.segments[1].stored_bytes = 500;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 500, expected 501 to 1009");
 }
 
 TEST(RecordTest, RestampEqualsEncodingAnew) {

@@ -99,6 +99,22 @@ TEST(TocTest, SealedRecordsStoreAFixedNumberOfBytesMoreASegment) {
   EXPECT_EQ(*decoded, entries);
 }
 
+TEST(TocTest, CodedRecordsStoreWhatIsWithinBounds) {
+  auto entries = samples::SampleToc();
+  entries[0].codec = Codec::kBf16Lossless;
+  const uint32_t raw_bytes = entries[0].raw_bytes;
+  for (const uint32_t stored : {(raw_bytes + 1) / 2, raw_bytes}) {
+    entries[0].stored_bytes = stored;
+    const auto decoded = DecodeToc(EncodeToc(entries), 3, kRegionBytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, entries);
+  }
+  for (const uint32_t stored : {(raw_bytes + 1) / 2 - 1, raw_bytes + entries[0].segment_count * 8 + 1}) {
+    entries[0].stored_bytes = stored;
+    EXPECT_EQ(DecodeToc(EncodeToc(entries), 3, kRegionBytes).status().code(), absl::StatusCode::kDataLoss) << stored;
+  }
+}
+
 TEST(TocTest, ImpossibleFieldsAreRefused) {
   ExpectRefused([](Entries e) { (*e)[0].header_bytes += 64; }, "header_bytes");
   ExpectRefused([](Entries e) { (*e)[0].stored_bytes -= 1; }, "raw bytes under codec 0");

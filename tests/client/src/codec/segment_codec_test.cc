@@ -26,6 +26,12 @@ TEST(SegmentCodec, OtherSizesAreImpossible) {
   EXPECT_TRUE(IsPossibleSegment(Codec::kSealed, sealed, 64));
   EXPECT_FALSE(IsPossibleSegment(Codec::kSealed, raw, 64));
   EXPECT_FALSE(IsPossibleSegment(Codec::kRaw, sealed, 64));
+  for (const uint32_t stored : {32, 50, 72}) {
+    EXPECT_TRUE(IsPossibleSegment(Codec::kBf16Lossless, {.stored_bytes = stored, .raw_bytes = 64}, 64)) << stored;
+  }
+  for (const uint32_t stored : {0, 31, 73}) {
+    EXPECT_FALSE(IsPossibleSegment(Codec::kBf16Lossless, {.stored_bytes = stored, .raw_bytes = 64}, 64)) << stored;
+  }
 }
 
 TEST(SegmentCodec, RawSegmentsStayWhereTheyLie) {

@@ -31,6 +31,7 @@ class FakeNode {
   // Gets every request first. True: it was dealt with (payload included), false: the usual answer.
   using Intercept = std::function<Task<bool>(Connection*, wire::FrameHeader, ByteView meta)>;
   struct Block {
+    Codec codec = Codec::kRaw;
     std::vector<Segment> segments;
     std::vector<uint8_t> payload;
     Presence tier = Presence::kRam;
@@ -244,6 +245,7 @@ class FakeNode {
     Block& block = found->second;
     loaded.status = wire::BlockStatus::kOk;
     loaded.tier = block.tier;
+    loaded.codec = block.codec;
     uint64_t offset = 0;
     for (size_t i = 0; i < block.segments.size(); ++i) {
       const Segment& segment = block.segments[i];
@@ -267,6 +269,7 @@ class FakeNode {
     uint64_t offset = 0;
     for (const wire::StoredBlock& stored : store.blocks) {
       Block block;
+      block.codec = stored.codec;
       block.segments = stored.segments;
       block.depth_tokens = stored.key.depth_tokens;
       uint64_t table = offset + wire::StoredBytesOf(stored.segments);

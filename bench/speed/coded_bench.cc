@@ -1,0 +1,218 @@
+// op load and op store with a codec: the same blocks with it and without, in turn, by two clients of one node.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "bench/common/latents.h"
+#include "bench/common/mapped_buffer.h"
+#include "bench/common/stopwatch.h"
+#include "bench/speed/bench.h"
+#include "bench/speed/bench_rig.h"
+#include "cache/base/status_macros.h"
+#include "cache/codec/fp8_lossless.h"
+#include "cache/codec/fp8_rows.h"
+#include "client/layouts/layouts.h"
+
+namespace incipit::bench {
+namespace {
+
+constexpr double kLoadTarget = 1.15, kStoreTarget = 0.9;
+constexpr uint64_t kPassesKept = 2;            // of each kind; older ones are evicted, as in a node that is full
+constexpr uint64_t kPayloadBytes = 64 * kMiB;  // of distinct values, which blocks take in turn: a node compares none
+
+class CodedBench {
+ public:
+  CodedBench(const BenchOptions& options, const ProgressSink& progress) : options_(options), progress_(progress) {}
+
+  absl::StatusOr<BenchReport> Run() {
+    RETURN_IF_ERROR(Prepare());
+    for (uint32_t pair = 0; pair < options_.pairs; ++pair) {
+      Show(progress_, "measuring", pair, options_.pairs);
+      double value = 0, without = 0;
+      for (const bool coded : {pair % 2 == 0, pair % 2 != 0}) {
+        double& measured = coded ? value : without;
+        ASSIGN_OR_RETURN(measured, Loads() ? MeasureLoad(coded) : MeasureStore(coded));
+      }
+      report_.samples.AddRates(value, without);
+    }
+    return Finish();
+  }
+
+ private:
+  // What is stored, and moved, by one of the clients.
+  struct Side {
+    BlockSet set;
+    std::unique_ptr<Client> client;
+  };
+  bool Loads() const { return options_.op == "load"; }
+  Side& SideOf(bool coded) { return coded ? coded_ : plain_; }
+
+  absl::Status Prepare() {
+    if (options_.tier != "ram" || options_.lane != "tcp" || options_.sealed) {
+      return absl::InvalidArgumentError("--codec is measured with --lane tcp --tier ram, and not with --sealed");
+    }
+    if (options_.codec == "fp8") {
+      return absl::InvalidArgumentError("--codec fp8 is lossy: there is nothing to compare what was loaded with");
+    }
+    ASSIGN_OR_RETURN(layout_, NamedLayout(options_.layout, options_.block_tokens));
+    if (layout_.groups.size() != 1) {
+      return absl::InvalidArgumentError(
+          fmt::format("--layout {} has {} groups; --codec is measured on one", options_.layout, layout_.groups.size()));
+    }
+    tokens_ = options_.tokens > 0 ? options_.tokens : TokensForBytes(layout_, options_.data_bytes);
+    for (Side* side : {&plain_, &coded_}) NewBlocks(side);
+    const uint64_t set_bytes = plain_.set.bytes;
+    if (set_bytes == 0) return absl::InvalidArgumentError("--tokens is less than one block");
+    if (layout_.groups[0].bytes_per_entry !=
+        (options_.codec.starts_with("fp8") ? codec_internal::kFp8RowBytes : kLatentRowBytes)) {
+      return absl::InvalidArgumentError(
+          fmt::format("--codec {} is measured on rows of {} bytes: --layout {}", options_.codec,
+                      options_.codec.starts_with("fp8") ? codec_internal::kFp8RowBytes : kLatentRowBytes,
+                      options_.codec.starts_with("fp8") ? "deepseek-v3-fp8" : "deepseek-v3-bf16"));
+    }
+    MakePayload();
+    ASSIGN_OR_RETURN(buffer_, MappedBuffer::Create(std::max(std::min(options_.buffer_bytes, set_bytes), BlockBytes())));
+    Show(progress_, "starting a node", 0, 1);
+    const uint64_t ram_bytes = 2 * kPassesKept * (set_bytes + set_bytes / 8) + 64 * kMiB * options_.shards;
+    ASSIGN_OR_RETURN(rig_, BenchRig::Create(options_, layout_, {.ram_bytes = ram_bytes}));
+    ASSIGN_OR_RETURN(plain_.client, rig_->ConnectCoding("", 0));
+    ASSIGN_OR_RETURN(coded_.client, rig_->ConnectCoding(options_.codec, options_.codec_threads));
+    cpu_ = std::make_unique<CpuMeter>(rig_.get());
+    for (const bool coded : {false, true}) RETURN_IF_ERROR(StoreAll(coded, /*timed_s=*/nullptr));
+    return absl::OkStatus();
+  }
+
+  // Keys that no node has seen.
+  void NewBlocks(Side* side) {
+    const uint64_t space = FreshKeySpace();
+    side->set = BlockSet::Make(layout_, tokens_,
+                               [&](GroupIndex group, uint32_t index) { return SyntheticKey(space + group, index); });
+  }
+
+  uint64_t BlockBytes() const { return layout_.groups[0].BlockBytes(); }
+  void MakePayload() {
+    const GroupSpec& group = layout_.groups[0];
+    payload_blocks_ = std::max<uint64_t>(kPayloadBytes / BlockBytes(), 1);
+    payload_.resize(payload_blocks_ * BlockBytes());
+    const uint64_t rows = group.SegmentBytes() / group.bytes_per_entry;
+    const LatentShape shape{.sigma = options_.data == "gaussian" ? 0 : 0.5,
+                            .layers = group.layers,
+                            .segment_bytes = rows * kLatentRowBytes};
+    if (!options_.codec.starts_with("fp8")) return FillLatents(shape, payload_);
+    std::vector<uint8_t> raw(payload_.size() / codec_internal::kFp8RowBytes * codec_internal::kBf16RowBytes);
+    FillLatents(shape, raw);
+    codec_internal::QuantizeRows(raw, payload_);
+  }
+  ByteView PayloadOf(const PlannedBlock& block) const {
+    return ByteView(payload_).subspan(block.index % payload_blocks_ * BlockBytes(), BlockBytes());
+  }
+
+  // Stores all blocks of one side, a bufferful at a time; only the client's calls are timed.
+  absl::Status StoreAll(bool coded, double* timed_s) {
+    Side& side = SideOf(coded);
+    for (const std::span<const PlannedBlock> round : CutIntoBatches(side.set.blocks, buffer_.bytes().size())) {
+      MutableBytes to = buffer_.bytes();
+      for (const PlannedBlock& block : round) {
+        std::memcpy(to.data(), PayloadOf(block).data(), block.bytes);
+        to = to.subspan(block.bytes);
+      }
+      std::vector<StoreRequest> requests = PlanStores(side.set, round, options_.batch_bytes, buffer_.bytes());
+      const Stopwatch watch;
+      for (StoreRequest& request : requests) {
+        ASSIGN_OR_RETURN(const StatusResult result, side.client->Store(std::move(request)));
+        report_.failures += result.status.size() - result.Count(BlockStatus::kOk);
+      }
+      if (timed_s != nullptr) *timed_s += watch.Seconds();
+    }
+    return absl::OkStatus();
+  }
+
+  // GB/s of raw bytes, as the next one.
+  absl::StatusOr<double> MeasureStore(bool coded) {
+    NewBlocks(&SideOf(coded));
+    if (coded) cpu_->Start();
+    double seconds = 0;
+    RETURN_IF_ERROR(StoreAll(coded, &seconds));
+    if (coded) cpu_->Stop();
+    report_.cpu_bytes += coded ? coded_.set.bytes : 0;
+    RETURN_IF_ERROR(LoadAll(coded, nullptr));  // and compares
+    return static_cast<double>(SideOf(coded).set.bytes) / 1e9 / seconds;
+  }
+
+  absl::StatusOr<double> MeasureLoad(bool coded) {
+    double seconds = 0;
+    RETURN_IF_ERROR(LoadAll(coded, &seconds));
+    report_.cpu_bytes += coded ? coded_.set.bytes : 0;
+    return static_cast<double>(SideOf(coded).set.bytes) / 1e9 / seconds;
+  }
+
+  absl::Status LoadAll(bool coded, double* timed_s) {
+    Side& side = SideOf(coded);
+    for (const std::span<const PlannedBlock> round : CutIntoBatches(side.set.blocks, buffer_.bytes().size())) {
+      std::vector<LoadRequest> requests = PlanLoads(side.set, round, options_.batch_bytes, buffer_.bytes());
+      uint64_t hits = 0;
+      if (coded && timed_s != nullptr) cpu_->Start();
+      const Stopwatch watch;
+      for (LoadRequest& request : requests) {
+        ASSIGN_OR_RETURN(const LoadResult result, side.client->Load(std::move(request)));
+        hits += result.hits;
+      }
+      if (timed_s != nullptr) *timed_s += watch.Seconds();
+      if (coded && timed_s != nullptr) cpu_->Stop();
+      report_.failures += round.size() - hits;
+      if (hits == round.size()) Compare(round);
+    }
+    return absl::OkStatus();
+  }
+
+  // What was loaded, and forgets it.
+  void Compare(std::span<const PlannedBlock> round) {
+    MutableBytes loaded = buffer_.bytes();
+    for (const PlannedBlock& block : round) {
+      const ByteView expected = PayloadOf(block);
+      for (size_t i = 0; i < block.bytes; ++i) report_.wrong_bytes += loaded[i] != expected[i] ? 1 : 0;
+      std::fill_n(loaded.begin(), block.bytes, uint8_t{0});
+      loaded = loaded.subspan(block.bytes);
+    }
+  }
+
+  BenchReport Finish() {
+    const ClientCounters counters = coded_.client->counters();
+    report_.options = options_;
+    report_.unit = "GB/s";
+    report_.ceiling_name = fmt::format("the same {} without a codec, in the same run", Loads() ? "loads" : "stores");
+    if (options_.codec.starts_with("bf16")) report_.target_ratio = Loads() ? kLoadTarget : kStoreTarget;
+    report_.client_cpu_s = cpu_->client_s();
+    report_.server_cpu_s = cpu_->server_s();
+    report_.details = {
+        {"codec", options_.codec},
+        {"data", options_.data},
+        {"stored_ratio", Rounded(static_cast<double>(counters.coded_raw_bytes) /
+                                     static_cast<double>(std::max<uint64_t>(counters.coded_stored_bytes, 1)),
+                                 4)},
+        {"tokens", coded_.set.tokens},
+        {"bytes_per_pass", coded_.set.bytes},
+        {"shards", options_.shards}};
+    return std::move(report_);
+  }
+
+  const BenchOptions& options_;
+  const ProgressSink& progress_;
+  BenchReport report_;
+  Layout layout_;
+  uint64_t tokens_ = 0, payload_blocks_ = 0;
+  std::vector<uint8_t> payload_;
+  MappedBuffer buffer_;
+  std::unique_ptr<BenchRig> rig_;
+  Side plain_, coded_;
+  std::unique_ptr<CpuMeter> cpu_;
+};
+
+}  // namespace
+
+absl::StatusOr<BenchReport> RunCodedBench(const BenchOptions& options, const ProgressSink& progress) {
+  return CodedBench(options, progress).Run();
+}
+
+}  // namespace incipit::bench

@@ -1,0 +1,44 @@
+#include "client/src/codec/piece_coder.h"
+
+#include <cstring>
+
+#include "cache/base/check.h"
+#include "client/src/core/piece_cursor.h"
+
+namespace incipit {
+
+MutableBytes PieceCoder::Gathered(uint64_t bytes) {
+  if (gathered_.size() < bytes) gathered_.resize(bytes);
+  return MutableBytes(gathered_).first(bytes);
+}
+
+uint64_t PieceCoder::Encode(const CodecOptions& options, std::span<const iovec> raw, MutableBytes stored) {
+  if (raw.size() == 1) {
+    return EncodeSegment(options, {static_cast<const uint8_t*>(raw[0].iov_base), raw[0].iov_len}, stored, &scratch_);
+  }
+  const MutableBytes whole = Gathered(BytesOf(raw));
+  uint8_t* to = whole.data();
+  for (const iovec& piece : raw) {
+    std::memcpy(to, piece.iov_base, piece.iov_len);
+    to += piece.iov_len;
+  }
+  return EncodeSegment(options, whole, stored, &scratch_);
+}
+
+bool PieceCoder::Decode(Codec codec, ByteView stored, std::span<const iovec> raw) {
+  INCIPIT_CHECK(IsCoded(codec), "only coded segments are decoded here");
+  const auto coding = static_cast<SegmentCoding>(codec);
+  if (raw.size() == 1) {
+    return DecodeSegment(coding, stored, {static_cast<uint8_t*>(raw[0].iov_base), raw[0].iov_len}, &scratch_).ok();
+  }
+  const MutableBytes whole = Gathered(BytesOf(raw));
+  if (!DecodeSegment(coding, stored, whole, &scratch_).ok()) return false;
+  const uint8_t* from = whole.data();
+  for (const iovec& piece : raw) {
+    std::memcpy(piece.iov_base, from, piece.iov_len);
+    from += piece.iov_len;
+  }
+  return true;
+}
+
+}  // namespace incipit

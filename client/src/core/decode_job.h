@@ -1,0 +1,45 @@
+// Coded segments of a load that have landed, on their way through a worker thread into the caller's memory.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "client/src/codec/buffer_pool.h"
+#include "client/src/codec/piece_coder.h"
+
+namespace incipit {
+
+// Filled on the loop's thread, run on a worker's, read on the loop's again. Owns the stored bytes; the caller of the
+// load must leave its memory in place until then.
+class DecodeJob {
+ public:
+  enum class Outcome : uint8_t { kWaiting, kDecoded, kDamaged, kUndecodable };
+  struct Item {
+    uint32_t block = 0;  // index in its batch
+    Codec codec = Codec::kRaw;
+    Segment segment;
+    size_t pieces_end = 0;  // of its raw bytes in pieces_, from the end of those before
+    Outcome outcome = Outcome::kWaiting;
+  };
+
+  // The next segment: its stored bytes lie behind those of the one before.
+  void Add(uint32_t block, Codec codec, const Segment& segment, std::span<const iovec> raw);
+  bool empty() const { return items_.empty(); }
+  // REQUIRES: `landed` is what the added segments landed in, in memory of `buffer`.
+  void SetLanded(BufferPool::Buffer buffer, ByteView landed);
+
+  // Verifies each segment's checksum, then decodes it. REQUIRES: SetLanded() was called.
+  void Run(PieceCoder* coder);
+  std::span<const Item> items() const { return items_; }
+
+ private:
+  std::vector<Item> items_;
+  std::vector<iovec> pieces_;
+  BufferPool::Buffer buffer_;
+  ByteView landed_;
+};
+
+}  // namespace incipit

@@ -1,0 +1,74 @@
+#include "client/src/core/store_coder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cache/base/check.h"
+#include "cache/base/xxh3.h"
+
+namespace incipit {
+namespace {
+
+// Coded at once by one thread: long enough that handing it over costs nothing, short enough that all threads have work.
+constexpr uint64_t kJobBytes = 1 << 20;
+
+}  // namespace
+
+StoreCoder::StoreCoder(Loop* loop, CodingWorkers* workers, BufferPool::Buffer buffer)
+    : workers_(workers), buffer_(std::move(buffer)), room_(buffer_.bytes()), done_(loop) {}
+
+StoreCoder::~StoreCoder() { INCIPIT_CHECK(outstanding_ == 0, "a store ended while it was being coded"); }
+
+void StoreCoder::AddPart(const CodecOptions& options, PieceCursor bytes, uint32_t segment_count,
+                         uint64_t segment_bytes) {
+  const auto most = static_cast<uint32_t>(std::max<uint64_t>(kJobBytes / segment_bytes, 1));
+  for (uint32_t first = 0; first < segment_count; first += most) {
+    Job& job = jobs_.emplace_back();
+    job.part = parts_.size();
+    job.options = options;
+    job.at = bytes;
+    job.segment_count = std::min(most, segment_count - first);
+    job.segment_bytes = segment_bytes;
+    const uint64_t room_bytes = job.segment_count * MaxCodedBytes(segment_bytes);
+    INCIPIT_CHECK(room_bytes <= room_.size(), "the sending buffer is too small for what is coded");
+    job.room = room_.first(room_bytes);
+    room_ = room_.subspan(room_bytes);
+    bytes.Skip(job.segment_count * segment_bytes);
+  }
+  parts_.emplace_back();
+}
+
+void StoreCoder::Job::Run(PieceCoder* coder) {
+  std::vector<iovec> raw;
+  segments.reserve(segment_count);
+  for (uint32_t i = 0; i < segment_count; ++i) {
+    raw.clear();
+    at.Take(segment_bytes, &raw);
+    const MutableBytes left = room.subspan(stored_bytes);
+    const uint64_t bytes = coder->Encode(options, raw, left);
+    segments.push_back({static_cast<uint32_t>(bytes), static_cast<uint32_t>(segment_bytes), Xxh3Of(left.first(bytes))});
+    stored_bytes += bytes;
+  }
+}
+
+Task<void> StoreCoder::Run() {
+  outstanding_ = jobs_.size();
+  for (Job& job : jobs_) {
+    workers_->Start([&job](PieceCoder* coder) { job.Run(coder); },
+                    [this] {
+                      if (--outstanding_ == 0) done_.Set();
+                    });
+  }
+  while (outstanding_ > 0) co_await done_.Wait();
+  Finish();
+}
+
+void StoreCoder::Finish() {
+  for (Job& job : jobs_) {
+    Part& part = parts_[job.part];
+    part.segments.insert(part.segments.end(), job.segments.begin(), job.segments.end());
+    part.pieces.push_back({job.room.data(), job.stored_bytes});
+  }
+}
+
+}  // namespace incipit
