@@ -62,6 +62,9 @@ COVERED = {
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "cache/node/acceptor"],
+    "tests/client/src/cluster_client_test.cc": [  # several real nodes
+        "client/include/incipit/cluster_client", "client/src/cluster_match", "client/src/cluster_view",
+        "client/src/fan_out"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/sealing_key_test.cc": ["client/include/incipit/sealing_key"],
     "tests/transport/ucx/ucx_api_test.cc": ["transport/ucx/ucx_config"],

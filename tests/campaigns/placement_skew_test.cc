@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <numeric>
 
 #include "cache/format/identity.h"
@@ -21,6 +21,13 @@ constexpr uint64_t kBlocksPerShard = 10'000;
 constexpr uint16_t kShardsPerNode = 8;
 // Bytes of blocks of several groups of a model: a factor of eight between the largest and the smallest.
 constexpr uint64_t kBlockBytes[] = {4'497'408, 2'248'704, 1'124'352, 562'176};
+
+// Of this thread: what other processes of the machine take does not count.
+double CpuNs() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
 
 TEST(PlacementSkew, BytesOfTheFullestShardAreWithinATenthOfTheMean) {
   const uint64_t blocks = testing::CampaignCount(1'000'000);
@@ -43,7 +50,7 @@ TEST(PlacementSkew, BytesOfTheFullestShardAreWithinATenthOfTheMean) {
   const std::vector<uint8_t> name_space = FrameNamespace({.tenant = "acme", .model = "deepseek-v3"});
   std::array<uint8_t, kMaxFramedIdentityBytes> buffer;
   std::vector<uint64_t> bytes(node_count * kShardsPerNode);
-  const auto start = std::chrono::steady_clock::now();
+  const double start_ns = CpuNs();
   for (uint64_t block = 0; block < blocks; ++block) {
     std::array<uint8_t, 32> key{};
     std::memcpy(key.data(), &block, sizeof(block));
@@ -52,13 +59,13 @@ TEST(PlacementSkew, BytesOfTheFullestShardAreWithinATenthOfTheMean) {
     const size_t node = placement->OwnerOf(framed);
     bytes[node * kShardsPerNode + shards_of[node].ShardOf(framed)] += kBlockBytes[group];
   }
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+  const double took_ns = CpuNs() - start_ns;
   const double mean = std::accumulate(bytes.begin(), bytes.end(), 0.0) / static_cast<double>(bytes.size());
   const double skew = static_cast<double>(*std::max_element(bytes.begin(), bytes.end())) / mean;
   std::printf(
       "placement: %lu blocks of four sizes on %lu nodes of %u shards: bytes per shard max/mean %.4f; "
-      "%.0f ns a lookup; seed %lu\n",
-      blocks, node_count, kShardsPerNode, skew, took.count() / static_cast<double>(blocks), testing::CampaignSeed());
+      "%.0f ns of CPU a lookup; seed %lu\n",
+      blocks, node_count, kShardsPerNode, skew, took_ns / static_cast<double>(blocks), testing::CampaignSeed());
   EXPECT_LE(skew, 1.10);
 }
 
