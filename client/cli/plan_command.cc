@@ -12,11 +12,14 @@
 #include "absl/strings/strip.h"
 #include "bench/plan/plan.h"
 #include "bench/plan/plan_report.h"
+#include "bench/plan/report/html_report.h"
 #include "bench/workloads/workloads.h"
 #include "cache/base/status_macros.h"
 #include "cache/format/layout.h"
 #include "client/cli/bench_progress.h"
 #include "client/cli/json_output.h"
+#include "client/cli/layout_option.h"
+#include "client/cli/plan_sizing_options.h"
 #include "client/layouts/layouts.h"
 #include "eviction/policies.h"
 
@@ -28,6 +31,7 @@ struct Settings {
   std::string policies = "lru,gil,auto,min";
   std::string sizes = "1%,2%,5%,10%,20%,50%";
   std::string objective = "tokens";
+  std::string html_path;
   bool json = false;
 };
 
@@ -46,9 +50,14 @@ constexpr char kFooter[] =
     "Examples:\n"
     "  incipit plan --trace conversation.jsonl --policy lru,auto,min --sizes 1%,5%,20%\n"
     "  incipit plan --trace conversation.jsonl --policy auto --objective flops --layout deepseek-v3.2 --json\n"
-    "  incipit plan --workload agentic --seed 7 --policy lru,gil,min --hint-next-use-s 10\n\n"
-    "JSON: unique_blocks, rows [{policy, size_percent, token_hit_ratio, flops_saved_ratio}], seconds,\n"
-    "peak_memory_bytes, warnings, and more. Exit status: 0 if the plan was made.";
+    "  incipit plan --workload agentic --seed 7 --policy lru,gil,min --hint-next-use-s 10\n"
+    "  incipit plan --trace conversation.jsonl --policy lru,auto --gpu h200 --slo-ttft-ms 5000 --html report.html\n\n"
+    "Ends with a recommendation: the size that saves most GPU hours for its price among those that keep the SLO and "
+    "the\n"
+    "endurance of the drives, and the command that starts a node. Formulas and defaults: docs/planner.md.\n\n"
+    "JSON: unique_blocks, rows [{policy, size_percent, token_hit_ratio, flops_saved_ratio, gap_by_policy,\n"
+    "gap_by_capacity, sizing}], recommendation, seconds, peak_memory_bytes, warnings, and more. Exit status: 0 if the "
+    "plan was made.";
 
 void AddWorkloadOptions(CLI::App* command, bench::PlanOptions* plan) {
   CLI::Option* trace =
@@ -78,7 +87,8 @@ void AddPlanOptions(CLI::App* command, Settings* settings) {
       ->capture_default_str();
   command
       ->add_option("--layout", plan->layout,
-                   absl::StrCat("model whose FLOPs count: ", absl::StrJoin(LayoutNames(), ", ")))
+                   absl::StrCat("model whose FLOPs and bytes count: ", absl::StrJoin(LayoutNames(), ", "),
+                                ", or custom:LAYERSxBYTES (bytes per token and layer)"))
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--shards", plan->shards, "the tier is cut into so many, each of which decides alone")
@@ -104,8 +114,16 @@ absl::StatusOr<int> Run(const Settings& settings) {
   }
   ASSIGN_OR_RETURN(options.sizes_percent, ParsePercentList(settings.sizes));
   options.by_flops = settings.objective == "flops";
-  ASSIGN_OR_RETURN(const bench::PlanReport report, bench::RunPlan(options, MakeProgressSink(true)));
+  ASSIGN_OR_RETURN(const Layout layout, LayoutOption{.name = options.layout}.Resolve());
+  options.sizing.bytes_per_token = layout.BytesPerToken();
+  ASSIGN_OR_RETURN(bench::PlanReport report, bench::RunPlan(options, MakeProgressSink(true)));
+  if (std::any_of(layout.groups.begin(), layout.groups.end(),
+                  [](const GroupSpec& group) { return group.rule != HitRule::kAll; })) {
+    report.warnings.push_back(absl::StrCat("bytes of ", options.layout,
+                                           " are those that grow with the prompt; windows and states come on top"));
+  }
   for (const std::string& warning : report.warnings) std::cerr << "incipit plan: " << warning << "\n";
+  if (!settings.html_path.empty()) RETURN_IF_ERROR(bench::WritePlanHtml(report, settings.html_path));
   if (settings.json) {
     PrintJson(bench::PlanJson(report));
   } else {
@@ -134,10 +152,14 @@ absl::StatusOr<std::vector<double>> ParsePercentList(const std::string& text) {
 
 void AddPlanCommand(CLI::App& app, int* exit_code) {
   auto settings = std::make_shared<Settings>();
+  settings->plan.sizing.scope = bench::SizingScope::kAuto;
   settings->plan.threads = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
   CLI::App* command = app.add_subcommand("plan", "forecast hits of policies at sizes from a trace of requests");
   AddWorkloadOptions(command, &settings->plan);
   AddPlanOptions(command, settings.get());
+  AddPlanSizingOptions(command, &settings->plan.sizing);
+  command->add_option("--html", settings->html_path, "also write a report with charts there, one file for any browser")
+      ->type_name("FILE");
   command->add_flag("--json", settings->json, "print JSON");
   command->footer(kFooter);
   command->callback([settings, exit_code] {

@@ -35,9 +35,14 @@ std::string GapText(const PlanReport& report) {
                     100 * report.endless.TokenHitRatio());
 }
 
+std::string GigabytesOf(uint64_t bytes) {
+  const double gigabytes = static_cast<double>(bytes) / kGiga;
+  return gigabytes < 100 ? fmt::format("{:.1f}", gigabytes) : fmt::format("{:.0f}", gigabytes);
+}
+
 std::string RowText(const std::string& label, const RowSizing& sizing) {
   const std::string size =
-      fmt::format("{:>8.0f} {:>8.0f} {:>6.1f} {:>6.1f} {:>6}", sizing.ram_bytes / kGiga, sizing.nvme_bytes / kGiga,
+      fmt::format("{:>8} {:>8} {:>6.1f} {:>6.1f} {:>6}", GigabytesOf(sizing.ram_bytes), GigabytesOf(sizing.nvme_bytes),
                   100 * sizing.ram_hit_ratio, 100 * sizing.nvme_hit_ratio,
                   fmt::format("{}/{}", sizing.nodes_for_slo, sizing.nodes_with_one_lost));
   const std::string ttft = fmt::format("{:>6.2f} {:>6.2f}", sizing.ttft_with_s.At(0.5), sizing.ttft_with_s.At(0.99));

@@ -57,6 +57,26 @@ TEST_F(PlanCommandTest, TableIsTheDefault) {
   EXPECT_THAT(result.out, HasSubstr("36.4/"));
 }
 
+TEST_F(PlanCommandTest, WritesAReportAndEndsWithTheFlagsOfServe) {
+  const std::string path = testing::TempDir() + "/plan_command_test.html";
+  std::remove(path.c_str());
+  const CliResult result = RunIncipit(Arguments({"--policy", "lru,min", "--sizes", "50%,100%", "--html", path}));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\nOn each node:\n  incipit serve --ram "));
+  std::ifstream file(path);
+  std::string first;
+  std::getline(file, first);
+  EXPECT_EQ(first, "<!doctype html>");
+}
+
+TEST_F(PlanCommandTest, LayoutsGiveTheBytesOfAToken) {
+  const CliResult result = RunIncipit(Arguments({"--policy", "lru", "--layout", "custom:2x50", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.json()["assumptions"]["bytes_per_token"], 100);
+  const CliResult windows = RunIncipit(Arguments({"--policy", "lru", "--layout", "deepseek-v4-flash", "--json"}));
+  EXPECT_THAT(windows.err, HasSubstr("windows and states"));
+}
+
 TEST_F(PlanCommandTest, StrictStopsAtTheMalformedLine) {
   const CliResult result = RunIncipit(Arguments({"--strict"}));
   EXPECT_EQ(result.exit_code, 1);
