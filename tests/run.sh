@@ -27,6 +27,7 @@ all_stages=(
   'headers|every header compiles alone'
   'release|release build and all tests'
   'python|Python package: wheel, tests, examples'
+  'deploy|deployment files: their own tools, and a real node'
   'asan-ubsan|address and undefined-behaviour sanitizers, all but the command line'
   'tsan|thread sanitizer, tests that use threads'
   'fuzz|every decoder fuzzed'
@@ -34,7 +35,7 @@ all_stages=(
   'clang-tidy|static analysis'
 )
 quick_stages=(release)
-default_stages=(format tidy mirror headers release python asan-ubsan tsan fuzz campaigns)
+default_stages=(format tidy mirror headers release python deploy asan-ubsan tsan fuzz campaigns)
 
 jobs=${JOBS:-$(nproc)}
 logs=build/run
@@ -95,6 +96,14 @@ stage_python() {
   python3 scripts/junit_summary.py "$report" tests/allowed_skips.txt >"$logs/python.counts" || status=1
   cat "$logs/python.counts"
   read -r passed failed skipped < <(tail -n 1 "$logs/python.counts")
+  return "$status"
+}
+stage_deploy() {
+  local status=0
+  [ -x build/release/incipit ] || build_preset release --target incipit || return 1
+  tests/deploy/run.sh >"$logs/deploy.output" 2>&1 || status=1
+  cat "$logs/deploy.output"
+  read -r passed failed skipped < <(grep -E '^[0-9]+ [0-9]+ [0-9]+$' "$logs/deploy.output" || echo 0 1 0)
   return "$status"
 }
 stage_asan_ubsan() {
