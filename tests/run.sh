@@ -43,15 +43,15 @@ results=$logs/results.tsv  # one line per counted run: stage, passed, failed, sk
 
 # Everything that handles bytes from outside, or memory by hand. The command line and the benchmarks on top are tested
 # in the release build.
-asan_targets=(test_cache test_transport test_client test_eviction test_sim test_golden test_conformance
+asan_targets=(test_cache test_transport test_cluster test_client test_eviction test_sim test_golden test_conformance
   test_campaigns)
 # Names that ctest gives to what was not built. The ucx lane is run by test_conformance; of its own tests (Ucx.*)
 # one wants crash handlers that are not the sanitizer's, and one with many tiny blocks overflows the stack there.
 not_in_asan='^EndToEnd|^Ucx\.|^test_(cli|bench)_NOT_BUILT'
 
 # What uses more than one thread; everything else is single-threaded by design and has nothing for TSan to find.
-tsan_targets=(test_transport test_cache test_client)
-tsan_tests='Thread|Uring|Tcp|Node|Client|CApi|Handover|Http|Serve|Stop|Metrics'
+tsan_targets=(test_transport test_cache test_cluster test_client)
+tsan_tests='Thread|Uring|Tcp|Node|Client|CApi|Handover|Http|Serve|Stop|Metrics|Membership'
 
 record() { printf '%s\t%s\t%s\t%s\t%s\n' "$@" >>"$results"; }
 
