@@ -382,7 +382,10 @@
       byId('details_title').textContent = 'One policy in detail: ' + chosen();
       all.forEach((one) => one.update());
     };
-    const all = [drawGap(), drawTiers(), drawTtft(), drawCost(), drawMoney(), drawBandwidth(), drawWear()];
+    // Without a time span there is nothing per second, day or hour.
+    const rated = plan.rows.some((row) => row.sizing && row.sizing.dollars_per_hour !== null);
+    const all = [drawGap(), drawTiers(), drawTtft(),
+      ...(rated ? [drawCost(), drawMoney(), drawBandwidth(), drawWear()] : [])];
     for (const id of ['policy', 'size']) byId(id).addEventListener('change', show);
     show();
   }
