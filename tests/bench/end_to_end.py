@@ -104,6 +104,11 @@ def bench(binary):
         report = run(binary, "bench", "--op", "codec", "--codec", codec, "--data-bytes", "4MiB", "--pairs", "1")
         expect(report["wrong_bytes"], 0, "wrong_bytes")
         assert 1.1 < report["ratio"] < 2 and report["decode_gb_per_s"] > 0
+    for op in ("load", "store"):
+        report = run(binary, "bench", "--op", op, "--codec", "bf16-lossless-fast", "--data-bytes", "16MiB",
+                     "--buffer-bytes", "8MiB", "--pairs", "1")
+        expect((report["wrong_bytes"], report["failures"]), (0, 0), "wrong bytes and failures with a codec")
+        assert report["ratio"] > 0 and report["details"]["stored_ratio"] > 1.4
     run(binary, "bench", "--op", "overload", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB", "--pairs", "1",
         "--seconds", "1")
     report = run(binary, "bench", "--op", "auth", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB",
