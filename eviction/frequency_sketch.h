@@ -1,6 +1,7 @@
 // How often keys were seen of late, in a few bits each: a count-min sketch of four rows that is halved now and then.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
