@@ -11,6 +11,14 @@ BlockId Arc::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candi
   return id != kNoBlock ? id : FirstOf(recent ? frequent_ : recent_, evictable, &max_candidates);
 }
 
+// Histories are as long as the paper's, whatever more was allowed.
+void Arc::SetCapacity(size_t blocks, size_t ghosts) {
+  capacity_ = blocks;
+  most_ghosts_ = ghosts;
+  recent_target_ = std::min(recent_target_, capacity_);
+  TrimGhosts();
+}
+
 void Arc::Inserted(BlockId id, const Access& access) {
   last_was_frequent_ = false;
   const size_t recent_ghosts = recent_ghosts_.size();
@@ -46,6 +54,9 @@ void Arc::TrimGhosts() {
   while (frequent_ghosts_.size() > 0 &&
          recent_.count + frequent_.count + recent_ghosts_.size() + frequent_ghosts_.size() > 2 * capacity_) {
     frequent_ghosts_.DropOldest();
+  }
+  while (recent_ghosts_.size() + frequent_ghosts_.size() > most_ghosts_) {
+    (recent_ghosts_.size() > frequent_ghosts_.size() ? recent_ghosts_ : frequent_ghosts_).DropOldest();
   }
 }
 

@@ -12,6 +12,7 @@ class Arc final : public ListPolicy {
   explicit Arc(size_t capacity_blocks) : capacity_(capacity_blocks) {}
 
   std::string_view name() const override { return "arc"; }
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   uint64_t MemoryBytes() const override {
     return ListPolicy::MemoryBytes() + recent_ghosts_.MemoryBytes() + frequent_ghosts_.MemoryBytes();
@@ -29,6 +30,7 @@ class Arc final : public ListPolicy {
   void TrimGhosts();
 
   size_t capacity_;
+  size_t most_ghosts_ = kMaxGhosts;
   size_t recent_target_ = 0;                               // `p` of the paper
   bool last_was_frequent_ = false;                         // the last insertion came back from the frequent history
   BlockList recent_, frequent_;                            // T1, T2

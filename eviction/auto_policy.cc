@@ -1,7 +1,9 @@
 #include "eviction/auto_policy.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
@@ -13,16 +15,31 @@ constexpr uint64_t kHalfLifeCapacities = 4;
 constexpr uint64_t kShortestHalfLife = uint64_t{1} << 16;  // touches
 constexpr double kHalfLifeRequests = 2048;
 constexpr uint64_t kShortestReign = uint64_t{1} << 13;  // touches
+constexpr uint64_t kTellTouches = 32;                   // between two looks at the board
 constexpr double kMargin = 1.02;
 constexpr double kWorthLimit = 1e100;  // scores are scaled down beyond
 
 }  // namespace
 
 AutoPolicy::AutoPolicy(AutoOptions options) : options_(std::move(options)) {
-  INCIPIT_CHECK(!options_.contestants.empty() && options_.contestants.size() <= 8, "a duel of 1 to 8 policies");
+  INCIPIT_CHECK(!options_.contestants.empty() && options_.contestants.size() <= DuelBoard::kMostContestants,
+                "a duel of 1 to 8 policies");
   for (std::unique_ptr<Policy>& contestant : options_.contestants) shadows_.push_back({std::move(contestant)});
-  half_life_touches_ =
-      static_cast<double>(std::max<uint64_t>(kShortestHalfLife, kHalfLifeCapacities * options_.capacity_blocks));
+  SetHalfLife();
+  if (options_.board != nullptr) shard_ = options_.board->Join();
+}
+
+void AutoPolicy::SetHalfLife() {
+  half_life_touches_ = static_cast<double>(
+      std::max<uint64_t>(kShortestHalfLife / options_.shards, kHalfLifeCapacities * options_.capacity_blocks));
+}
+
+void AutoPolicy::SetCapacity(size_t blocks, size_t ghosts) {
+  options_.capacity_blocks = blocks;
+  SetHalfLife();
+  for (Shadow& shadow : shadows_) {
+    shadow.policy->SetCapacity(blocks, std::max<size_t>(1, ghosts / shadows_.size()));
+  }
 }
 
 AutoPolicy::EntryId AutoPolicy::EntryFor(uint64_t key) {
@@ -51,8 +68,9 @@ void AutoPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(entry_of_[id] == kNoBlock, absl::StrCat("insert of block ", id, ", which is already held").c_str());
   if (access.stamp_ns != request_stamp_ns_) BeginRequest();
   request_stamp_ns_ = access.stamp_ns;
-  const EntryId entry = EntryFor(access.key);
-  INCIPIT_CHECK(entries_[entry].held_as == kNoBlock, "two held blocks have one key");
+  EntryId entry = EntryFor(access.key);
+  // Two held blocks with one key, a collision of 64 bits: the second has no history.
+  if (entries_[entry].held_as != kNoBlock) entry = EntryFor(0);
   entry_of_[id] = entry;
   entries_[entry].held_as = id;
   ++size_;
@@ -78,6 +96,7 @@ void AutoPolicy::OnAccess(BlockId id, const Access& access) {
 void AutoPolicy::Feed(EntryId id, const Access& access) {
   ++touches_;
   ++touches_since_switch_;
+  ++touches_since_told_;
   Entry& entry = entries_[id];
   entry.stamp_ns = access.stamp_ns;
   entry.depth_tokens = access.depth_tokens;
@@ -146,12 +165,29 @@ void AutoPolicy::ConsiderSwitch() {
     for (Shadow& shadow : shadows_) shadow.score /= kWorthLimit;
     hit_worth_ /= kWorthLimit;
   }
-  if (touches_since_switch_ < std::max<uint64_t>(kShortestReign, options_.capacity_blocks / 2)) return;
+  const size_t leader = options_.board == nullptr ? Verdict() : VerdictOfAll();
+  if (leader != leader_) SwitchTo(leader);
+}
+
+size_t AutoPolicy::Verdict() {
+  if (touches_since_switch_ < std::max<uint64_t>(kShortestReign, options_.capacity_blocks / 2)) return leader_;
   size_t best = leader_;
   for (size_t i = 0; i < shadows_.size(); ++i) {
     if (shadows_[i].score > shadows_[best].score) best = i;
   }
-  if (best == leader_ || shadows_[best].score < kMargin * shadows_[leader_].score) return;
+  return shadows_[best].score < kMargin * shadows_[leader_].score ? leader_ : best;
+}
+
+size_t AutoPolicy::VerdictOfAll() {
+  if (touches_since_told_ < kTellTouches) return leader_;
+  std::array<double, DuelBoard::kMostContestants> scores{};
+  for (size_t i = 0; i < shadows_.size(); ++i) scores[i] = shadows_[i].score / hit_worth_;
+  const uint64_t reign = std::max<uint64_t>(kShortestReign, options_.shards * uint64_t{options_.capacity_blocks} / 2);
+  return options_.board->Tell(shard_, {scores.data(), shadows_.size()}, std::exchange(touches_since_told_, 0),
+                              {.margin = kMargin, .shortest_reign = reign});
+}
+
+void AutoPolicy::SwitchTo(size_t best) {
   touches_since_switch_ = 0;
   ++switches_;
   for (BlockId id = 0; id < entry_of_.size(); ++id) {

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "eviction/cost_model.h"
+#include "eviction/duel_board.h"
 #include "eviction/leaf_first_lru.h"
 #include "eviction/policy.h"
 
@@ -18,6 +19,9 @@ struct AutoOptions {
   // What a hit is worth: 1, or the FLOPs of the block at its depth.
   bool by_flops = false;
   CostModel cost;
+  // Where it is one of `shards` that decide together.
+  std::shared_ptr<DuelBoard> board;
+  uint32_t shards = 1;
 };
 
 // Contract, owner and thread: see Policy; `capacity_blocks` must be what the tier really holds.
@@ -39,6 +43,8 @@ class AutoPolicy final : public Policy {
   void OnInsert(BlockId id, const Access& access) override;
   void OnAccess(BlockId id, const Access& access) override;
   void OnHint(BlockId id, const Hint& hint) override;
+  // A shadow that has become too large is cut back with the next request.
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   void OnRemove(BlockId id) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   bool Outranks(BlockId a, BlockId b) const override;
@@ -64,6 +70,7 @@ class AutoPolicy final : public Policy {
     double score = 0;
   };
 
+  void SetHalfLife();
   EntryId EntryFor(uint64_t key);
   void ForgetIfUnused(EntryId id);
   bool InShadow(EntryId id, size_t shadow) const { return (entries_[id].in_shadows >> shadow & 1) != 0; }
@@ -71,6 +78,9 @@ class AutoPolicy final : public Policy {
   void BeginRequest();
   void TrimShadows();
   void ConsiderSwitch();
+  size_t Verdict();
+  size_t VerdictOfAll();
+  void SwitchTo(size_t leader);
 
   AutoOptions options_;
   std::vector<Shadow> shadows_;
@@ -83,7 +93,8 @@ class AutoPolicy final : public Policy {
   size_t leader_ = 0;
   uint64_t switches_ = 0;
   uint64_t request_stamp_ns_ = 0;
-  uint64_t touches_since_switch_ = 0;
+  size_t shard_ = 0;  // on the board
+  uint64_t touches_since_switch_ = 0, touches_since_told_ = 0;
   uint64_t unnamed_ = 0;  // blocks without a key seen so far
   uint64_t touches_ = 0;  // of the request in hand
   double hit_worth_ = 1;  // grows, which is how older hits fade

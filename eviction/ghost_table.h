@@ -1,6 +1,8 @@
 // What is remembered of blocks that are gone: a bounded first-in-first-out history with look-up by key.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -12,6 +14,10 @@ namespace incipit {
 inline constexpr size_t kMaxGhosts = size_t{1} << 21;
 // History of policies that learn from it, per block held: enough that a small tier sees reuses after long gaps.
 inline constexpr size_t kGhostsPerBlock = 128;
+inline size_t GhostsFor(size_t capacity_blocks, size_t allowed) {
+  const size_t wanted = capacity_blocks < kMaxGhosts ? kGhostsPerBlock * capacity_blocks : kMaxGhosts;
+  return std::max<size_t>(1, std::min({wanted, allowed, kMaxGhosts}));
+}
 
 inline uint64_t MixKey(uint64_t key) {  // finalizer of splitmix64
   key = (key ^ (key >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -18,13 +18,15 @@ constexpr int kResamples = 8;                // where nothing of what was drawn 
 
 }  // namespace
 
-std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks) {
-  return std::make_shared<ReuseModel>(std::max(kHalfLifeTouches, kHalfLifeCapacities * capacity_blocks));
+std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks, uint32_t shards,
+                                          std::shared_ptr<ReuseExchange> exchange) {
+  return std::make_shared<ReuseModel>(std::max(kHalfLifeTouches / shards, kHalfLifeCapacities * capacity_blocks),
+                                      std::move(exchange));
 }
 
 GilPolicy::GilPolicy(const GilOptions& options)
     : options_(options),
-      most_ghosts_(std::min(kMaxGhosts, kGhostsPerBlock * options.capacity_blocks)),
+      most_ghosts_(GhostsFor(options.capacity_blocks, kMaxGhosts)),
       model_(options.model != nullptr ? options.model : NewReuseModel(options.capacity_blocks)),
       random_state_(options.seed) {
   model_->Join(this, [this](ReuseModel* model) { TakeCensus(model); });
@@ -106,6 +108,11 @@ void GilPolicy::OnHint(BlockId id, const Hint& hint) {
   Link(to, id);
 }
 
+void GilPolicy::SetCapacity(size_t blocks, size_t ghosts) {
+  most_ghosts_ = GhostsFor(blocks, ghosts);
+  while (ghosts_.size() > most_ghosts_) ForgetOldest();
+}
+
 void GilPolicy::Prefetch(BlockId id) const {
   if (id < nodes_.size()) __builtin_prefetch(&nodes_[id], 1);
 }
@@ -116,13 +123,16 @@ void GilPolicy::OnRemove(BlockId id) {
   Unlink(id);
   nodes_[id].segment = kNone;
   --size_;
-  if (nodes_[id].key == 0 || most_ghosts_ == 0) {
+  if (nodes_[id].key == 0) {
     Learn(segments_[segment], /*lost=*/true);
     StopWaiting(segment);
     return;
   }
   ghosts_.Add(nodes_[id].key, {segment, nodes_[id].touches});
-  if (ghosts_.size() <= most_ghosts_) return;
+  if (ghosts_.size() > most_ghosts_) ForgetOldest();
+}
+
+void GilPolicy::ForgetOldest() {
   const Ghost oldest = *ghosts_.DropOldest();
   Learn(segments_[oldest.segment], /*lost=*/true);
   StopWaiting(oldest.segment);

@@ -22,8 +22,9 @@ struct GilOptions {
   std::shared_ptr<ReuseModel> model;
 };
 
-// A model for policies that hold so many blocks together.
-std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks);
+// A model for policies that hold so many blocks together; one of `shards` that trade through `exchange`, if any.
+std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks, uint32_t shards = 1,
+                                          std::shared_ptr<ReuseExchange> exchange = nullptr);
 
 // Contract, owner and thread: see Policy.
 //
@@ -47,6 +48,7 @@ class GilPolicy final : public Policy {
   void OnInsert(BlockId id, const Access& access) override;
   void OnAccess(BlockId id, const Access& access) override;
   void OnHint(BlockId id, const Hint& hint) override;
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   void Prefetch(BlockId id) const override;
   void OnRemove(BlockId id) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
@@ -59,7 +61,7 @@ class GilPolicy final : public Policy {
   using SegmentId = uint32_t;
   using GroupId = uint32_t;
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr int kSamples = 64;
+  static constexpr int kSamples = 512;
   static constexpr uint32_t kVictimsPerSample = 8;
 
   struct Node {
@@ -104,6 +106,7 @@ class GilPolicy final : public Policy {
   void Unlink(BlockId block);
   void NoteLeaf(Group* group);
   void StopWaiting(SegmentId id);
+  void ForgetOldest();
   uint64_t AgeAt(uint64_t stamp_ns) const;
   double IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_t depth) const;
   GroupId Sample();

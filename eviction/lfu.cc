@@ -4,6 +4,10 @@
 
 namespace incipit {
 
+void Lfu::SetCapacity(size_t blocks, size_t ghosts) {
+  if (options_.kept_counts > 0) options_.kept_counts = GhostsFor(blocks, ghosts);
+}
+
 BlockId Lfu::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
   for (const auto& [count, list] : by_count_) {
     const BlockId id = FirstOf(list, evictable, &max_candidates);
@@ -32,7 +36,7 @@ void Lfu::Removing(BlockId id) {
   Unlink(id);
   if (options_.kept_counts == 0 || at(id).key == 0) return;
   ghosts_.Add(at(id).key, at(id).count);
-  if (ghosts_.size() > options_.kept_counts) ghosts_.DropOldest();
+  while (ghosts_.size() > options_.kept_counts) ghosts_.DropOldest();
 }
 
 void Lfu::Unlink(BlockId id) {

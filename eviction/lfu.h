@@ -18,6 +18,8 @@ class Lfu final : public ListPolicy {
   explicit Lfu(const LfuOptions& options) : options_(options) {}
 
   std::string_view name() const override { return options_.kept_counts > 0 ? "lfu-kept" : "lfu"; }
+  // Kept counts follow, if there are any.
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   bool Outranks(BlockId a, BlockId b) const override;
   uint64_t MemoryBytes() const override { return ListPolicy::MemoryBytes() + ghosts_.MemoryBytes(); }

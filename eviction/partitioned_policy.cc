@@ -1,9 +1,12 @@
 #include "eviction/partitioned_policy.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace incipit {
 
-PartitionedPolicy::PartitionedPolicy(std::unique_ptr<Policy> (*make_policy)()) : make_policy_(make_policy) {
-  parts_.emplace_back().policy = make_policy_();
+PartitionedPolicy::PartitionedPolicy(Maker make_policy) : make_policy_(std::move(make_policy)) {
+  parts_.emplace_back().policy = make_policy_(0);
 }
 
 PartitionedPolicy::Place PartitionedPolicy::PlaceOf(BlockId id) const {
@@ -13,7 +16,7 @@ PartitionedPolicy::Place PartitionedPolicy::PlaceOf(BlockId id) const {
 
 void PartitionedPolicy::OnInsert(OwnerIndex owner, BlockId id, const Access& access) {
   if (owner == 0) return parts_[0].policy->OnInsert(id, access);
-  while (parts_.size() <= owner) parts_.emplace_back().policy = make_policy_();
+  while (parts_.size() <= owner) AddPart();
   Part& part = parts_[owner];
   BlockId number = static_cast<BlockId>(part.ids.size());
   if (part.unused_numbers.empty()) {
@@ -31,6 +34,25 @@ void PartitionedPolicy::OnInsert(OwnerIndex owner, BlockId id, const Access& acc
 void PartitionedPolicy::OnAccess(BlockId id, const Access& access) {
   const Place place = PlaceOf(id);
   parts_[place.owner].policy->OnAccess(place.number, access);
+}
+
+void PartitionedPolicy::AddPart() {
+  const auto owner = static_cast<OwnerIndex>(parts_.size());
+  parts_.emplace_back().policy = make_policy_(owner);
+}
+
+void PartitionedPolicy::OnHint(BlockId id, const Hint& hint) {
+  const Place place = PlaceOf(id);
+  parts_[place.owner].policy->OnHint(place.number, hint);
+}
+
+void PartitionedPolicy::SetCapacity(size_t blocks, size_t ghosts) {
+  const double all = static_cast<double>(std::max<size_t>(1, size()));
+  for (Part& part : parts_) {
+    const double share = parts_.size() == 1 ? 1 : static_cast<double>(part.policy->size()) / all;
+    part.policy->SetCapacity(std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(blocks))),
+                             std::max<size_t>(1, static_cast<size_t>(share * static_cast<double>(ghosts))));
+  }
 }
 
 void PartitionedPolicy::OnRemove(BlockId id) {

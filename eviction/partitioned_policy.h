@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,11 +19,15 @@ using OwnerIndex = uint32_t;
 // blocks: some 50 ns each.
 class PartitionedPolicy {
  public:
-  explicit PartitionedPolicy(std::unique_ptr<Policy> (*make_policy)());
+  using Maker = std::function<std::unique_ptr<Policy>(OwnerIndex owner)>;
+  explicit PartitionedPolicy(Maker make_policy);
 
   void OnInsert(OwnerIndex owner, BlockId id, const Access& access);
   void OnAccess(BlockId id, const Access& access);
+  void OnHint(BlockId id, const Hint& hint);
   void OnRemove(BlockId id);
+  // Of all owners together: each gets the share of it that its blocks have of all blocks. Costs some ns per owner.
+  void SetCapacity(size_t blocks, size_t ghosts);
   void Prefetch(BlockId id) const;
   // Of all owners' candidates the one with the oldest stamp.
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates);
@@ -43,8 +48,9 @@ class PartitionedPolicy {
     std::vector<BlockId> unused_numbers;
   };
   Place PlaceOf(BlockId id) const;
+  void AddPart();
 
-  std::unique_ptr<Policy> (*make_policy_)();
+  Maker make_policy_;
   std::vector<Part> parts_;
   std::vector<Place> places_;  // by id, as far as owners other than 0 needed it
 };

@@ -44,6 +44,9 @@ class Policy {
   virtual void OnAccess(BlockId id, const Access& access) = 0;
   // The engine says what it expects. REQUIRES: `id` is held. Policies that cannot use it ignore it.
   virtual void OnHint(BlockId /*id*/, const Hint& /*hint*/) {}
+  // What the tier holds, in blocks, and how many evicted blocks may be remembered, both at least 1: learned as it
+  // fills, and told again when they change. Policies that need neither ignore it.
+  virtual void SetCapacity(size_t /*blocks*/, size_t /*ghosts*/) {}
   // A hint that OnAccess of `id` comes within some tens of calls: hides the cache miss. Any id.
   virtual void Prefetch(BlockId /*id*/) const {}
   // Evicted, removed or moved to another tier. REQUIRES: `id` is held.

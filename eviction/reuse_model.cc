@@ -7,8 +7,9 @@
 namespace incipit {
 namespace {
 
-constexpr uint64_t kFirstAgeNs = 16'000'000;                 // all below is one age
-constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;  // touches between refits
+constexpr uint64_t kFirstAgeNs = 16'000'000;                          // all below is one age
+constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;           // touches between refits
+constexpr uint64_t kFirstRefitOfMany = 64, kUsualRefitOfMany = 2048;  // where others' counts are new each time
 constexpr float kPriorHazard = 0.02f;  // per half octave, before anything is known: old blocks are worth less than new
 constexpr float kLeanGroups = 4;       // a class leans on its coarser one as if that were so many requests' blocks
 
@@ -35,17 +36,20 @@ std::array<float, ReuseModel::kAges> WidthsInSeconds() {
 
 }  // namespace
 
-ReuseModel::ReuseModel(uint64_t half_life_touches)
+ReuseModel::ReuseModel(uint64_t half_life_touches, std::shared_ptr<ReuseExchange> exchange)
     : epoch_touches_(std::max<uint64_t>(1, half_life_touches / kEpochsPerHalfLife)),
       next_epoch_at_(epoch_touches_),
       next_refit_at_(kFirstRefit),
       refit_step_(kFirstRefit),
-      ended_(kClasses),
-      lost_(kClasses),
-      waiting_(kClasses),
+      own_(kClasses),
+      exchange_(std::move(exchange)),
       index_(kClasses),
       coarse_index_(kCoarse),
       known_(kClasses) {
+  if (exchange_ != nullptr) {
+    shard_ = exchange_->Join();
+    next_refit_at_ = refit_step_ = kFirstRefitOfMany;
+  }
   Refit();
 }
 
@@ -74,7 +78,7 @@ int ReuseModel::AgeOf(uint64_t age_ns) {
 void ReuseModel::Begin() {
   if (++touches_ >= next_epoch_at_) NextEpoch();
   if (touches_ < next_refit_at_) return;
-  refit_step_ = std::min(kUsualRefit, 2 * refit_step_);
+  refit_step_ = std::min(exchange_ != nullptr ? kUsualRefitOfMany : kUsualRefit, 2 * refit_step_);
   next_refit_at_ = touches_ + refit_step_;
   TakeCensus();
   Refit();
@@ -88,7 +92,7 @@ void ReuseModel::NextEpoch() {
   ++epoch_;
   next_epoch_at_ += epoch_touches_;
   const float factor = std::exp2(-1.0f / kEpochsPerHalfLife);
-  for (std::vector<ByAge>* weights : {&ended_, &lost_}) {
+  for (std::vector<ByAge>* weights : {&own_.ended, &own_.lost}) {
     for (ByAge& by_age : *weights) {
       for (float& weight : by_age) weight *= factor;
     }
@@ -106,15 +110,15 @@ float ReuseModel::WeightOf(uint32_t epoch) const {
 }
 
 void ReuseModel::TakeCensus() {
-  for (ByAge& by_age : waiting_) by_age.fill(0);
-  counted_groups_ = counted_blocks_ = 0;
+  for (ByAge& by_age : own_.waiting) by_age.fill(0);
+  own_.groups = own_.blocks = 0;
   for (const Member& member : members_) member.census(this);
 }
 
 void ReuseModel::Count(const Waiting& waiting) {
-  waiting_[waiting.klass][AgeOf(waiting.age_ns)] += static_cast<float>(waiting.blocks) * WeightOf(waiting.epoch);
-  ++counted_groups_;
-  counted_blocks_ += waiting.blocks;
+  own_.waiting[waiting.klass][AgeOf(waiting.age_ns)] += static_cast<float>(waiting.blocks) * WeightOf(waiting.epoch);
+  ++own_.groups;
+  own_.blocks += waiting.blocks;
 }
 
 void ReuseModel::Observed::Add(const ByAge& more_ended, const ByAge& more_lost, const ByAge& more_waiting) {
@@ -125,10 +129,7 @@ void ReuseModel::Observed::Add(const ByAge& more_ended, const ByAge& more_lost, 
 }
 
 // Kaplan and Meier with the actuarial correction: who was last seen within an age was at risk for half of it.
-ReuseModel::ByAge ReuseModel::HazardOf(const Observed& observed, const ByAge& prior) const {
-  const float mean_group =
-      counted_groups_ == 0 ? 1.0f : static_cast<float>(counted_blocks_) / static_cast<float>(counted_groups_);
-  const float lean = kLeanGroups * std::max(1.0f, mean_group);
+ReuseModel::ByAge ReuseModel::HazardOf(const Observed& observed, const ByAge& prior, float lean) {
   ByAge hazard{};
   float at_risk = 0;
   for (int age = kAges - 1; age >= 0; --age) {
@@ -157,31 +158,41 @@ void ReuseModel::FillIndex(const ByAge& hazard, ByAge* index) {
 }
 
 void ReuseModel::Refit() {
+  if (exchange_ == nullptr) return Fit(own_);
+  ReuseCounts all = own_;
+  exchange_->Trade(shard_, &all);
+  Fit(all);
+}
+
+void ReuseModel::Fit(const ReuseCounts& counts) {
+  const float mean_group =
+      counts.groups == 0 ? 1.0f : static_cast<float>(counts.blocks) / static_cast<float>(counts.groups);
+  const float lean = kLeanGroups * std::max(1.0f, mean_group) * static_cast<float>(counts.shards);
   std::vector<Observed> coarse(kCoarse), middle(kMiddle), fine(kClasses);
   Observed all;
   for (int klass = 0; klass < kClasses; ++klass) {
     float known = 0;
     for (int age = 0; age < kAges; ++age) {
-      known += ended_[klass][age] + lost_[klass][age] + waiting_[klass][age];
+      known += counts.ended[klass][age] + counts.lost[klass][age] + counts.waiting[klass][age];
     }
     known_[klass] = known > 0;
     if (known <= 0) continue;
     for (Observed* observed : {&fine[klass], &middle[klass / kFinePerMiddle], &coarse[klass / kFinePerCoarse], &all}) {
-      observed->Add(ended_[klass], lost_[klass], waiting_[klass]);
+      observed->Add(counts.ended[klass], counts.lost[klass], counts.waiting[klass]);
     }
   }
   ByAge prior;
   prior.fill(kPriorHazard);
-  const ByAge all_hazard = HazardOf(all, prior);
+  const ByAge all_hazard = HazardOf(all, prior, lean);
   std::vector<ByAge> coarse_hazard(kCoarse);
   for (int klass = 0; klass < kCoarse; ++klass) {
-    coarse_hazard[klass] = HazardOf(coarse[klass], all_hazard);
+    coarse_hazard[klass] = HazardOf(coarse[klass], all_hazard, lean);
     FillIndex(coarse_hazard[klass], &coarse_index_[klass]);
   }
   for (int klass = 0; klass < kClasses; ++klass) {
     if (!known_[klass]) continue;
-    const ByAge middle_hazard = HazardOf(middle[klass / kFinePerMiddle], coarse_hazard[klass / kFinePerCoarse]);
-    FillIndex(HazardOf(fine[klass], middle_hazard), &index_[klass]);
+    const ByAge middle_hazard = HazardOf(middle[klass / kFinePerMiddle], coarse_hazard[klass / kFinePerCoarse], lean);
+    FillIndex(HazardOf(fine[klass], middle_hazard, lean), &index_[klass]);
   }
 }
 

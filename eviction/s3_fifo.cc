@@ -10,10 +10,14 @@ constexpr uint32_t kMostTouches = 3;
 
 }  // namespace
 
-S3Fifo::S3Fifo(const S3FifoOptions& options)
-    : small_blocks_(std::max<size_t>(1, options.capacity_blocks / kSmallShare)),
-      history_blocks_(std::min(kMaxGhosts, options.capacity_blocks - std::min(options.capacity_blocks, small_blocks_))),
-      threshold_(options.threshold) {}
+S3Fifo::S3Fifo(const S3FifoOptions& options) : threshold_(options.threshold) {
+  SetCapacity(options.capacity_blocks, kMaxGhosts);
+}
+
+void S3Fifo::SetCapacity(size_t blocks, size_t ghosts) {
+  small_blocks_ = std::max<size_t>(1, blocks / kSmallShare);
+  history_blocks_ = std::min(ghosts, blocks - std::min(blocks, small_blocks_));
+}
 
 BlockId S3Fifo::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
   // Each move clears a count or lowers it, and no block's is over kMostTouches. What may not go rotates.
@@ -55,7 +59,7 @@ void S3Fifo::Removing(BlockId id) {
   links().Erase(&ListOf(id), id);
   if (at(id).queue != kSmall || at(id).key == 0) return;
   ghosts_.Add(at(id).key, {});
-  if (ghosts_.size() > history_blocks_) ghosts_.DropOldest();
+  while (ghosts_.size() > history_blocks_) ghosts_.DropOldest();
 }
 
 }  // namespace incipit

@@ -19,6 +19,7 @@ class S3Fifo final : public ListPolicy {
   explicit S3Fifo(const S3FifoOptions& options);
 
   std::string_view name() const override { return "s3-fifo"; }
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   uint64_t MemoryBytes() const override { return ListPolicy::MemoryBytes() + ghosts_.MemoryBytes(); }
 
@@ -33,8 +34,8 @@ class S3Fifo final : public ListPolicy {
   BlockList& ListOf(BlockId id) { return at(id).queue == kSmall ? small_ : main_; }
   void MoveToMain(BlockId id, uint32_t count);
 
-  size_t small_blocks_;
-  size_t history_blocks_;
+  size_t small_blocks_ = 1;
+  size_t history_blocks_ = 0;
   uint32_t threshold_;
   BlockList small_, main_;
   GhostTable<GhostMark> ghosts_;

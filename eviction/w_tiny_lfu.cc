@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "eviction/ghost_table.h"
+
 namespace incipit {
 namespace {
 
@@ -9,11 +11,20 @@ constexpr size_t kWindowShare = 100;  // one part in so many
 
 }  // namespace
 
-WTinyLfu::WTinyLfu(size_t capacity_blocks)
-    : capacity_(capacity_blocks),
-      window_blocks_(std::max<size_t>(1, capacity_blocks / kWindowShare)),
-      protected_blocks_((capacity_blocks - std::min(capacity_blocks, window_blocks_)) * 4 / 5),
-      sketch_(capacity_blocks) {}
+WTinyLfu::WTinyLfu(size_t capacity_blocks) : sketched_blocks_(capacity_blocks), sketch_(capacity_blocks) {
+  SetCapacity(capacity_blocks, kMaxGhosts);
+}
+
+// The sketch, which stands for a history, starts anew when it has become much too small.
+void WTinyLfu::SetCapacity(size_t blocks, size_t ghosts) {
+  capacity_ = blocks;
+  window_blocks_ = std::max<size_t>(1, blocks / kWindowShare);
+  protected_blocks_ = (blocks - std::min(blocks, window_blocks_)) * 4 / 5;
+  const size_t wanted = std::min(blocks, ghosts);
+  if (wanted <= 2 * sketched_blocks_) return;
+  sketched_blocks_ = wanted;
+  sketch_ = FrequencySketch(wanted);
+}
 
 BlockId WTinyLfu::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
   // What the window pushes out must have been seen more often than what the main part would lose for it.
@@ -53,7 +64,7 @@ void WTinyLfu::Inserted(BlockId id, const Access& access) {
 void WTinyLfu::Touched(BlockId id, const Access&) {
   sketch_.Add(at(id).key);
   Move(id, at(id).queue == kWindow ? kWindow : kProtected);
-  if (lists_[kProtected].count > protected_blocks_) Move(lists_[kProtected].front, kProbation);
+  while (lists_[kProtected].count > protected_blocks_) Move(lists_[kProtected].front, kProbation);
 }
 
 void WTinyLfu::Removing(BlockId id) { links().Erase(&lists_[at(id).queue], id); }

@@ -14,6 +14,7 @@ class WTinyLfu final : public ListPolicy {
   explicit WTinyLfu(size_t capacity_blocks);
 
   std::string_view name() const override { return "w-tinylfu"; }
+  void SetCapacity(size_t blocks, size_t ghosts) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   uint64_t MemoryBytes() const override { return ListPolicy::MemoryBytes() + sketch_.MemoryBytes(); }
 
@@ -26,10 +27,11 @@ class WTinyLfu final : public ListPolicy {
   enum Queue : uint32_t { kWindow = 0, kProbation = 1, kProtected = 2 };
   void Move(BlockId id, Queue queue);
 
-  size_t capacity_;
-  size_t window_blocks_;
-  size_t protected_blocks_;
-  BlockList lists_[3];  // by Queue
+  size_t capacity_ = 1;
+  size_t window_blocks_ = 1;
+  size_t protected_blocks_ = 0;
+  BlockList lists_[3];      // by Queue
+  size_t sketched_blocks_;  // that the sketch is made for
   FrequencySketch sketch_;
 };
 

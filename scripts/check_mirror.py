@@ -26,6 +26,7 @@ EXEMPT = {
     "client/cli/doctor/doctor_check": INTERFACE,
     "client/main": "one call of RunCli",
     "eviction/policy": INTERFACE,
+    "eviction/reuse_counts": INTERFACE,
     "transport/peer_credentials": INTERFACE,
     "transport/stream": INTERFACE,
 }

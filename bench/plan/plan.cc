@@ -147,11 +147,15 @@ class Planner {
 
   HitTotals Simulate(const PlanRow& row, const std::function<void(uint64_t)>& progress) const {
     const PlanOptions& options = report_->options;
+    // As in a node, whose shards decide alone and learn together.
+    const std::shared_ptr<PolicyPeers> peers =
+        options.shards > 1 ? std::make_shared<PolicyPeers>(options.shards) : nullptr;
     const auto make = [&](size_t capacity, uint32_t shard) {
       return *MakePolicy(row.policy, {.capacity_blocks = capacity,
                                       .seed = options.seed + shard,
                                       .by_flops = options.by_flops,
-                                      .cost = report_->cost});
+                                      .cost = report_->cost,
+                                      .peers = peers});
     };
     return SimulatePolicy(trace_,
                           {.capacity_blocks = row.capacity_blocks,

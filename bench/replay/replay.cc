@@ -9,6 +9,7 @@
 
 #include "bench/common/private_node.h"
 #include "bench/replay/capacity.h"
+#include "bench/replay/plan_forecast.h"
 #include "bench/replay/replay_worker.h"
 #include "cache/base/status_macros.h"
 #include "client/layouts/layouts.h"
@@ -53,6 +54,14 @@ void ChooseSizes(const Layout& layout, ReplayReport* report) {
   }
 }
 
+PlanQuestion QuestionOf(const ReplayOptions& options, const Trace& trace) {
+  return {.policy = options.eviction,
+          .size_percent = options.ram_percent.value_or(0) + options.nvme_percent.value_or(0),
+          .block_tokens = options.trace.block_tokens,
+          .requests = trace.requests.size(),
+          .unique_blocks = trace.unique_blocks};
+}
+
 absl::Status RunWorkers(std::vector<std::unique_ptr<ReplayWorker>>* workers, ReplayQueue* queue, uint64_t total,
                         const ProgressSink& progress) {
   std::vector<absl::Status> results(workers->size());
@@ -81,6 +90,10 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
   report.options = options;
   ASSIGN_OR_RETURN(const Trace trace, ReadTrace(options.trace_path, options.trace));
   ASSIGN_OR_RETURN(const Layout layout, LayoutFor(options));
+  if (!options.against.empty()) {
+    ASSIGN_OR_RETURN(const std::string plan, ReadPlanFile(options.against));
+    ASSIGN_OR_RETURN(report.predicted_hit_ratio, PredictedHitRatio(plan, QuestionOf(options, trace)));
+  }
   report.unique_blocks = trace.unique_blocks;
   report.block_bytes = layout.groups[0].BlockBytes();
   std::unique_ptr<PrivateNode> node;
@@ -90,7 +103,8 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
                                                .shards = options.shards,
                                                .ram_bytes = report.ram_bytes,
                                                .nvme_bytes = report.nvme_bytes,
-                                               .region_bytes = report.region_bytes}));
+                                               .region_bytes = report.region_bytes,
+                                               .more_arguments = {"--eviction", options.eviction}}));
   }
   std::vector<std::unique_ptr<ReplayWorker>> workers;
   for (uint16_t i = 0; i < options.workers; ++i) {

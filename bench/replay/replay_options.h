@@ -1,6 +1,7 @@
 // What a replay is asked to do, and what it found.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ struct ReplayOptions {
   uint64_t nvme_bytes = 0;
   std::optional<double> ram_percent;  // of the trace's unique blocks; instead of bytes
   std::optional<double> nvme_percent;
+  std::string eviction = "lru";  // policy of the private node; with connect, that of the node, for the comparison
+  std::string against;           // report of `incipit plan --json` to compare with; empty = none
+  double tolerance_points = 1;   // of the token hit ratio, in per cent of input tokens
 };
 
 // What the workers saw, summed.
@@ -50,8 +54,14 @@ struct ReplayReport {
   uint64_t ram_bytes = 0, nvme_bytes = 0, region_bytes = 0;  // of the private node; 0 with connect
   double seconds = 0;
   double server_cpu_s = 0;
+  std::optional<double> predicted_hit_ratio;  // with `against`
 
-  bool ok() const { return counts.wrong_bytes == 0 && counts.hits.requests > 0; }
+  // Measured less predicted, in points.
+  double Deviation() const { return 100 * (counts.hits.TokenHitRatio() - predicted_hit_ratio.value_or(0)); }
+  bool AsPredicted() const {
+    return !predicted_hit_ratio.has_value() || std::abs(Deviation()) <= options.tolerance_points;
+  }
+  bool ok() const { return counts.wrong_bytes == 0 && counts.hits.requests > 0 && AsPredicted(); }
   double GbPerSecond() const;
 };
 

@@ -29,37 +29,44 @@ double ReplayReport::GbPerSecond() const {
 
 Json ReplayJson(const ReplayReport& report) {
   const ReplayCounts& counts = report.counts;
-  return {{"ok", report.ok()},
-          {"requests", counts.hits.requests},
-          {"blocks", counts.hits.blocks},
-          {"token_hit_ratio", Rounded(counts.hits.TokenHitRatio(), 5)},
-          {"wrong_bytes", counts.wrong_bytes},
-          {"gb_per_s", Rounded(report.GbPerSecond(), 3)},
-          {"latency_us", PercentilesJson(counts.latency_us)},
-          {"match_latency_us", PercentilesJson(counts.match_us)},
-          {"load_latency_us", PercentilesJson(counts.load_us)},
-          {"store_latency_us", PercentilesJson(counts.store_us)},
-          {"block_hit_ratio", Rounded(counts.hits.BlockHitRatio(), 5)},
-          {"input_tokens", counts.hits.input_tokens},
-          {"hit_tokens", counts.hits.hit_tokens},
-          {"unique_blocks", report.unique_blocks},
-          {"block_bytes", report.block_bytes},
-          {"loaded_blocks", counts.loaded_blocks},
-          {"loaded_blocks_nvme", counts.loaded_blocks_nvme},
-          {"loaded_bytes", counts.loaded_bytes},
-          {"vanished_blocks", counts.vanished_blocks},
-          {"stored_blocks", counts.stored_blocks},
-          {"stored_bytes", counts.stored_bytes},
-          {"present_blocks", counts.present_blocks},
-          {"refused_blocks", counts.refused_blocks},
-          {"busy_answers", counts.busy_answers},
-          {"seconds", Rounded(report.seconds, 3)},
-          {"workers", report.options.workers},
-          {"shards", report.options.connect.empty() ? report.options.shards : 0},
-          {"ram_bytes", report.ram_bytes},
-          {"nvme_bytes", report.nvme_bytes},
-          {"region_bytes", report.region_bytes},
-          {"server_cpu_s", Rounded(report.server_cpu_s, 3)}};
+  Json json = {{"ok", report.ok()},
+               {"requests", counts.hits.requests},
+               {"blocks", counts.hits.blocks},
+               {"token_hit_ratio", Rounded(counts.hits.TokenHitRatio(), 5)},
+               {"wrong_bytes", counts.wrong_bytes},
+               {"gb_per_s", Rounded(report.GbPerSecond(), 3)},
+               {"latency_us", PercentilesJson(counts.latency_us)},
+               {"match_latency_us", PercentilesJson(counts.match_us)},
+               {"load_latency_us", PercentilesJson(counts.load_us)},
+               {"store_latency_us", PercentilesJson(counts.store_us)},
+               {"block_hit_ratio", Rounded(counts.hits.BlockHitRatio(), 5)},
+               {"input_tokens", counts.hits.input_tokens},
+               {"hit_tokens", counts.hits.hit_tokens},
+               {"unique_blocks", report.unique_blocks},
+               {"block_bytes", report.block_bytes},
+               {"loaded_blocks", counts.loaded_blocks},
+               {"loaded_blocks_nvme", counts.loaded_blocks_nvme},
+               {"loaded_bytes", counts.loaded_bytes},
+               {"vanished_blocks", counts.vanished_blocks},
+               {"stored_blocks", counts.stored_blocks},
+               {"stored_bytes", counts.stored_bytes},
+               {"present_blocks", counts.present_blocks},
+               {"refused_blocks", counts.refused_blocks},
+               {"busy_answers", counts.busy_answers},
+               {"seconds", Rounded(report.seconds, 3)},
+               {"workers", report.options.workers},
+               {"shards", report.options.connect.empty() ? report.options.shards : 0},
+               {"ram_bytes", report.ram_bytes},
+               {"nvme_bytes", report.nvme_bytes},
+               {"region_bytes", report.region_bytes},
+               {"server_cpu_s", Rounded(report.server_cpu_s, 3)},
+               {"eviction", report.options.eviction}};
+  if (report.predicted_hit_ratio.has_value()) {
+    json["predicted_token_hit_ratio"] = Rounded(*report.predicted_hit_ratio, 5);
+    json["deviation_points"] = Rounded(report.Deviation(), 3);
+    json["tolerance_points"] = report.options.tolerance_points;
+  }
+  return json;
 }
 
 std::string ReplayText(const ReplayReport& report) {
@@ -69,6 +76,11 @@ std::string ReplayText(const ReplayReport& report) {
                   counts.hits.blocks, report.block_bytes, report.unique_blocks, report.options.workers, report.seconds);
   text += fmt::format("token hit ratio  {:.2f} %  ({} of {} input tokens)\n", counts.hits.TokenHitRatio() * 100,
                       counts.hits.hit_tokens, counts.hits.input_tokens);
+  if (report.predicted_hit_ratio.has_value()) {
+    text += fmt::format("predicted        {:.2f} %  (measured {:+.2f} points, {} the {:g} allowed)\n",
+                        *report.predicted_hit_ratio * 100, report.Deviation(),
+                        report.AsPredicted() ? "within" : "beyond", report.options.tolerance_points);
+  }
   text += fmt::format(
       "loaded           {:.2f} GB, {:.1f} % of it from NVMe\n", static_cast<double>(counts.loaded_bytes) / 1e9,
       counts.loaded_blocks == 0

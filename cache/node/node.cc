@@ -101,6 +101,9 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.audit = options_.audit;
   result.tenants = tenants_;
   result.shard.store = options_.store;
+  result.shard.store.ram_peers = ram_peers_;
+  result.shard.store.all_peers = all_peers_;
+  result.shard.store.max_ghosts = std::max<size_t>(1, options_.store.max_ghosts / options_.shards);
   result.shard.store.ram_bytes = options_.ram_bytes / options_.shards;
   result.shard.store.huge_pages = options_.huge_pages;
   result.shard.nvme = options_.nvme;
@@ -158,6 +161,10 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
   ASSIGN_OR_RETURN(node->identity_, NodeIdentity::LoadOrCreate(options.state_dir, options.shards, random.get()));
   node->incarnation_ = random->Next();
   node->options_ = options;
+  if (options.shards > 1) {
+    node->ram_peers_ = std::make_shared<PolicyPeers>(options.shards);
+    node->all_peers_ = std::make_shared<PolicyPeers>(options.shards);
+  }
   for (uint16_t shard = 0; shard < options.shards; ++shard) {
     ASSIGN_OR_RETURN(ShardThreadOptions thread_options, node->OptionsOf(shard));
     Node* raw = node.get();

@@ -12,6 +12,7 @@
 #include "cache/node/shard_thread.h"
 #include "cache/seams/static_membership.h"
 #include "cache/tenants/tenant_table.h"
+#include "eviction/policy_peers.h"
 
 namespace incipit {
 
@@ -52,7 +53,8 @@ class Node {
   std::unique_ptr<StaticMembership> membership_;
   uint64_t incarnation_ = 0;
   bool nvme_is_device_ = false;
-  TenantTableRef tenants_;  // as read at the start
+  TenantTableRef tenants_;                              // as read at the start
+  std::shared_ptr<PolicyPeers> ram_peers_, all_peers_;  // of several shards
   std::vector<std::unique_ptr<ShardThread>> shards_;
 };
 

@@ -23,12 +23,13 @@ RamReadGuard::~RamReadGuard() {
   store_->FreeIfUnused(id_);
 }
 
-BlockStore::BlockStore(Loop* loop, Random* random, const BlockStoreOptions& options)
+BlockStore::BlockStore(Loop* loop, Random* random, const BlockStoreOptions& options,
+                       const PartitionedPolicy::Maker& make_ram, const PartitionedPolicy::Maker& make_all)
     : loop_(loop),
       options_(options),
       index_(&entries_, options.index_hash_bits),
-      ram_policy_(MakeLeafFirstLru),
-      nvme_policy_(MakeLeafFirstLru),
+      ram_policy_(make_ram),
+      all_policy_(make_all),
       space_freed_(loop),
       tasks_(loop) {
   random->Fill(secret_);
@@ -38,7 +39,12 @@ BlockStore::~BlockStore() = default;
 
 Task<absl::StatusOr<std::unique_ptr<BlockStore>>> BlockStore::Open(Loop* loop, Random* random, Disk* disk,
                                                                    BlockStoreOptions options, NvmeOptions nvme) {
-  std::unique_ptr<BlockStore> store(new BlockStore(loop, random, options));
+  const uint64_t seed = random->Next();
+  const absl::StatusOr<PartitionedPolicy::Maker> make_ram = MakerOf(options.eviction, seed, options.ram_peers);
+  if (!make_ram.ok()) co_return make_ram.status();
+  const absl::StatusOr<PartitionedPolicy::Maker> make_all = MakerOf(options.eviction, ~seed, options.all_peers);
+  if (!make_all.ok()) co_return make_all.status();
+  std::unique_ptr<BlockStore> store(new BlockStore(loop, random, options, *make_ram, *make_all));
   ArenaOptions arena_options;
   arena_options.bytes = options.ram_bytes;
   arena_options.huge_pages = options.huge_pages;
@@ -95,13 +101,6 @@ wire::Presence BlockStore::PresenceOf(BlockId id) const {
   const Entry& entry = entries_.At(id);
   if (entry.in_ram) return wire::Presence::kRam;
   return entry.nvme.valid() && NvmeServes() ? wire::Presence::kNvme : wire::Presence::kMiss;
-}
-
-void BlockStore::Touch(BlockId id, uint64_t stamp_ns) {
-  const Entry& entry = entries_.At(id);
-  const Access access{stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes};
-  if (entry.in_ram) ram_policy_.OnAccess(id, access);
-  if (entry.in_nvme_policy) nvme_policy_.OnAccess(id, access);
 }
 
 void BlockStore::Pin(BlockId id) { ++entries_.At(id).pins; }
@@ -194,7 +193,10 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment
   entry.indexed = true;
   index_.Insert(id);
   ++usages_[entry.owner].blocks;
-  EnterRam(id, ticket.header_.stamp_ns);
+  const uint64_t stamp_ns = ticket.header_.stamp_ns;
+  entry.turn = std::max<uint8_t>(1, turns_.Of(stamp_ns));
+  EnterRam(id, stamp_ns);
+  EnterAll(id, stamp_ns);
   ++counters_.blocks_stored;
   QueueBackup(id);
   if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kRam);
@@ -237,41 +239,17 @@ void BlockStore::Doom(BlockId id) {
     --usages_[entry.owner].blocks;
   }
   if (entry.in_ram) LeaveRam(id);
+  LeaveAll(id);
   DropNvmeCopy(id);
   FreeIfUnused(id);
 }
 
 void BlockStore::DropNvmeCopy(BlockId id) {
   Entry& entry = entries_.At(id);
-  if (entry.in_nvme_policy) LeaveNvmeOnly(id);
+  if (entry.nvme_only) LeaveNvmeOnly(id);
   if (!entry.nvme.valid()) return;
   MarkSpare(id, false);
   nvme_->Release(std::exchange(entry.nvme, {}), entry.RecordBytes());
-}
-
-void BlockStore::EnterRam(BlockId id, uint64_t stamp_ns) {
-  Entry& entry = entries_.At(id);
-  entry.in_ram = true;
-  ram_policy_.OnInsert(entry.owner, id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
-}
-
-void BlockStore::LeaveRam(BlockId id) {
-  ram_policy_.OnRemove(id);
-  entries_.At(id).in_ram = false;
-}
-
-void BlockStore::EnterNvmeOnly(BlockId id, uint64_t stamp_ns) {
-  Entry& entry = entries_.At(id);
-  entry.in_nvme_policy = true;
-  usages_[entry.owner].nvme_bytes += entry.RecordBytes();
-  nvme_policy_.OnInsert(entry.owner, id, {stamp_ns, entry.depth_tokens, entry.header_bytes + entry.stored_bytes});
-}
-
-void BlockStore::LeaveNvmeOnly(BlockId id) {
-  Entry& entry = entries_.At(id);
-  nvme_policy_.OnRemove(id);
-  entry.in_nvme_policy = false;
-  usages_[entry.owner].nvme_bytes -= entry.RecordBytes();
 }
 
 void BlockStore::MarkSpare(BlockId id, bool spare) {
@@ -328,11 +306,11 @@ StoreGauges BlockStore::gauges() const {
   StoreGauges gauges;
   gauges.blocks = index_.size();
   gauges.blocks_in_ram = ram_policy_.size();
-  gauges.blocks_in_nvme_only = nvme_policy_.size();
+  gauges.blocks_in_nvme_only = nvme_only_blocks_;
   gauges.dirty_blocks = backups_.size();
   gauges.writing_bytes = writing_bytes_;
   gauges.metadata_bytes =
-      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_.MemoryBytes() + nvme_policy_.MemoryBytes();
+      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_.MemoryBytes() + all_policy_.MemoryBytes();
   gauges.namespaces = namespaces_.size();
   gauges.recovered = nvme_ == nullptr || nvme_->stats().state != NvmeState::kRecovering;
   gauges.arena = arena_->stats();

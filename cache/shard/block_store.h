@@ -6,15 +6,18 @@
 //   RAM and NVMe        "spare" copy on NVMe: written behind while there is room, or left there by a promotion.
 //                       Reclaim drops spare copies first, so a block held twice never costs another one its place
 //   NVMe only           demoted
-// RAM gives way in policy order: a victim with a spare copy is dropped at once, another is demoted (the one waiting
-// for its memory waits for the write), and where NVMe cannot take it, it is evicted. A tenant at its quota makes room
-// for its stores by its own blocks alone, in the same way.
+// RAM gives way in its policy's order: a victim with a spare copy is dropped at once, another is demoted (the one
+// waiting for its memory waits for the write), and where NVMe cannot take it, it is evicted. Who leaves NVMe, and
+// whether a block is worth a place there, is for a second policy to say, which ranks all blocks wherever they are: so
+// the shard keeps what one cache of both sizes would keep, and a move between tiers is no event of its own. A tenant at
+// its quota makes room for its stores by its own blocks alone, in the same way.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,12 +28,16 @@
 #include "cache/shard/block_index.h"
 #include "cache/shard/entry.h"
 #include "cache/shard/namespace_table.h"
+#include "cache/shard/request_turns.h"
 #include "cache/shard/store_counters.h"
 #include "cache/shard/tenant_usage.h"
+#include "eviction/ghost_table.h"
 #include "eviction/partitioned_policy.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
+
+class PolicyPeers;
 
 struct BlockStoreOptions {
   uint64_t ram_bytes = 256 << 20;
@@ -38,6 +45,10 @@ struct BlockStoreOptions {
   int index_hash_bits = 128;                   // fewer only in tests that force collisions
   uint64_t demotion_backlog_bytes = 64 << 20;  // records being written to NVMe at once, at most
   double free_ram_target = 0.02;               // share of RAM kept free ahead of need by demoting early
+  std::string eviction = "lru";                // policy of both tiers: one of PolicyNames() (eviction/policies.h)
+  size_t max_ghosts = kMaxGhosts;              // evicted blocks that each tier's policy may remember, 100 bytes each
+  // Of the node's shards, which learn together; null = alone.
+  std::shared_ptr<PolicyPeers> ram_peers, all_peers;
 };
 
 class BlockStore;
@@ -107,6 +118,10 @@ class BlockStore : private NvmeTier::Host {
   const Entry& At(BlockId id) const { return entries_.At(id); }
   // A request with `stamp_ns` used the block.
   void Touch(BlockId id, uint64_t stamp_ns);
+  // The same of all blocks of the request that are here: which turn of its conversation it is follows from them.
+  void TouchAll(std::span<const BlockId> ids, uint64_t stamp_ns);
+  // The engine says what it expects of the block.
+  void GiveHint(BlockId id, const Hint& hint);
   void Pin(BlockId id);
   void Unpin(BlockId id);
 
@@ -161,7 +176,8 @@ class BlockStore : private NvmeTier::Host {
  private:
   friend class StoreTicket;
   friend class RamReadGuard;
-  BlockStore(Loop* loop, Random* random, const BlockStoreOptions& options);
+  BlockStore(Loop* loop, Random* random, const BlockStoreOptions& options, const PartitionedPolicy::Maker& make_ram,
+             const PartitionedPolicy::Maker& make_all);
 
   // block_store.cc: entries and their ends.
   bool Matches(const Entry& entry, NamespaceId name_space, const wire::KeyRef& key) const;
@@ -171,12 +187,20 @@ class BlockStore : private NvmeTier::Host {
   void ReleaseRam(BlockId id);
   void DropNvmeCopy(BlockId id);
   void MarkSpare(BlockId id, bool spare);
-  void EnterRam(BlockId id, uint64_t stamp_ns);
-  void LeaveRam(BlockId id);
-  void EnterNvmeOnly(BlockId id, uint64_t stamp_ns);
-  void LeaveNvmeOnly(BlockId id);
   void WriteHeader(BlockId id, const RecordHeader& header);
   void NoteSpaceFreed() { space_freed_.Set(); }
+
+  // block_store_policy.cc: what the policies are told.
+  static absl::StatusOr<PartitionedPolicy::Maker> MakerOf(const std::string& name, uint64_t seed,
+                                                          const std::shared_ptr<PolicyPeers>& peers);
+  Access AccessOf(const Entry& entry, uint64_t stamp_ns) const;
+  void EnterRam(BlockId id, uint64_t stamp_ns);
+  void LeaveRam(BlockId id);
+  void EnterAll(BlockId id, uint64_t stamp_ns);
+  void LeaveAll(BlockId id);
+  void EnterNvmeOnly(BlockId id);
+  void LeaveNvmeOnly(BlockId id);
+  void TellCapacities();
 
   // block_store_ram.cc: room in RAM.
   bool MakeRoomNow(uint64_t bytes);
@@ -192,14 +216,14 @@ class BlockStore : private NvmeTier::Host {
   bool OverNvmeQuota(TenantIndex owner, uint64_t more_bytes) const;
   Task<absl::Status> ChargeRam(TenantIndex owner, uint64_t bytes, int64_t deadline_ns);
   bool MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes);
-  bool MakeNvmeQuotaRoom(TenantIndex owner, uint64_t bytes, uint64_t worth_stamp_ns);
+  bool MakeNvmeQuotaRoom(BlockId id);
   bool MayStayOnNvme(BlockId id);
   void Rehome();
 
   // block_store_nvme.cc: room on NVMe, demotion, write-behind, promotion, reclaim's questions.
   bool NvmeServes() const { return nvme_ != nullptr && nvme_->stats().state != NvmeState::kSuspended; }
-  bool CanDemote(BlockId id);
-  bool MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns);
+  bool MayGiveWayTo(BlockId id, BlockId candidate) const;
+  BlockId MakeNvmeRoom(BlockId id);
   Task<void> WriteToNvme(BlockId id, bool demote);
   void FinishDemotion(BlockId id);
   void QueueBackup(BlockId id);
@@ -231,7 +255,9 @@ class BlockStore : private NvmeTier::Host {
   NamespaceTable namespaces_;
   std::unique_ptr<Arena> arena_;
   std::unique_ptr<NvmeTier> nvme_;
-  PartitionedPolicy ram_policy_, nvme_policy_;
+  PartitionedPolicy ram_policy_, all_policy_;  // of blocks in RAM; with NVMe, of all that are indexed
+  RequestTurns turns_;
+  uint64_t ram_record_bytes_ = 0, all_record_bytes_ = 0, nvme_only_blocks_ = 0, entries_since_told_ = 0;
   std::vector<TenantUsage> usages_{1};  // by TenantIndex
   absl::flat_hash_map<std::string, TenantIndex> listed_;
   StoreCounters counters_;

@@ -32,22 +32,30 @@ void CopyPieces(std::span<const iovec> from, std::span<const iovec> to) {
 
 }  // namespace
 
-bool BlockStore::CanDemote(BlockId id) {
-  const Entry& entry = entries_.At(id);
-  return !shutting_down_ && NvmeServes() && nvme_->Fits(entry.RecordBytes()) && MayStayOnNvme(id) &&
-         MakeNvmeRoom(entry.RecordBytes(), entry.pins > 0 ? UINT64_MAX : ram_policy_.StampOf(id));
+// Whether `candidate` may be evicted so that `id` can be demoted: from NVMe, or else from RAM in place of `id`, but
+// there only if it is of the same tenant.
+bool BlockStore::MayGiveWayTo(BlockId id, BlockId candidate) const {
+  const Entry& entry = entries_.At(candidate);
+  if (entry.pins > 0) return false;
+  if (candidate == id || entry.nvme_only) return true;
+  return entry.in_ram && entry.readers == 0 && !entry.writing && entry.owner == entries_.At(id).owner;
 }
 
-// Evicts from NVMe until `bytes` more may be valued there; not for a block that is worth less than what must go.
-bool BlockStore::MakeNvmeRoom(uint64_t bytes, uint64_t worth_stamp_ns) {
-  const auto evictable = [&](BlockId id) { return entries_.At(id).pins == 0; };
+// Evicts from NVMe what is worth least until `id` may be demoted there, and returns kNoBlock. Where a block in RAM is
+// worth less than all on NVMe, `id` itself perhaps, it returns that: evicting it costs least, and no write. Also `id`
+// where NVMe does not take it at all.
+BlockId BlockStore::MakeNvmeRoom(BlockId id) {
+  const uint64_t bytes = entries_.At(id).RecordBytes();
+  if (shutting_down_ || !NvmeServes() || !nvme_->Fits(bytes) || !MayStayOnNvme(id)) return id;
   while (nvme_->stats().valued_bytes + writing_bytes_ + bytes > nvme_->UsableBytes()) {
-    const BlockId coldest = nvme_policy_.Victim(evictable, kVictimCandidates);
-    if (coldest == kNoBlock || nvme_policy_.StampOf(coldest) > worth_stamp_ns) return false;
+    const BlockId least =
+        all_policy_.Victim([&](BlockId candidate) { return MayGiveWayTo(id, candidate); }, kVictimCandidates);
+    if (least == kNoBlock) return id;
+    if (!entries_.At(least).nvme_only) return least;
     ++counters_.evicted_from_nvme;
-    Doom(coldest);
+    Doom(least);
   }
-  return true;
+  return kNoBlock;
 }
 
 // Appends the RAM copy of `id`. For a demotion its memory is then freed; otherwise the copy stays as a spare.
@@ -100,10 +108,9 @@ Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
 
 // The block has a copy on NVMe: its RAM copy goes as soon as no reader holds it.
 void BlockStore::FinishDemotion(BlockId id) {
-  const uint64_t stamp_ns = ram_policy_.StampOf(id);
   LeaveRam(id);
   MarkSpare(id, false);
-  EnterNvmeOnly(id, stamp_ns);
+  EnterNvmeOnly(id);
   FreeIfUnused(id);
 }
 
@@ -239,9 +246,8 @@ void BlockStore::Promote(BlockId id, const NvmeRead& read) {
   from.insert(from.end(), read.staged.payload().begin(), read.staged.payload().end());
   arena_->Slice(entry.ram, 0, entry.RecordBytes(), &to);
   CopyPieces(from, to);
-  const uint64_t stamp_ns = nvme_policy_.StampOf(id);
   LeaveNvmeOnly(id);
-  EnterRam(id, stamp_ns);
+  EnterRam(id, all_policy_.StampOf(id));
   MarkSpare(id, true);
   ++counters_.promoted;
   KeepHeadroom();
@@ -284,7 +290,7 @@ void BlockStore::LoseNvmeCopy(BlockId id) {
   Entry& entry = entries_.At(id);
   entry.nvme = {};
   entry.nvme_spare = false;
-  if (entry.in_nvme_policy) LeaveNvmeOnly(id);
+  if (entry.nvme_only) LeaveNvmeOnly(id);
   if (entry.in_ram) return;
   ++counters_.lost_in_reclaim;
   Doom(id);

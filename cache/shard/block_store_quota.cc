@@ -44,17 +44,19 @@ void BlockStore::Rehome() {
     const TenantIndex owner = OwnerOf(entry.namespace_id);
     if (owner == entry.owner) continue;
     const uint64_t ram_bytes = entry.ram.empty() ? 0 : Arena::AllocatedBytesFor(entry.RecordBytes());
-    const bool in_ram = entry.in_ram, on_nvme = entry.in_nvme_policy;
-    const uint64_t stamp_ns = in_ram ? ram_policy_.StampOf(id) : on_nvme ? nvme_policy_.StampOf(id) : 0;
+    const bool in_ram = entry.in_ram, nvme_only = entry.nvme_only, in_all = entry.in_all_policy;
+    const uint64_t stamp_ns = in_ram ? ram_policy_.StampOf(id) : in_all ? all_policy_.StampOf(id) : 0;
     if (in_ram) LeaveRam(id);
-    if (on_nvme) LeaveNvmeOnly(id);
+    if (nvme_only) LeaveNvmeOnly(id);
+    LeaveAll(id);
     --usages_[entry.owner].blocks;
     usages_[entry.owner].ram_bytes -= ram_bytes;
     entry.owner = static_cast<uint16_t>(owner);
     ++usages_[entry.owner].blocks;
     usages_[entry.owner].ram_bytes += ram_bytes;
     if (in_ram) EnterRam(id, stamp_ns);
-    if (on_nvme) EnterNvmeOnly(id, stamp_ns);
+    if (in_all) EnterAll(id, stamp_ns);
+    if (nvme_only) EnterNvmeOnly(id);
   }
 }
 
@@ -112,27 +114,28 @@ bool BlockStore::MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes) {
   return true;
 }
 
-// Evicts the tenant's own coldest blocks from NVMe; not for one that is worth less than they are.
-bool BlockStore::MakeNvmeQuotaRoom(TenantIndex owner, uint64_t bytes, uint64_t worth_stamp_ns) {
-  if (bytes > usages_[owner].quota.nvme_bytes) return false;
-  const auto evictable = [&](BlockId id) { return entries_.At(id).pins == 0; };
-  while (OverNvmeQuota(owner, bytes)) {
-    const BlockId coldest = nvme_policy_.VictimOf(owner, evictable, kVictimCandidates);
-    if (coldest == kNoBlock || nvme_policy_.StampOf(coldest) > worth_stamp_ns) return false;
+// Evicts the tenant's own least valued blocks from NVMe for `id`; not if that is worth less than they are.
+bool BlockStore::MakeNvmeQuotaRoom(BlockId id) {
+  const Entry& entry = entries_.At(id);
+  const TenantIndex owner = entry.owner;
+  if (entry.RecordBytes() > usages_[owner].quota.nvme_bytes) return false;
+  const auto evictable = [&](BlockId candidate) {
+    if (candidate == id) return entry.pins == 0;
+    return entries_.At(candidate).nvme_only && entries_.At(candidate).pins == 0;
+  };
+  while (OverNvmeQuota(owner, entry.RecordBytes())) {
+    const BlockId least = all_policy_.VictimOf(owner, evictable, kVictimCandidates);
+    if (least == kNoBlock || least == id) return false;
     ++usages_[owner].evicted_for_quota;
     ++counters_.evicted_from_nvme;
-    Doom(coldest);
+    Doom(least);
   }
   return true;
 }
 
 // Whether the tenant's quota lets a block that leaves RAM be on NVMe. A pinned one always may: the promise of its lease
 // goes first, and if it had to stay in RAM it would stand in everybody's way. Leases are bounded.
-bool BlockStore::MayStayOnNvme(BlockId id) {
-  const Entry& entry = entries_.At(id);
-  const bool pinned = entry.pins > 0;
-  return MakeNvmeQuotaRoom(entry.owner, entry.RecordBytes(), pinned ? UINT64_MAX : ram_policy_.StampOf(id)) || pinned;
-}
+bool BlockStore::MayStayOnNvme(BlockId id) { return MakeNvmeQuotaRoom(id) || entries_.At(id).pins > 0; }
 
 std::vector<TenantReport> BlockStore::TenantReports() const {
   std::vector<TenantReport> reports;

@@ -25,7 +25,8 @@ BlockId BlockStore::RamVictim(const TenantIndex* of_tenant) {
   return ram_policy_.Victim(evictable, kVictimCandidates);
 }
 
-// Makes `victim` leave RAM, now or when its write ends. True if its memory is free already.
+// Makes `victim` leave RAM, now or when its write ends, or another block that is worth less. True if memory is free
+// already.
 bool BlockStore::EvictOrStartDemotion(BlockId victim, bool may_demote) {
   Entry& entry = entries_.At(victim);
   if (entry.nvme.valid() && MayStayOnNvme(victim)) {
@@ -33,16 +34,17 @@ bool BlockStore::EvictOrStartDemotion(BlockId victim, bool may_demote) {
     FinishDemotion(victim);
     return true;
   }
-  if (may_demote && !entry.nvme.valid() && CanDemote(victim)) {
+  const BlockId evicted = may_demote && !entry.nvme.valid() ? MakeNvmeRoom(victim) : victim;
+  if (evicted == kNoBlock) {
     demoting_bytes_ += Arena::AllocatedBytesFor(entry.RecordBytes());
     usages_[entry.owner].demoting_bytes += Arena::AllocatedBytesFor(entry.RecordBytes());
     usages_[entry.owner].nvme_writing_bytes += entry.RecordBytes();
     tasks_.Spawn(WriteToNvme(victim, /*demote=*/true));
     return false;
   }
-  if (entry.pins > 0) return false;
+  if (entries_.At(evicted).pins > 0) return false;
   ++counters_.evicted_from_ram;
-  Doom(victim);
+  Doom(evicted);
   return true;
 }
 

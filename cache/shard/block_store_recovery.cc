@@ -70,7 +70,8 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   entry.indexed = true;
   index_.Insert(id);
   ++usages_[entry.owner].blocks;
-  EnterNvmeOnly(id, found.stamp_ns);
+  EnterAll(id, found.stamp_ns);
+  EnterNvmeOnly(id);
   recovery_->sequence_of[id] = found.sequence;
   if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kNvme);
 }

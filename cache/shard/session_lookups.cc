@@ -11,6 +11,7 @@ namespace incipit {
 namespace {
 
 constexpr size_t kRemovesAtOnce = 256;
+constexpr uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
@@ -72,10 +73,10 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
     if (id == kNoBlock) return;
     reply.presence[index] = store->PresenceOf(id);
     if (reply.presence[index] == wire::Presence::kMiss) return;
-    store->Touch(id, stamp_ns);
     hits.push_back(id);
     if (reply.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
   });
+  store->TouchAll(hits, stamp_ns);
   ++counters->matches;
   counters->match_keys += match.keys.size();
   counters->match_hits += hits.size();
@@ -124,12 +125,16 @@ Task<void> Session::HandleTouch(uint64_t request_id, ByteView meta) {
   ++shard_->counters()->touches;
   BlockStore* store = shard_->store();
   const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
+  Hint hint;
+  if (request->message.next_use_ms > 0) hint.next_use_ns = stamp_ns + request->message.next_use_ms * kNsPerMs;
+  if (request->message.ttl_ms > 0) hint.expires_ns = stamp_ns + request->message.ttl_ms * kNsPerMs;
   wire::StatusReply reply;
   reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kMiss);
   FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock) return;
     reply.statuses[index] = wire::BlockStatus::kOk;
     store->Touch(id, stamp_ns);
+    store->GiveHint(id, hint);
   });
   std::vector<uint8_t> out;
   reply.Encode(&out);

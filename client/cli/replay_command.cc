@@ -10,6 +10,7 @@
 #include "client/cli/byte_size.h"
 #include "client/cli/common_options.h"
 #include "client/cli/json_output.h"
+#include "eviction/policies.h"
 
 namespace incipit {
 namespace {
@@ -27,9 +28,13 @@ constexpr char kFooter[] =
     "included. token_hit_ratio: tokens in leading runs of hits over all input tokens.\n\n"
     "Examples:\n"
     "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --spawn\n"
-    "  incipit replay --trace conversation.jsonl --connect tcp://10.0.0.5:9400 --speed 1\n\n"
+    "  incipit replay --trace conversation.jsonl --connect tcp://10.0.0.5:9400 --speed 1\n"
+    "  incipit plan --trace conversation.jsonl --policy lru --sizes 10% --json > plan.json\n"
+    "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --against plan.json\n\n"
     "JSON: requests, blocks, token_hit_ratio, wrong_bytes, gb_per_s, latency_us {p50, p99, p999}, and more.\n"
-    "Exit status: 0 if all requests were replayed and every byte was right.";
+    "With --against the size is --ram-percent and --nvme-percent together; more fields: predicted_token_hit_ratio,\n"
+    "deviation_points, tolerance_points.\n"
+    "Exit status: 0 if all requests were replayed, every byte was right, and the hit ratio was as forecast.";
 
 void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
   command->add_option("--trace", options->trace_path, "the trace, one JSON object a line")
@@ -72,6 +77,23 @@ void AddNodeOptions(CLI::App* command, Settings* settings) {
   command->add_option("--nvme-percent", options->nvme_percent, "NVMe tier, in per cent of the trace's unique blocks")
       ->check(CLI::Range(0.0, 1000.0))
       ->excludes(nvme);
+  command
+      ->add_option("--eviction", options->eviction,
+                   "policy of the private node's tiers; with --connect and --against, that of the node")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(PolicyNames()).description(""))
+      ->capture_default_str();
+  CLI::Option* against =
+      command->add_option("--against", options->against,
+                          "a report of `incipit plan --json` of the same trace: compare its forecast "
+                          "for this policy and size with what is measured");
+  against->type_name("FILE");
+  command
+      ->add_option("--tolerance", options->tolerance_points,
+                   "points of the token hit ratio that forecast and measurement may differ by")
+      ->check(CLI::Range(0.0, 100.0))
+      ->needs(against)
+      ->capture_default_str();
   command->add_option("--work-dir", options->work_dir, "where the temporary directory is made; default: TMPDIR or /tmp")
       ->type_name("DIR");
 }

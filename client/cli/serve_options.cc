@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "client/cli/byte_size.h"
+#include "eviction/policies.h"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 
 namespace incipit {
 namespace {
@@ -173,6 +175,22 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
 }
 
 void AddTiers(CLI::App* command, NodeOptions* node) {
+  const std::vector<std::string> policies = PolicyNames();
+  command
+      ->add_option(
+          "--eviction", node->store.eviction,
+          fmt::format("policy of both tiers: {}; incipit plan forecasts what each hits", fmt::join(policies, ", ")))
+      ->type_name("NAME")
+      ->check(CLI::IsMember(policies).description(""))
+      ->capture_default_str()
+      ->group(kTiers);
+  command
+      ->add_option("--eviction-history", node->store.max_ghosts,
+                   "evicted blocks that each tier's policy remembers at most, all shards together; some 100 bytes each")
+      ->type_name("N")
+      ->check(CLI::Range(size_t{1}, kMaxGhosts).description(""))
+      ->capture_default_str()
+      ->group(kTiers);
   AddSize(command, kTiers, "--demotion-backlog-bytes", &node->store.demotion_backlog_bytes,
           "records being written to NVMe at once, at most");
   AddShare(command, kTiers, "--free-ram-target", &node->store.free_ram_target,

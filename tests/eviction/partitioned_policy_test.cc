@@ -10,9 +10,10 @@ namespace {
 
 constexpr size_t kUnlimited = SIZE_MAX;
 bool Any(BlockId) { return true; }
+std::unique_ptr<Policy> Lru(OwnerIndex) { return MakeLeafFirstLru(); }
 
 TEST(PartitionedPolicy, OldestOfAllAndOldestOfEachOwner) {
-  PartitionedPolicy policy(MakeLeafFirstLru);
+  PartitionedPolicy policy(Lru);
   policy.OnInsert(0, 10, {.stamp_ns = 5});
   policy.OnInsert(1, 11, {.stamp_ns = 3});
   policy.OnInsert(1, 12, {.stamp_ns = 4});
@@ -29,7 +30,7 @@ TEST(PartitionedPolicy, OldestOfAllAndOldestOfEachOwner) {
 }
 
 TEST(PartitionedPolicy, IdMayComeBackWithAnotherOwner) {
-  PartitionedPolicy policy(MakeLeafFirstLru);
+  PartitionedPolicy policy(Lru);
   for (const OwnerIndex owner : {0u, 3u, 1u, 0u, 3u}) {
     policy.OnInsert(owner, 7, {.stamp_ns = 1});
     EXPECT_EQ(policy.VictimOf(owner, Any, kUnlimited), 7u);
@@ -41,7 +42,7 @@ TEST(PartitionedPolicy, IdMayComeBackWithAnotherOwner) {
 
 // Against a plain map.
 TEST(PartitionedPolicy, RandomHistoryAgreesWithAModel) {
-  PartitionedPolicy policy(MakeLeafFirstLru);
+  PartitionedPolicy policy(Lru);
   std::map<BlockId, std::pair<OwnerIndex, uint64_t>> model;
   std::mt19937_64 random(7);
   uint64_t stamp = 1;
@@ -73,7 +74,7 @@ TEST(PartitionedPolicy, RandomHistoryAgreesWithAModel) {
 
 TEST(PartitionedPolicy, MemoryGrowsWithBlocksNotWithOwnersTimesBlocks) {
   constexpr BlockId kBlocks = 50'000;
-  PartitionedPolicy one(MakeLeafFirstLru), many(MakeLeafFirstLru);
+  PartitionedPolicy one(Lru), many(Lru);
   for (BlockId id = 0; id < kBlocks; ++id) {
     one.OnInsert(0, id, {.stamp_ns = id / 64 + 1, .depth_tokens = id % 64});
     many.OnInsert(id % 200, id, {.stamp_ns = id / 64 + 1, .depth_tokens = id % 64});

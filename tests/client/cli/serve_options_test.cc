@@ -61,6 +61,10 @@ TEST(ServeOptionsTest, FlagsReachTheirSettings) {
                    "7",
                    "--nvme-read-timeout-ms",
                    "9",
+                   "--eviction",
+                   "auto",
+                   "--eviction-history",
+                   "1000",
                    "--free-ram-target",
                    "0.1",
                    "--ready-fd",
@@ -86,6 +90,8 @@ TEST(ServeOptionsTest, FlagsReachTheirSettings) {
   EXPECT_EQ(node.limits.max_pinned_share, 0.25);
   EXPECT_EQ(node.limits.client_stall_ms, 7u);
   EXPECT_EQ(node.nvme.read_timeout_ms, 9u);
+  EXPECT_EQ(node.store.eviction, "auto");
+  EXPECT_EQ(node.store.max_ghosts, 1000u);
   EXPECT_EQ(node.store.free_ram_target, 0.1);
   EXPECT_EQ(options.ready_fd, 3);
   EXPECT_EQ(options.stop_timeout_ms, 11u);

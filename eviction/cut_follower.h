@@ -1,0 +1,67 @@
+// Makes any policy one of several shards that hold parts of the same prompts: what another shard cut off goes first.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "eviction/cut_board.h"
+#include "eviction/policy.h"
+
+namespace incipit {
+
+// Contract, owner and thread: see Policy. Tells the board of what is removed, and hears from it what others removed.
+// Blocks are dead when the request that touched them last has lost a block before them; dead blocks go first, those
+// that died last before others, and then whoever the policy within chooses.
+//
+// Costs: some 50 ns for each touch if a request's blocks come in order of depth, either way; a removal some 50 ns, and
+// as much for each removal in other shards meanwhile. Memory: 32 bytes per block and some 50 for each request that
+// touched a held block last.
+class CutFollower final : public Policy {
+ public:
+  CutFollower(std::unique_ptr<Policy> within, std::shared_ptr<CutBoard> board);
+
+  std::string_view name() const override { return within_->name(); }
+  void OnInsert(BlockId id, const Access& access) override;
+  void OnAccess(BlockId id, const Access& access) override;
+  void OnHint(BlockId id, const Hint& hint) override { within_->OnHint(id, hint); }
+  void SetCapacity(size_t blocks, size_t ghosts) override { within_->SetCapacity(blocks, ghosts); }
+  void Prefetch(BlockId id) const override;
+  void OnRemove(BlockId id) override;
+  BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
+  bool Outranks(BlockId a, BlockId b) const override;
+  uint64_t StampOf(BlockId id) const override { return within_->StampOf(id); }
+  size_t size() const override { return within_->size(); }
+  uint64_t MemoryBytes() const override;
+
+ private:
+  struct Node {
+    uint64_t stamp_ns = 0;
+    uint32_t depth_tokens = 0;
+    BlockId deeper = kNoBlock, shallower = kNoBlock;  // of the living that one request touched last
+    bool dead = false;
+  };
+  // The living blocks that a request touched last, by depth.
+  struct Touched {
+    BlockId deepest = kNoBlock, shallowest = kNoBlock;
+    uint32_t cut_depth = UINT32_MAX;  // the shallowest cut that was heard of
+  };
+  struct Death {
+    BlockId id;
+    uint64_t stamp_ns;
+  };
+
+  void Link(BlockId id, const Access& access);
+  void Unlink(BlockId id);
+  void Kill(uint64_t stamp_ns, uint32_t depth_tokens);
+  void ReadBoard();
+
+  std::unique_ptr<Policy> within_;
+  std::shared_ptr<CutBoard> board_;
+  uint64_t read_ = 0;  // of the board
+  std::vector<Node> nodes_;
+  absl::flat_hash_map<uint64_t, Touched> requests_;  // by stamp
+  std::vector<Death> dead_;                          // some may be gone, or alive again
+};
+
+}  // namespace incipit
