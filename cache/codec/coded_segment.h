@@ -1,4 +1,4 @@
-// Coding of segments, each alone: docs/coded_segments.md gives the bytes, docs/decisions/011-latents-are-coded-by-the-client.md the reasons.
+// Coding of segments, each alone: docs/coded_segments.md gives the bytes, and leads to the reasons.
 // Pure: no I/O, no thread of its own, no allocation but the scratch, which its caller keeps.
 //
 //   CodecScratch scratch;
