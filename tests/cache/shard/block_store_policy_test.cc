@@ -179,8 +179,8 @@ TEST_P(BlockStorePolicyTest, SameSeedSameHistory) {
   EXPECT_EQ(PolicyRun(GetParam(), 5, true).Run().Key(), PolicyRun(GetParam(), 5, true).Run().Key());
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BlockStorePolicyTest, ::testing::ValuesIn(PolicyNames()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(All, BlockStorePolicyTest, ::testing::ValuesIn(PolicyNames()), [](const auto& tested) {
+  std::string name = tested.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
