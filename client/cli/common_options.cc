@@ -18,8 +18,8 @@ void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
       ->type_name("FILE");
   command
       ->add_option("--codec", options->codec,
-                   "how put stores blocks: bf16-lossless, bf16-lossless-fast, fp8-lossless, or fp8, which is lossy "
-                   "and whose blocks only clients with it see; everybody reads the others")
+                   "how put stores blocks: bf16-lossless, bf16-lossless-fast, fp8-lossless or fp8 (lossy: seen by "
+                   "clients with it alone)")
       ->type_name("NAME");
   command->add_option("--timeout-ms", options->timeout_ms, "how long to wait for the node, in milliseconds")
       ->type_name("N")

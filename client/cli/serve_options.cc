@@ -6,7 +6,6 @@
 #include "client/cli/byte_size.h"
 #include "eviction/policies.h"
 #include "fmt/format.h"
-#include "fmt/ranges.h"
 
 namespace incipit {
 namespace {
@@ -177,9 +176,8 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
 void AddTiers(CLI::App* command, NodeOptions* node) {
   const std::vector<std::string> policies = PolicyNames();
   command
-      ->add_option(
-          "--eviction", node->store.eviction,
-          fmt::format("policy of both tiers: {}; incipit plan forecasts what each hits", fmt::join(policies, ", ")))
+      ->add_option("--eviction", node->store.eviction,
+                   "policy of both tiers: lru, gil, auto or another that `incipit plan --help` names and forecasts")
       ->type_name("NAME")
       ->check(CLI::IsMember(policies).description(""))
       ->capture_default_str()

@@ -1,9 +1,11 @@
 #include "client/cli/plan_command.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "tests/support/cli_fixture.h"
 
 namespace incipit {
@@ -14,12 +16,13 @@ using testing::HasSubstr;
 class PlanCommandTest : public testing::Test {
  protected:
   void SetUp() override {
-    trace_ = testing::TempDir() + "/plan_command_test.jsonl";
+    trace_ = absl::StrCat(testing::TempDir(), "/plan_command_test.", getpid(), ".jsonl");  // tests run side by side
     std::ofstream(trace_)
         << "{\"timestamp\": 0, \"input_length\": 40, \"output_length\": 1, \"hash_ids\": [0, 1, 2]}\n"
         << "broken\n"
         << "{\"timestamp\": 1, \"input_length\": 48, \"output_length\": 1, \"hash_ids\": [0, 1, 3]}\n";
   }
+  void TearDown() override { std::remove(trace_.c_str()); }
   std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
     more.insert(more.begin(), {"plan", "--trace", trace_, "--block-tokens", "16"});
     return more;

@@ -173,7 +173,7 @@ TEST_F(RedisMembershipTest, WhoWasCutOffJoinsAgain) {
   const uint64_t epoch = one->Map()->epoch;
   server_.Ask({"ZADD", "incipit:{test}:leases", "1000", NodeIdText(2)});
   ASSERT_TRUE(Await(*one, [&](const ClusterMap& map) { return map.epoch > epoch + 1 && Live(2)(map); }).ok());
-  EXPECT_GE(two->status().joins, 2u);
+  EXPECT_TRUE(two->WaitForStatus([](const auto& status) { return status.joins >= 2; }, kPatienceMs).ok());
 }
 
 TEST_F(RedisMembershipTest, ChangesCostEachNodeOneFetch) {
