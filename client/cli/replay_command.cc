@@ -29,7 +29,7 @@ constexpr char kFooter[] =
     "Examples:\n"
     "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --spawn\n"
     "  incipit replay --trace conversation.jsonl --connect tcp://10.0.0.5:9400 --speed 1\n"
-    "  incipit plan --trace conversation.jsonl --policy lru --sizes 10% --json > plan.json\n"
+    "  incipit plan --trace conversation.jsonl --policy lru --sizes 10% --shards 4 --json > plan.json\n"
     "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --against plan.json\n\n"
     "JSON: requests, blocks, token_hit_ratio, wrong_bytes, gb_per_s, latency_us {p50, p99, p999}, and more.\n"
     "With --against the size is --ram-percent and --nvme-percent together; more fields: predicted_token_hit_ratio,\n"

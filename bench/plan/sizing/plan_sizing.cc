@@ -71,7 +71,7 @@ void TrySplits(const PrefixTrace& trace, const PlanRow& row, const ProgressSink&
   std::vector<Choice> choices;
   for (const RowSizing& split : found.splits) choices.push_back({row.policy, &split});
   found.split = BestOf(choices).value_or(0);
-  found.serve_command = ServeCommand(found.sizing());
+  found.serve_command = ServeCommand(choices[found.split]);
   found.notes = NotesOn(choices[found.split]);
   report->recommendation = std::move(found);
 }

@@ -21,8 +21,7 @@ uint64_t GiBFor(uint64_t bytes, uint32_t nodes) {
 std::optional<size_t> BestOf(const std::vector<Choice>& choices) {
   const auto rank = [&](size_t i) {
     const RowSizing& sizing = *choices[i].sizing;
-    return std::tuple(choices[i].policy == kNodePolicy, sizing.slo_in_reach && sizing.EnduranceHolds(),
-                      sizing.NetDollarsPerHour());
+    return std::tuple(sizing.slo_in_reach && sizing.EnduranceHolds(), sizing.NetDollarsPerHour());
   };
   std::optional<size_t> best;
   for (size_t i = 0; i < choices.size(); ++i) {
@@ -35,9 +34,11 @@ std::optional<size_t> BestOf(const std::vector<Choice>& choices) {
 std::vector<std::string> NotesOn(const Choice& choice) {
   const RowSizing& sizing = *choice.sizing;
   std::vector<std::string> notes;
-  if (choice.policy != kNodePolicy) {
-    notes.push_back(fmt::format("nodes evict by {}, not by {}: put {} into --policy for what they will do", kNodePolicy,
-                                choice.policy, kNodePolicy));
+  if (choice.policy != kDefaultPolicy) {
+    notes.push_back(
+        fmt::format("nodes of several shards hit somewhat less by {} than this forecast of one shard says: "
+                    "`incipit replay --against` measures how much",
+                    choice.policy));
   }
   if (!sizing.slo_in_reach) {
     notes.push_back(
@@ -53,11 +54,14 @@ std::vector<std::string> NotesOn(const Choice& choice) {
   return notes;
 }
 
-std::string ServeCommand(const RowSizing& sizing) {
+std::string ServeCommand(const Choice& choice) {
+  const RowSizing& sizing = *choice.sizing;
   std::string command = fmt::format("incipit serve --ram {}GiB", GiBFor(sizing.ram_bytes, sizing.nodes_for_slo));
-  if (sizing.nvme_bytes == 0) return command;
-  return command + fmt::format(" --nvme /var/lib/incipit --nvme-bytes {}GiB",
-                               std::max(kLeastNvmeGiB, GiBFor(sizing.nvme_bytes, sizing.nodes_for_slo)));
+  if (sizing.nvme_bytes > 0) {
+    command += fmt::format(" --nvme /var/lib/incipit --nvme-bytes {}GiB",
+                           std::max(kLeastNvmeGiB, GiBFor(sizing.nvme_bytes, sizing.nodes_for_slo)));
+  }
+  return choice.policy == kDefaultPolicy ? command : command + " --eviction " + choice.policy;
 }
 
 }  // namespace incipit::bench

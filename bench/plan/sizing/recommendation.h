@@ -10,8 +10,8 @@
 
 namespace incipit::bench {
 
-// What a node evicts by; forecasts of other policies say what they would be worth.
-inline constexpr const char* kNodePolicy = "lru";
+// What a node evicts by unless `serve --eviction` names another.
+inline constexpr const char* kDefaultPolicy = "lru";
 // Shares of RAM that are tried for the recommended row, in per cent.
 inline constexpr double kRamPercentsTried[] = {2, 5, 10, 20, 50, 100};
 
@@ -34,14 +34,13 @@ struct Choice {
 };
 
 // The index of the choice that earns most: GPU hours saved less what the tier costs. Those that keep the SLO and the
-// drives' endurance go before those that do not; those that nodes evict by go before all others. Of equals the first.
-// None if there is no choice, or none has rates.
+// drives' endurance go before those that do not. Of equals the first. None if there is no choice, or none has rates.
 std::optional<size_t> BestOf(const std::vector<Choice>& choices);
 
 // What speaks against it.
 std::vector<std::string> NotesOn(const Choice& choice);
 
-// "incipit serve --ram ... --nvme ... --nvme-bytes ...": a node's share, in whole GiB, rounded up.
-std::string ServeCommand(const RowSizing& sizing);
+// "incipit serve --ram ... --nvme ... --nvme-bytes ... --eviction ...": a node's share, in whole GiB, rounded up.
+std::string ServeCommand(const Choice& choice);
 
 }  // namespace incipit::bench

@@ -74,7 +74,7 @@ TEST(PlanSizingOptionsTest, ServeTakesTheRecommendedFlags) {
   sizing.ram_bytes = uint64_t{90} << 30;
   for (const uint64_t nvme_bytes : {uint64_t{0}, uint64_t{6} << 40}) {
     sizing.nvme_bytes = nvme_bytes;
-    std::vector<std::string> words = absl::StrSplit(bench::ServeCommand(sizing), ' ');
+    std::vector<std::string> words = absl::StrSplit(bench::ServeCommand({"auto", &sizing}), ' ');
     ASSERT_EQ(words[1], "serve");
     words.erase(words.begin(), words.begin() + 2);
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
@@ -86,6 +86,7 @@ TEST(PlanSizingOptionsTest, ServeTakesTheRecommendedFlags) {
     EXPECT_EQ(options.node.ram_bytes, uint64_t{30} << 30);
     EXPECT_EQ(options.node.nvme_bytes, nvme_bytes / 3);
     EXPECT_EQ(options.node.nvme_path.empty(), nvme_bytes == 0);
+    EXPECT_EQ(options.node.store.eviction, "auto");
   }
 }
 

@@ -21,10 +21,9 @@ TEST(RecommendationTest, TheBestEarnsMostOfThoseThatKeepWhatIsPromised) {
   EXPECT_EQ(BestOf({{"lru", &wears}, {"lru", &slow}}), 0u) << "of equals the first";
 }
 
-TEST(RecommendationTest, WhatNodesEvictByGoesFirst) {
+TEST(RecommendationTest, AnyPolicyMayWin) {
   const RowSizing little = Sizing(1), much = Sizing(5);
-  EXPECT_EQ(BestOf({{"arc", &much}, {kNodePolicy, &little}}), 1u);
-  EXPECT_EQ(BestOf({{"arc", &much}, {"sieve", &little}}), 0u);
+  EXPECT_EQ(BestOf({{kDefaultPolicy, &little}, {"arc", &much}}), 1u);
 }
 
 TEST(RecommendationTest, WithoutRatesThereIsNone) {
@@ -35,7 +34,7 @@ TEST(RecommendationTest, WithoutRatesThereIsNone) {
 
 TEST(RecommendationTest, NotesSayWhatSpeaksAgainstIt) {
   const RowSizing good = Sizing(1), bad = Sizing(-1, false, false);
-  EXPECT_TRUE(NotesOn({kNodePolicy, &good}).empty());
+  EXPECT_TRUE(NotesOn({kDefaultPolicy, &good}).empty());
   EXPECT_EQ(NotesOn({"arc", &bad}).size(), 4u);
 }
 
@@ -43,12 +42,14 @@ TEST(RecommendationTest, NodesShareTheTierInWholeGiB) {
   RowSizing sizing = Sizing(1);
   sizing.nodes_for_slo = 4;
   sizing.ram_bytes = (uint64_t{10} << 30) + 4;
-  EXPECT_EQ(ServeCommand(sizing), "incipit serve --ram 3GiB");
+  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 3GiB");
   sizing.nvme_bytes = uint64_t{400} << 30;
-  EXPECT_EQ(ServeCommand(sizing), "incipit serve --ram 3GiB --nvme /var/lib/incipit --nvme-bytes 100GiB");
+  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 3GiB --nvme /var/lib/incipit --nvme-bytes 100GiB");
   sizing.nvme_bytes += 1;
   sizing.ram_bytes = 1;
-  EXPECT_EQ(ServeCommand(sizing), "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB");
+  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB");
+  EXPECT_EQ(ServeCommand({"auto", &sizing}),
+            "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB --eviction auto");
 }
 
 }  // namespace
