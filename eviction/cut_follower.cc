@@ -7,6 +7,10 @@ namespace incipit {
 namespace {
 
 constexpr uint64_t kGone = UINT64_MAX;  // no request's stamp
+// Clients choose stamps and the order of depths: a block that has not found its place by then takes the one it has got
+// to.
+constexpr int kMaxSteps = 64;
+constexpr size_t kDeathsPerBlock = 2;
 
 }  // namespace
 
@@ -52,7 +56,7 @@ void CutFollower::Link(BlockId id, const Access& access) {
     deeper = request.shallowest;
     shallower = kNoBlock;
   }
-  while (shallower != kNoBlock && nodes_[shallower].depth_tokens > depth) {
+  for (int steps = 0; shallower != kNoBlock && nodes_[shallower].depth_tokens > depth && steps < kMaxSteps; ++steps) {
     deeper = shallower;
     shallower = nodes_[shallower].shallower;
   }
@@ -80,6 +84,16 @@ void CutFollower::Kill(uint64_t stamp_ns, uint32_t depth_tokens) {
     Unlink(id);
     nodes_[id].dead = true;
     dead_.push_back({id, stamp_ns});
+    ForgetStaleDeaths();
+  }
+}
+
+// Blocks that die and are touched again, over and over, must not fill memory while nobody asks for a victim.
+void CutFollower::ForgetStaleDeaths() {
+  if (dead_.size() <= kDeathsPerBlock * nodes_.size()) return;
+  dead_.clear();
+  for (BlockId id = 0; id < nodes_.size(); ++id) {
+    if (nodes_[id].dead) dead_.push_back({id, nodes_[id].stamp_ns});
   }
 }
 

@@ -12,10 +12,11 @@ namespace incipit {
 
 // Contract, owner and thread: see Policy. Tells the board of what is removed, and hears from it what others removed.
 // Blocks are dead when the request that touched them last has lost a block before them; dead blocks go first, those
-// that died last before others, and then whoever the policy within chooses.
+// that died last before others as a rule, and then whoever the policy within chooses.
 //
-// Costs: some 50 ns for each touch if a request's blocks come in order of depth, either way; a removal some 50 ns, and
-// as much for each removal in other shards meanwhile. Memory: 32 bytes per block and some 50 for each request that
+// Costs: some 50 ns for each touch if a request's blocks come in order of depth, either way, and 64 steps at most if
+// they do not, which may cost it the news of some that are dead; a removal some 50 ns, and as much for each removal in
+// other shards meanwhile. Memory: 32 bytes per block, at most 32 more for deaths, and some 50 for each request that
 // touched a held block last.
 class CutFollower final : public Policy {
  public:
@@ -41,7 +42,7 @@ class CutFollower final : public Policy {
     BlockId deeper = kNoBlock, shallower = kNoBlock;  // of the living that one request touched last
     bool dead = false;
   };
-  // The living blocks that a request touched last, by depth.
+  // The living blocks that a request touched last, by depth as far as they came that way.
   struct Touched {
     BlockId deepest = kNoBlock, shallowest = kNoBlock;
     uint32_t cut_depth = UINT32_MAX;  // the shallowest cut that was heard of
@@ -54,6 +55,7 @@ class CutFollower final : public Policy {
   void Link(BlockId id, const Access& access);
   void Unlink(BlockId id);
   void Kill(uint64_t stamp_ns, uint32_t depth_tokens);
+  void ForgetStaleDeaths();
   void ReadBoard();
 
   std::unique_ptr<Policy> within_;

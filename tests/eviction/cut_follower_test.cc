@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <random>
+#include <vector>
 
 namespace incipit {
 namespace {
@@ -49,6 +52,45 @@ TEST(CutFollower, LooksAtNoMoreThanItMay) {
   EXPECT_EQ(policy.Victim(refuse, 7), kNoBlock);
   EXPECT_EQ(looks, 7u);
   EXPECT_NE(policy.Victim(kAny, 1), kNoBlock) << "those that were refused are still known";
+}
+
+// In any order, a cut kills nothing before it, and every block is a victim once.
+TEST(CutFollower, BlocksInNoOrderAreKeptApartByTheirDepthAlone) {
+  constexpr BlockId kBlocks = 20'000;
+  constexpr uint32_t kCutDepth = kBlocks / 2;
+  std::mt19937_64 random(1);
+  std::vector<uint32_t> depths(kBlocks);
+  std::iota(depths.begin(), depths.end(), 0);
+  std::shuffle(depths.begin(), depths.end(), random);
+  const auto board = std::make_shared<CutBoard>();
+  CutFollower policy(MakeLeafFirstLru(), board);
+  for (BlockId id = 0; id < kBlocks; ++id) policy.OnInsert(id, {.stamp_ns = 5, .depth_tokens = depths[id]});
+  policy.OnInsert(kBlocks, {.stamp_ns = 6});
+  board->Post({.stamp_ns = 5, .depth_tokens = kCutDepth});
+  ASSERT_GT(depths[policy.Victim(kAny, SIZE_MAX)], kCutDepth);
+  std::vector<bool> gone(kBlocks + 1);
+  for (BlockId left = kBlocks + 1; left > 0; --left) {
+    const BlockId victim = policy.Victim(kAny, SIZE_MAX);
+    ASSERT_FALSE(gone.at(victim));
+    gone[victim] = true;
+    policy.OnRemove(victim);
+  }
+  EXPECT_EQ(policy.Victim(kAny, SIZE_MAX), kNoBlock);
+}
+
+TEST(CutFollower, DyingOverAndOverTakesNoMemory) {
+  CutFollower policy(MakeLeafFirstLru(), std::make_shared<CutBoard>());
+  constexpr BlockId kBlocks = 64;
+  for (BlockId id = 0; id < kBlocks; ++id) policy.OnInsert(id, {.stamp_ns = 1, .depth_tokens = 512 * id});
+  uint64_t first_bytes = 0;
+  for (uint64_t stamp = 2; stamp < 2000; ++stamp) {
+    for (BlockId id = 0; id < kBlocks; ++id) policy.OnAccess(id, {.stamp_ns = stamp, .depth_tokens = 512 * id});
+    policy.OnRemove(0);  // all others die
+    policy.OnInsert(0, {.stamp_ns = stamp});
+    if (stamp == 100) first_bytes = policy.MemoryBytes();
+  }
+  EXPECT_LE(policy.MemoryBytes(), first_bytes);
+  EXPECT_NE(policy.Victim(kAny, SIZE_MAX), 0u) << "the dead are still known";
 }
 
 // Two shards with every second block of all prompts: no shard evicts a live block while it holds a dead one, and ids
