@@ -33,7 +33,8 @@ LoadJob::LoadJob(Session* session, uint64_t request_id, std::vector<uint8_t> met
       shared_(shared),
       meta_(std::move(meta)),
       received_ns_(received_ns),
-      nvme_slots_(shard_->loop(), shard_->options().limits.nvme_reads_per_load) {}
+      nvme_reads_(shard_->loop(), shard_->options().limits.nvme_reads_per_load),
+      nvme_blocks_(shard_->loop(), 2 * uint64_t{shard_->options().limits.nvme_reads_per_load}) {}
 
 absl::Status LoadJob::DecodeMeta(wire::SharedPlaces* places) {
   ByteView rest = meta_;
@@ -81,7 +82,7 @@ Task<void> LoadJob::Run() {
   co_await first;
   TaskScope reads(shard_->loop());
   for (const uint32_t index : on_nvme_) {
-    co_await nvme_slots_.Acquire(1);
+    co_await nvme_blocks_.Acquire(1);
     reads.Spawn(SendFromNvme(index));
   }
   co_await reads.Join();
@@ -196,7 +197,10 @@ Task<void> LoadJob::SendRamAndMisses() {
 }
 
 Task<void> LoadJob::SendFromNvme(uint32_t index) {
-  if (!failed_) {
+  co_await nvme_reads_.Acquire(1);  // before the lookup: what that finds may be gone after a wait
+  if (failed_) {
+    nvme_reads_.Release(1);
+  } else {
     Reply reply;
     StagedRead staged;  // holds the bytes until they are sent
     const wire::KeyRef& key = request_.keys[index];
@@ -233,12 +237,13 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
         }
       }
     }
+    nvme_reads_.Release(1);
     co_await session_->send_lock()->Acquire(1);
     Task<void> sending = Send(&reply);
     co_await sending;
     session_->send_lock()->Release(1);
   }
-  nvme_slots_.Release(1);
+  nvme_blocks_.Release(1);
 }
 
 // Puts the payload where the client wants it; the frame then only says so.

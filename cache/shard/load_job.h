@@ -71,7 +71,8 @@ class LoadJob {
   bool revoked_ = false;  // the client took back the memory that it offered
   std::optional<LoadTarget> target_;
   std::vector<uint32_t> on_nvme_;
-  Semaphore nvme_slots_;
+  Semaphore nvme_reads_;   // what the device works on
+  Semaphore nvme_blocks_;  // also those that are read and wait for their turn to be sent: the device goes on meanwhile
 };
 
 }  // namespace incipit
