@@ -70,7 +70,8 @@ class Bench:
         return Engine(name, self.directory, arguments, environment)
 
     def node(self, name, *arguments):
-        return Node(self.args.node, self.directory / name, "--shards", "1", "--ram", "2GiB", *arguments)
+        return Node(self.args.node, self.directory / name, "--shards", "1", "--ram", "2GiB", *arguments,
+                    lane=self.args.lane)
 
     def requests(self, prefixes, tail_seed):
         """One request for each prefix seed, each with a tail of its own."""
@@ -237,8 +238,10 @@ def case_d(bench):
             connector = bench.connector(proxy.address, deadline_ms=deadline_ms)
             with bench.engine(f"d_second{int(freeze)}", connector) as engine:
                 requests = bench.requests(prefixes, 2)
-                plain = bench.expect(requests)
                 engine.run(requests[:1])  # connects, and shows that the proxy passes loads
+                # What computing costs this engine, which so has computed before it is struck: a first time is slower.
+                computed = bench.requests([102, 103, 104], 2)
+                compute_s = statistics.median(result["ttft_s"] for result in engine.run(computed).values())
                 before = node.status()["load_bytes_ram_total"]
                 check(before > 0, "the first prefix was not loaded through the proxy")
                 proxy.arm(before // 2, (lambda: None) if freeze else node.kill, freeze)
@@ -246,15 +249,15 @@ def case_d(bench):
                 counts = ours(engine.metrics())
         check(proxy.struck, "the load ended before the node was struck: does it bypass the proxy?")
         request = requests[1]["id"]
-        took_s, plain_s = results[request]["ttft_s"], plain[request]["ttft_s"]
+        took_s = results[request]["ttft_s"]
         print(
             f"  node {'frozen' if freeze else 'killed'} after half of a load: "
             f"{counts['load_failed_blocks']:.0f} blocks failed, "
-            f"first token after {took_s:.2f} s (deadline {deadline_ms / 1e3:.0f} s + compute {plain_s:.2f} s)"
+            f"first token after {took_s:.2f} s (deadline {deadline_ms / 1e3:.0f} s + compute {compute_s:.2f} s)"
         )
         bench.compare(requests[1:], results)
         check(counts["load_failed_blocks"] > 0, "no block failed")
-        check(took_s <= deadline_ms / 1e3 + 1.5 * plain_s + 1, "longer than deadline and computing")
+        check(took_s <= deadline_ms / 1e3 + 1.1 * compute_s, "longer than deadline and computing")
 
 
 def case_e(bench):
@@ -308,6 +311,8 @@ def case_f(bench):
         f"{counts.get('load_failed_blocks', 0):.0f} blocks failed, {counts.get('store_blocks', 0):.0f} stored"
     )
     print(f"  leases left on the node: {status['leases']}; resident memory over the last half: {growth / 1e6:+.1f} MB")
+    eighths = [f"{rss[(len(rss) - 1) * part // 8] / 1e6:.0f}" for part in range(9)]
+    print(f"  resident memory in MB at each eighth of the run: {' '.join(eighths)}")
     bench.compare(requests, results)
     check(status["leases"] == 0, "leases leaked")
     check(growth < 32e6, "memory grew")
@@ -350,6 +355,8 @@ def parse_arguments():
     parser.add_argument("--node", required=True, help="the incipit binary")
     parser.add_argument("--cases", default="".join(CASES), help="letters of the cases to run (default: all)")
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--lane", choices=("tcp", "unix"), default="tcp",
+                        help="of cases a, b, e and f; the others need a proxy of bytes or a node of their own")
     parser.add_argument("--processes", action="store_true", help="engines as vLLM runs them by default; slow to start")
     parser.add_argument("--prompts", type=int, default=20, help="of case a")
     parser.add_argument("--prefix-tokens", type=int, default=8192, help="shared by prompts; a multiple of 16")

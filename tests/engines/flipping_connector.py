@@ -12,8 +12,8 @@ class FlippingConnector(IncipitConnector):
         loads = self._worker._loads
         load = loads._load
 
-        def load_and_flip(job, deadline_s):
-            hits = load(job, deadline_s)
+        def load_and_flip(job, *rest):
+            hits = load(job, *rest)
             place = job.blocks[0]
             page = loads._memory.layers[place.group][0].pages[place.block_id]
             # The high bit of the first element's exponent: a value near 1 becomes a huge one.

@@ -84,7 +84,8 @@ class Engine:
 class Node:
     """A running node. Keeps its port over restarts."""
 
-    def __init__(self, binary, directory, *arguments):
+    def __init__(self, binary, directory, *arguments, lane="tcp"):
+        self._lane = lane
         self._binary = str(binary)
         self._directory = pathlib.Path(directory)
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ class Node:
 
     @property
     def address(self):
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"unix://@incipit-engines-{self.port}" if self._lane == "unix" else f"tcp://127.0.0.1:{self.port}"
 
     def start(self):
         self._starts += 1
@@ -103,7 +104,7 @@ class Node:
         with open(self._directory / "node.log", "a") as log:
             self._process = subprocess.Popen(
                 [self._binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--http", "none",
-                 "--ready-file", str(ready), *self._arguments],
+                 "--listen-unix", f"@incipit-engines-{self.port}", "--ready-file", str(ready), *self._arguments],
                 stdout=log, stderr=subprocess.STDOUT,
             )
         wait_for(lambda: ready.exists() and ready.read_text(), 60, "the node to serve", self._process)
@@ -159,7 +160,7 @@ class Proxy:
 
     @property
     def address(self):
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"unix://@incipit-engines-{self.port}" if self._lane == "unix" else f"tcp://127.0.0.1:{self.port}"
 
     @property
     def struck(self):

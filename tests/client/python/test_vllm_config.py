@@ -20,6 +20,7 @@ def make(**options) -> Options:
 
 @pytest.mark.parametrize("address", [
     "tcp://127.0.0.1:9400", "tcp://node-1.example.com:1", "tcp://[::1]:9400", "tcp://[fe80::1]:65535",
+    "ucx://127.0.0.1:9500", "unix:///run/incipit/node.sock", "unix://@incipit", "unix:///" + "p" * 106,
 ])
 def test_addresses_of_nodes_are_taken(address):
     assert make(address=address).address == address
@@ -28,6 +29,7 @@ def test_addresses_of_nodes_are_taken(address):
 @pytest.mark.parametrize("address", [
     "", "127.0.0.1:9400", "http://127.0.0.1:9400", "tcp://", "tcp://host", "tcp://host:", "tcp://host:0",
     "tcp://host:65536", "tcp://host:port", "tcp://a host:9400", "tcp://:9400", "tcp://::1:9400", "tcp://host:9400/path",
+    "ucx://host", "ucx:///path", "unix://", "unix://relative/path", "unix:///", "unix:///" + "p" * 107,
 ])
 def test_address_that_can_never_be_reached_is_refused(address):
     with pytest.raises(OptionsError, match='"address"'):

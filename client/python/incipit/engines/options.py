@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 MAX_MS = 3_600_000  # of any time
 MAX_TENANT_BYTES = 128
 # A host's name or address, where that of IPv6 is in brackets, and a port.
-_ADDRESS = re.compile(r"tcp://(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+_ADDRESS = re.compile(r"(?:tcp|ucx)://(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+# A socket's path from the root, or behind @ an abstract name.
+_SOCKET = re.compile(r"unix://([/@][^\0]+)")
+MAX_SOCKET_BYTES = 107  # the kernel takes no more
 
 OptionsType = TypeVar("OptionsType")
 
@@ -50,9 +53,12 @@ def check_address(address: str, source: str) -> None:
     """The engine starts without a node, so nobody else would say that there can never be one."""
     if not address:
         raise OptionsError(f'{source} needs "address", such as "tcp://127.0.0.1:9400"')
-    matched = _ADDRESS.fullmatch(address)
+    matched, socket = _ADDRESS.fullmatch(address), _SOCKET.fullmatch(address)
+    if socket and len(socket[1].encode(errors="replace")) <= MAX_SOCKET_BYTES:
+        return
     if matched is None or not 1 <= int(matched[1]) <= 65535:
-        raise OptionsError(f'"address" must be "tcp://host:port", not {address!r}')
+        raise OptionsError('"address" must be "tcp://host:port", "ucx://host:port", "unix:///path/of/socket" or '
+                           f'"unix://@name", the latter two up to {MAX_SOCKET_BYTES} bytes, not {address!r}')
 
 
 def check_tenant(tenant: str) -> None:
