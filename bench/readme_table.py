@@ -12,25 +12,36 @@ def load(*parts):
         return json.load(file)
 
 
+def spread(result, name):
+    low, high = result[name + "_range"]
+    return f"{result[name]:.2f} [{low:.2f}–{high:.2f}]"
+
+
+def ratio_of(result):
+    if result["op"] == "codec":
+        ways = f"decode {spread(result, 'decode_to_memcpy')}, encode {spread(result, 'encode_to_memcpy')}"
+        return f"{ways}; stored 1/{result['ratio']:.3f}"
+    return "–" if result["ratio"] is None else spread(result, "ratio")
+
+
 def row(name):
-    title = load("bench", "workloads", name + ".json")["title"]
+    workload = load("bench", "workloads", name + ".json")
+    # Defaults are left out: what is shown does the same.
+    command = f"`{' '.join(workload['arguments']).replace(' --lane tcp', '').replace(' --spawn', '')}`"
+    title = f"{workload['title']} | {command}"
     result = load("build", "bench", name + ".json")
     if "error" in result:
-        return f"| {title} | failed: {result['error']['message'].splitlines()[0]} | | | | |"
+        return f"| {title} | failed: {result['error']['message'].splitlines()[0]} | | | | | |"
     ceiling = result["ceiling"]
     against = f"{ceiling['value']:g} {ceiling['unit']}: {ceiling['name']}" if ceiling else "–"
-    ratio = "–"
-    if result["ratio"] is not None:
-        low, high = result["ratio_range"]
-        ratio = f"{result['ratio']:.2f} [{low:.2f}–{high:.2f}]"
     target = result.get("target", {})
     met = {True: "met", False: "missed", None: "–"}[target.get("met")]
-    return f"| {title} | {result['value']:g} {result['unit']} | {against} | {ratio} | {met} | {result['wrong_bytes']} |"
+    return f"| {title} | {result['value']:g} {result['unit']} | {against} | {ratio_of(result)} | {met} | {result['wrong_bytes']} |"
 
 
 def main():
-    print("| what | median | ceiling | ratio [pairs] | target | wrong bytes |")
-    print("|---|---|---|---|---|---|")
+    print("| what | `incipit` with | median | ceiling | ratio [pairs] | target | wrong bytes |")
+    print("|---|---|---|---|---|---|---|")
     for name in sys.argv[1:]:
         print(row(name))
 
