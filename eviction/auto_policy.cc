@@ -42,6 +42,12 @@ void AutoPolicy::SetCapacity(size_t blocks, size_t ghosts) {
   }
 }
 
+void AutoPolicy::Prefetch(BlockId id) const {
+  if (id >= entry_of_.size() || entry_of_[id] == kNoBlock) return;
+  __builtin_prefetch(&entries_[entry_of_[id]], 1);
+  for (const Shadow& shadow : shadows_) shadow.policy->Prefetch(entry_of_[id]);
+}
+
 AutoPolicy::EntryId AutoPolicy::EntryFor(uint64_t key) {
   if (key == 0) key = ~++unnamed_;  // Its history cannot be followed.
   const auto [at, is_new] = by_key_.try_emplace(key, static_cast<EntryId>(entries_.size()));
@@ -100,8 +106,8 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
   Entry& entry = entries_[id];
   entry.stamp_ns = access.stamp_ns;
   entry.depth_tokens = access.depth_tokens;
-  const double worth =
-      hit_worth_ * (options_.by_flops ? options_.cost.FlopsAt(access.depth_tokens) / options_.cost.FlopsAt(0) : 1);
+  const CostModel& cost = access.cost != nullptr ? *access.cost : options_.cost;
+  const double worth = hit_worth_ * (options_.by_flops ? cost.RelativeAt(access.depth_tokens) : 1);
   for (size_t i = 0; i < shadows_.size(); ++i) {
     if (InShadow(id, i)) {
       shadows_[i].score += worth;

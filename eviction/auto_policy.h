@@ -45,6 +45,7 @@ class AutoPolicy final : public Policy {
   void OnHint(BlockId id, const Hint& hint) override;
   // A shadow that has become too large is cut back with the next request.
   void SetCapacity(size_t blocks, size_t ghosts) override;
+  void Prefetch(BlockId id) const override;
   void OnRemove(BlockId id) override;
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) override;
   bool Outranks(BlockId a, BlockId b) const override;

@@ -20,6 +20,8 @@ struct CostModel {
   double FlopsAt(uint64_t depth_tokens) const {
     return linear_flops_per_token + attention_flops_per_token_and_depth * static_cast<double>(depth_tokens);
   }
+  // Of a token at that depth against one at the beginning.
+  double RelativeAt(uint64_t depth_tokens) const { return FlopsAt(depth_tokens) / FlopsAt(0); }
 };
 
 // The model behind a layout's name; that of the V3 class for names that are not known, with *known false.

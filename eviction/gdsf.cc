@@ -22,7 +22,8 @@ uint64_t Gdsf::MemoryBytes() const {
 void Gdsf::Enter(BlockId id, const Access& access) {
   at(id).count = std::min(at(id).count + 1u, kMaxCount);
   const double size = std::max<double>(1, access.bytes);
-  priorities_[id] = clock_ + at(id).count * (cost_.FlopsAt(access.depth_tokens) / cost_.FlopsAt(0)) / size;
+  const CostModel& cost = access.cost != nullptr ? *access.cost : cost_;
+  priorities_[id] = clock_ + at(id).count * cost.RelativeAt(access.depth_tokens) / size;
   order_.insert({priorities_[id], id});
 }
 

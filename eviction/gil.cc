@@ -1,6 +1,7 @@
 #include "eviction/gil.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -83,7 +84,7 @@ void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
   }
   node.segment = SegmentFor(access.stamp_ns, klass);
   ++segments_[node.segment].waiting;
-  Link(GroupFor(access.stamp_ns), id);
+  Link(GroupFor(access.stamp_ns, access.cost != nullptr ? access.cost : &options_.cost), id);
   model_->Begin();
 }
 
@@ -178,25 +179,27 @@ void GilPolicy::Learn(const Segment& segment, bool lost) {
   lost ? model_->Lost(segment.klass, segment.epoch, age_ns) : model_->Ended(segment.klass, segment.epoch, age_ns);
 }
 
-GilPolicy::GroupId GilPolicy::GroupFor(uint64_t stamp_ns) {
+GilPolicy::GroupId GilPolicy::GroupFor(uint64_t stamp_ns, const CostModel* cost) {
   if (current_group_ == kNone || groups_[current_group_].blocks == 0 || groups_[current_group_].stamp_ns != stamp_ns ||
-      groups_[current_group_].hint.next_use_ns != 0 || groups_[current_group_].hint.expires_ns != 0) {
-    current_group_ = NewGroup({.stamp_ns = stamp_ns});
+      groups_[current_group_].cost != cost || groups_[current_group_].hint.next_use_ns != 0 ||
+      groups_[current_group_].hint.expires_ns != 0) {
+    current_group_ = NewGroup({.stamp_ns = stamp_ns, .cost = cost});
   }
   return current_group_;
 }
 
 GilPolicy::GroupId GilPolicy::HintedGroupFor(GroupId origin, const Hint& hint) {
   const uint64_t stamp_ns = groups_[origin].stamp_ns;
+  const CostModel* cost = groups_[origin].cost;
   if (hinted_origin_ == origin && groups_[hinted_].blocks > 0) {
     const Group& last = groups_[hinted_];
-    if (last.stamp_ns == stamp_ns && last.hint.next_use_ns == hint.next_use_ns &&
+    if (last.stamp_ns == stamp_ns && last.cost == cost && last.hint.next_use_ns == hint.next_use_ns &&
         last.hint.expires_ns == hint.expires_ns) {
       return hinted_;
     }
   }
   hinted_origin_ = origin;
-  hinted_ = NewGroup({.stamp_ns = stamp_ns, .hint = hint});
+  hinted_ = NewGroup({.stamp_ns = stamp_ns, .hint = hint, .cost = cost});
   return hinted_;
 }
 
@@ -274,7 +277,8 @@ double GilPolicy::IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_
     index = std::max(index, 1 / std::max(kSoonestUseS, wait_ns / 1e9));
   }
   if (options_.cost_exponent > 0) {
-    index *= std::pow(options_.cost.FlopsAt(depth) / options_.cost.FlopsAt(0), options_.cost_exponent);
+    const double cost = group.cost->RelativeAt(depth);
+    index *= options_.cost_exponent == 1 ? cost : std::pow(cost, options_.cost_exponent);
   }
   return index;
 }
@@ -283,15 +287,25 @@ double GilPolicy::IndexOf(const Group& group, ReuseModel::ClassId klass, uint32_
 GilPolicy::GroupId GilPolicy::Sample() {
   GroupId worst = last_victim_ != kNone ? last_victim_ : live_groups_[0];
   double worst_index = IndexOf(groups_[worst], groups_[worst].leaf_class, groups_[worst].leaf_depth);
-  const bool all = live_groups_.size() <= kSamples;
-  for (size_t i = 0; i < (all ? live_groups_.size() : kSamples); ++i) {
-    const GroupId id = live_groups_[all ? i : Random() % live_groups_.size()];
+  const auto compare = [&](GroupId id) {
     const Group& group = groups_[id];
     const double index = IndexOf(group, group.leaf_class, group.leaf_depth);
-    if (index > worst_index || (index == worst_index && group.stamp_ns >= groups_[worst].stamp_ns)) continue;
+    if (index > worst_index || (index == worst_index && group.stamp_ns >= groups_[worst].stamp_ns)) return;
     worst = id;
     worst_index = index;
+  };
+  if (live_groups_.size() <= kSamples) {
+    for (const GroupId id : live_groups_) compare(id);
+    return worst;
   }
+  // All are drawn first, so that they are fetched at the same time.
+  std::array<GroupId, kSamples> drawn;
+  for (GroupId& id : drawn) {
+    id = live_groups_[Random() % live_groups_.size()];
+    __builtin_prefetch(&groups_[id].stamp_ns);
+    __builtin_prefetch(&groups_[id].leaf_class);
+  }
+  for (const GroupId id : drawn) compare(id);
   return worst;
 }
 

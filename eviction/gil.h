@@ -82,6 +82,7 @@ class GilPolicy final : public Policy {
   struct Group {
     uint64_t stamp_ns = 0;
     Hint hint;
+    const CostModel* cost = nullptr;  // of its model
     BlockId deepest = kNoBlock, shallowest = kNoBlock;
     uint32_t blocks = 0;                 // 0 = the group is unused
     uint32_t place = 0;                  // in live_groups_
@@ -98,7 +99,7 @@ class GilPolicy final : public Policy {
   SegmentId SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass);
   SegmentId NewSegment(const Segment& segment);
   void Learn(const Segment& segment, bool lost);
-  GroupId GroupFor(uint64_t stamp_ns);
+  GroupId GroupFor(uint64_t stamp_ns, const CostModel* cost);
   SegmentId AnnouncedSegmentFor(SegmentId origin);
   GroupId HintedGroupFor(GroupId origin, const Hint& hint);
   GroupId NewGroup(const Group& group);

@@ -89,6 +89,12 @@ BlockId PartitionedPolicy::VictimOf(OwnerIndex owner, absl::FunctionRef<bool(Blo
   return number == kNoBlock ? kNoBlock : part.ids[number];
 }
 
+bool PartitionedPolicy::Outranks(BlockId a, BlockId b) const {
+  const Place left = PlaceOf(a), right = PlaceOf(b);
+  if (left.owner != right.owner) return StampOf(a) > StampOf(b);
+  return parts_[left.owner].policy->Outranks(left.number, right.number);
+}
+
 uint64_t PartitionedPolicy::StampOf(BlockId id) const {
   const Place place = PlaceOf(id);
   return parts_[place.owner].policy->StampOf(place.number);

@@ -32,6 +32,8 @@ class PartitionedPolicy {
   // Of all owners' candidates the one with the oldest stamp.
   BlockId Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates);
   BlockId VictimOf(OwnerIndex owner, absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates);
+  // Of blocks of different owners, the one touched later.
+  bool Outranks(BlockId a, BlockId b) const;
   uint64_t StampOf(BlockId id) const;
   size_t size() const;
   uint64_t MemoryBytes() const;

@@ -8,6 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "cache/base/types.h"
+#include "eviction/cost_model.h"
 
 namespace incipit {
 
@@ -23,6 +24,9 @@ struct Access {
   uint64_t key = 0;           // hash of the block's identity: history of evicted blocks goes by it; 0 = not known
   uint32_t output_tokens = 0;
   EndReason end_reason = EndReason::kUnknown;
+  // Of the model that the block belongs to, for policies that value depth; null = the policy's own. Outlives the
+  // policy.
+  const CostModel* cost = nullptr;
 };
 
 // What the engine expects of a held block. Times are on the clock of the stamps.

@@ -8,7 +8,7 @@ namespace incipit {
 namespace {
 
 constexpr uint64_t kFirstAgeNs = 16'000'000;                          // all below is one age
-constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;           // touches between refits
+constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;           // touches between refits; an epoch, if longer
 constexpr uint64_t kFirstRefitOfMany = 64, kUsualRefitOfMany = 2048;  // where others' counts are new each time
 constexpr float kPriorHazard = 0.02f;  // per half octave, before anything is known: old blocks are worth less than new
 constexpr float kLeanGroups = 4;       // a class leans on its coarser one as if that were so many requests' blocks
@@ -78,7 +78,8 @@ int ReuseModel::AgeOf(uint64_t age_ns) {
 void ReuseModel::Begin() {
   if (++touches_ >= next_epoch_at_) NextEpoch();
   if (touches_ < next_refit_at_) return;
-  refit_step_ = std::min(exchange_ != nullptr ? kUsualRefitOfMany : kUsualRefit, 2 * refit_step_);
+  const uint64_t usual = exchange_ != nullptr ? kUsualRefitOfMany : std::max(kUsualRefit, epoch_touches_);
+  refit_step_ = std::min(usual, 2 * refit_step_);
   next_refit_at_ = touches_ + refit_step_;
   TakeCensus();
   Refit();

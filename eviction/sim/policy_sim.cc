@@ -4,6 +4,7 @@
 
 #include "cache/base/check.h"
 #include "eviction/ghost_table.h"
+#include "eviction/sim/request_walk.h"
 
 namespace incipit {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 using Block = PrefixTrace::Block;
 
 constexpr size_t kProgressRequests = 256;
+constexpr size_t kPrefetchAhead = 12;  // blocks
 constexpr uint64_t kNsPerMs = 1'000'000;
 
 struct Shard {
@@ -18,6 +20,7 @@ struct Shard {
   size_t capacity = 0;
   std::vector<Block> block_of;  // by BlockId
   std::vector<BlockId> unused;
+  uint8_t turn = 1;  // of the request in hand, as far as it can tell
 };
 
 class Simulation {
@@ -28,7 +31,7 @@ class Simulation {
         options_(options),
         shards_(options.shards),
         held_as_(trace.unique_blocks(), kNoBlock),
-        turns_(trace.unique_blocks()) {
+        walk_(trace) {
     for (uint32_t i = 0; i < options.shards; ++i) {
       shards_[i].capacity = (options.capacity_blocks + i) / options.shards;
       shards_[i].policy = make(std::max<size_t>(1, shards_[i].capacity), i);
@@ -50,30 +53,43 @@ class Simulation {
     return shards_.size() == 1 ? shards_[0] : shards_[MixKey(uint64_t{block} + 1) % shards_.size()];
   }
 
-  // Stamps grow with each request, also within a millisecond.
   void Serve(size_t index) {
     const PrefixTrace::Request& request = trace_.requests()[index];
-    stamp_ns_ = std::max(stamp_ns_ + 1, request.time_ms * kNsPerMs);
-    trace_.ChainOf(request, &chain_);
+    walk_.Begin(request);
+    const std::vector<Block>& chain = walk_.chain();
     uint32_t hits = 0;
-    while (hits < chain_.size() && held_as_[chain_[hits]] != kNoBlock) ++hits;
+    while (hits < chain.size() && held_as_[chain[hits]] != kNoBlock) ++hits;
     result_.totals.Add(trace_, request, hits, options_.cost);
-    // The conversation's turn: one more than that of the last block that is there from before.
-    const auto turn = static_cast<uint8_t>(hits == 0 ? 1 : std::min(turns_[chain_[hits - 1]] + 1, UINT8_MAX));
-    Access access{.stamp_ns = stamp_ns_, .bytes = 1, .turn = turn, .output_tokens = request.output_tokens};
-    for (size_t depth = chain_.size(); depth-- > 0;) {
-      const Block block = chain_[depth];
-      access.depth_tokens =
-          static_cast<uint32_t>(std::min<uint64_t>(uint64_t{depth} * trace_.block_tokens(), UINT32_MAX));
-      access.key = MixKey(uint64_t{block} + 1);
-      Touch(block, access, turn, depth >= hits);
+    NoteTurns(hits);
+    for (size_t depth = chain.size(); depth-- > 0;) {
+      if (depth >= kPrefetchAhead) Prefetch(chain[depth - kPrefetchAhead]);
+      Touch(depth, depth >= hits);
     }
     if (options_.hint_ns > 0) HintOwn(index);
     for (Shard& shard : shards_) CutBack(&shard);
   }
 
-  void Touch(Block block, const Access& access, uint8_t turn, bool behind_the_hits) {
+  // Shards decide alone: each goes by the deepest block that it holds itself.
+  void NoteTurns(uint32_t hits) {
+    const std::vector<Block>& chain = walk_.chain();
+    if (shards_.size() == 1) {
+      shards_[0].turn = walk_.TurnAfter(hits == 0 ? PrefixTrace::kNone : chain[hits - 1]);
+      return;
+    }
+    for (Shard& shard : shards_) shard.turn = walk_.TurnAfter(PrefixTrace::kNone);
+    for (const Block block : chain) {
+      if (held_as_[block] != kNoBlock) ShardOf(block).turn = walk_.TurnAfter(block);
+    }
+  }
+
+  void Prefetch(Block block) {
+    if (held_as_[block] != kNoBlock) ShardOf(block).policy->Prefetch(held_as_[block]);
+  }
+
+  void Touch(size_t depth, bool behind_the_hits) {
+    const Block block = walk_.chain()[depth];
     Shard& shard = ShardOf(block);
+    const Access& access = walk_.AccessOf(depth, shard.turn);
     if (held_as_[block] != kNoBlock) {
       if (behind_the_hits) ++result_.orphans;
       shard.policy->OnAccess(held_as_[block], access);
@@ -88,7 +104,7 @@ class Simulation {
       shard.block_of[id] = block;
     }
     held_as_[block] = id;
-    turns_[block] = turn;
+    walk_.NoteStored(block, shard.turn);
     ++result_.totals.inserted_blocks;
     shard.policy->OnInsert(id, access);
   }
@@ -121,25 +137,25 @@ class Simulation {
     for (size_t piece = pieces.size(); piece-- > 0;) {
       const uint32_t next = pieces[piece].request;
       if (next >= announced_) continue;  // also where it is kNever
-      const size_t end = piece + 1 < pieces.size() ? pieces[piece + 1].begin : chain_.size();
-      for (size_t depth = end; depth-- > pieces[piece].begin;) HintAt(chain_[depth], trace_.requests()[next].time_ms);
+      const size_t end = piece + 1 < pieces.size() ? pieces[piece + 1].begin : walk_.chain().size();
+      for (size_t depth = end; depth-- > pieces[piece].begin;)
+        HintAt(walk_.chain()[depth], trace_.requests()[next].time_ms);
     }
   }
 
   void HintAt(Block block, uint64_t time_ms) {
     if (held_as_[block] == kNoBlock) return;
     // Requests of one time are served one after the other: never announced for the present moment.
-    ShardOf(block).policy->OnHint(held_as_[block], {.next_use_ns = std::max(stamp_ns_ + 1, time_ms * kNsPerMs)});
+    ShardOf(block).policy->OnHint(held_as_[block], {.next_use_ns = std::max(walk_.stamp_ns() + 1, time_ms * kNsPerMs)});
   }
 
   const PrefixTrace& trace_;
   const PolicySimOptions& options_;
   std::vector<Shard> shards_;
   std::vector<BlockId> held_as_;  // by block; kNoBlock: not held
-  std::vector<uint8_t> turns_;    // by block: in which turn it was inserted
-  std::vector<Block> chain_, announced_chain_;
+  RequestWalk walk_;
+  std::vector<Block> announced_chain_;
   size_t announced_ = 0;  // requests told of so far
-  uint64_t stamp_ns_ = 0;
   PolicySimResult result_;
 };
 

@@ -177,5 +177,21 @@ TEST(GilTest, PoliciesThatShareAModelLearnTogether) {
   EXPECT_TRUE(first.Outranks(0, 1));
 }
 
+TEST(GilTest, DepthIsWorthWhatItCostsInTheBlocksOwnModel) {
+  const CostModel flat{.linear_flops_per_token = 1},
+      steep{.linear_flops_per_token = 1, .attention_flops_per_token_and_depth = 1};
+  GilPolicy policy({.capacity_blocks = 10, .cost_exponent = 1, .cost = flat});
+  const auto access = [](uint64_t key, const CostModel* cost) {
+    return Access{.stamp_ns = kSecond, .depth_tokens = 1000, .key = key, .cost = cost};
+  };
+  policy.OnInsert(0, access(1, &steep));
+  policy.OnInsert(1, access(2, nullptr));
+  policy.OnInsert(2, access(3, &flat));
+  EXPECT_TRUE(policy.Outranks(0, 1));
+  EXPECT_TRUE(policy.Outranks(0, 2));
+  EXPECT_FALSE(policy.Outranks(1, 2) && policy.Outranks(2, 1));
+  EXPECT_NE(policy.Victim(kAny, SIZE_MAX), 0u);
+}
+
 }  // namespace
 }  // namespace incipit

@@ -69,6 +69,9 @@ TEST(PartitionedPolicy, RandomHistoryAgreesWithAModel) {
     ASSERT_EQ(policy.Victim(Any, kUnlimited), oldest) << step;
     ASSERT_EQ(policy.VictimOf(of, Any, kUnlimited), oldest_of) << step;
     ASSERT_EQ(policy.size(), model.size());
+    const BlockId any = model.empty() ? kNoBlock : model.begin()->first;
+    if (any == kNoBlock || model[any].second == model[oldest].second) continue;
+    ASSERT_TRUE(policy.Outranks(any, oldest) && !policy.Outranks(oldest, any)) << step;
   }
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cache/base/check.h"
-#include "eviction/ghost_table.h"
+#include "eviction/sim/request_walk.h"
 
 namespace incipit::bench {
 namespace {
@@ -11,7 +11,6 @@ namespace {
 using Block = PrefixTrace::Block;
 
 constexpr size_t kProgressRequests = 256;
-constexpr uint64_t kNsPerMs = 1'000'000;
 
 // A policy and which of the trace's blocks it holds, under dense ids.
 class Held {
@@ -62,31 +61,27 @@ class Held {
 class Replay {
  public:
   Replay(const PrefixTrace& trace, const TierReplayOptions& options)
-      : trace_(trace),
+      : walk_(trace),
         has_nvme_(options.ram_blocks < options.capacity_blocks),
         all_(options.make_policy(options.capacity_blocks), options.capacity_blocks, trace.unique_blocks()),
         ram_(has_nvme_ ? options.make_policy(options.ram_blocks) : nullptr, options.ram_blocks,
              has_nvme_ ? trace.unique_blocks() : 0),
-        turns_(trace.unique_blocks()),
         on_nvme_(has_nvme_ ? trace.unique_blocks() : 0) {}
 
   ServedRequest Serve(const PrefixTrace::Request& request) {
     ServedRequest served;
-    stamp_ns_ = std::max(stamp_ns_ + 1, request.time_ms * kNsPerMs);
-    trace_.ChainOf(request, &chain_);
+    walk_.Begin(request);
+    const std::vector<Block>& chain = walk_.chain();
     size_t hits = 0;
-    for (; hits < chain_.size() && all_.Holds(chain_[hits]); ++hits) {
-      ++(!has_nvme_ || ram_.Holds(chain_[hits]) ? served.ram_hits : served.nvme_hits);
+    for (; hits < chain.size() && all_.Holds(chain[hits]); ++hits) {
+      ++(!has_nvme_ || ram_.Holds(chain[hits]) ? served.ram_hits : served.nvme_hits);
     }
-    const auto turn = static_cast<uint8_t>(hits == 0 ? 1 : std::min(turns_[chain_[hits - 1]] + 1, UINT8_MAX));
-    Access access{.stamp_ns = stamp_ns_, .bytes = 1, .turn = turn, .output_tokens = request.output_tokens};
-    for (size_t depth = chain_.size(); depth-- > 0;) {
-      const Block block = chain_[depth];
-      access.depth_tokens =
-          static_cast<uint32_t>(std::min<uint64_t>(uint64_t{depth} * trace_.block_tokens(), UINT32_MAX));
-      access.key = MixKey(uint64_t{block} + 1);
+    const uint8_t turn = walk_.TurnAfter(hits == 0 ? PrefixTrace::kNone : chain[hits - 1]);
+    for (size_t depth = chain.size(); depth-- > 0;) {
+      const Block block = chain[depth];
+      const Access& access = walk_.AccessOf(depth, turn);
       if (!all_.Touch(block, access)) {
-        turns_[block] = turn;
+        walk_.NoteStored(block, turn);
         ++served.stored;
       }
       if (has_nvme_) ram_.Touch(block, access);
@@ -113,13 +108,10 @@ class Replay {
     }
   }
 
-  const PrefixTrace& trace_;
+  RequestWalk walk_;
   bool has_nvme_;
   Held all_, ram_;
-  std::vector<uint8_t> turns_;  // by block: in which turn it was stored
-  std::vector<bool> on_nvme_;   // by block
-  std::vector<Block> chain_;
-  uint64_t stamp_ns_ = 0;
+  std::vector<bool> on_nvme_;  // by block
 };
 
 }  // namespace
