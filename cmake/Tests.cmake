@@ -43,7 +43,8 @@ incipit_tests(golden incipit_client incipit_cache incipit_cluster)
 incipit_tests(campaigns incipit_client incipit_cache incipit_cluster)
 
 # The ucx lane, over each of UCX's transports that every machine has; over RDMA by tests/rdma/run_softroce.sh.
-file(GLOB ucx_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/transport/ucx/*.cc ${CMAKE_SOURCE_DIR}/tests/rdma/*.cc)
+file(GLOB_RECURSE ucx_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/transport/ucx/*.cc
+  ${CMAKE_SOURCE_DIR}/tests/rdma/*.cc)
 add_executable(test_rdma ${ucx_tests})
 target_link_libraries(test_rdma PRIVATE incipit_client incipit_cache GTest::gmock GTest::gtest GTest::gtest_main)
 target_compile_options(test_rdma PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)

@@ -29,6 +29,7 @@ EXEMPT = {
     "eviction/reuse_counts": INTERFACE,
     "transport/peer_credentials": INTERFACE,
     "transport/stream": INTERFACE,
+    "transport/ucx/guard/ucx_frames": INTERFACE,
 }
 # What is tested in another language, as a whole: folder -> tests.
 BINDINGS = {"client/python/src/": "tests/client/python/"}

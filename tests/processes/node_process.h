@@ -26,6 +26,7 @@ class NodeProcess {
   const std::string& address() const { return address_; }          // "tcp://127.0.0.1:port"
   const std::string& ucx_address() const { return ucx_address_; }  // "ucx://..."; empty without --listen-ucx
   double start_ms() const { return start_ms_; }                    // from exec to serving
+  pid_t pid() const { return pid_; }
   bool Alive();
   uint64_t ResidentBytes() const;
   // SIGKILL; returns when the process is gone.

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cache/base/status_macros.h"
+#include "transport/ucx/guard/ucx_socket_guard.h"
 
 namespace incipit {
 namespace {
@@ -12,6 +14,8 @@ namespace {
 // UCX reads its upper layer's variables with this in front; there are none, so the user's UCX_TLS and the like do not
 // reach us. (Those of single transports still do, where nothing is set here.)
 constexpr char kEnvironmentPrefix[] = "INCIPIT_NOT_FROM_THE_ENVIRONMENT";
+
+constexpr char kTcp[] = "tcp";
 
 std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings& settings) {
   const std::string transports = settings.TransportsOrDefault();
@@ -27,7 +31,8 @@ std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings
       {"CM_REUSEADDR", "y"},  // or a node could not take its ports again for a minute
   };
   // Settings of transports go by their names within the transport, to all that know them; UCX warns of others.
-  if (transports.find("tcp") != std::string::npos) {
+  if (transports == kTcp) fixed.emplace_back("CM_USE_ALL_DEVICES", "n");  // one device: nothing to agree on
+  if (settings.UsesTcp()) {
     // Its put aborts the process (an assertion in uct_tcp_ep_handle_put_ack) if the acknowledgement of one is still to
     // be read when the peer has gone. Without it, the bytes travel as active messages and are copied once more.
     fixed.insert(fixed.end(), {{"PUT_ENABLE", "n"},
@@ -46,6 +51,8 @@ std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings
 }  // namespace
 
 absl::StatusOr<ucp_context_h> MakeUcxContext(const UcxApi* api, const UcxSettings& settings) {
+  const std::string transports = settings.TransportsOrDefault();
+  if (settings.UsesTcp()) RETURN_IF_ERROR(UcxSocketGuard::Install(/*may_wireup=*/transports != kTcp));
   ucp_config_t* config = nullptr;
   ucs_status_t status = api->config_read(kEnvironmentPrefix, nullptr, &config);
   if (status != UCS_OK) return absl::UnavailableError(absl::StrCat("ucp_config_read: ", api->ErrorText(status)));
