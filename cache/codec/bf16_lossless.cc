@@ -22,6 +22,11 @@ TileShape ShapeAt(size_t first, size_t plane_values) {
   return {first, count, count};
 }
 
+// How many of `count` values from `first` are whole groups of which every value exists: these are coded where they lie.
+size_t WholeGroups(size_t raw_bytes, size_t first, size_t count) {
+  return std::min(count, raw_bytes / 2 - first) / kGroupValues * kGroupValues;
+}
+
 // The last block of `raw`, filled up with its first value, in `block`; the whole blocks before it are split in place.
 void SplitPart(const Kernel& kernel, ByteView raw, size_t first, size_t count, uint8_t* exponents, uint8_t* rests) {
   const size_t whole = std::min(count, (raw.size() / 2 - first) / kBlockValues * kBlockValues);
@@ -53,7 +58,8 @@ size_t EncodeBf16(const CodecOptions& options, ByteView raw, MutableBytes out, u
   const auto read = [&](size_t first, size_t count, uint8_t* exponents) {
     kernel.exponents_bf16(raw.data() + 2 * first, count, exponents);
   };
-  const PlaneSource source{raw.size() / kBlockBytes * kBlockValues, options.row_values, read};
+  const auto fetch = [&](size_t first, size_t count) { FetchBytes(raw.data() + 2 * first, 2 * count); };
+  const PlaneSource source{raw.size() / kBlockBytes * kBlockValues, options.row_values, read, fetch};
   const Levels levels = options.level == CodecLevel::kFast ? Levels::kTwo : Levels::kThree;
   const double bits = scratch->model.Fit(source, levels, kernel, buffers);
   if ((kRestBits + bits) * kMinCodedRatio > 16) return 0;
@@ -66,10 +72,12 @@ size_t EncodeBf16(const CodecOptions& options, ByteView raw, MutableBytes out, u
   for (size_t first = 0; first < values; first += kTileValues) {
     const TileShape shape = ShapeAt(first, values);
     if (!encoder.Begin(shape, out.subspan(at))) return 0;
-    for (size_t part = 0; part < shape.values; part += kPartValues) {
-      const size_t count = std::min(shape.values - part, kPartValues);
-      SplitPart(kernel, raw, first + part, count, buffers->exponents, encoder.rests() + part);
-      encoder.Add(count, reinterpret_cast<uintptr_t>(raw.data()) + 2 * (first + part + kTileValues));
+    const size_t whole = WholeGroups(raw.size(), first, shape.values);
+    const auto ahead = reinterpret_cast<uintptr_t>(raw.data()) + 2 * (first + kTileValues);
+    if (whole > 0) encoder.AddBf16(raw.data() + 2 * first, whole, ahead);
+    if (whole < shape.values) {
+      SplitPart(kernel, raw, first + whole, shape.values - whole, encoder.exponents(), encoder.rests() + whole);
+      encoder.Add(shape.values - whole, ahead + 2 * whole);
     }
     const size_t tile_bytes = encoder.Finish();
     if (tile_bytes == 0) return 0;
@@ -91,10 +99,11 @@ absl::Status DecodeBf16(uint32_t channels, ByteView in, MutableBytes raw, CodecS
   for (size_t first = 0; first < values; first += kTileValues) {
     const TileShape shape = ShapeAt(first, values);
     ASSIGN_OR_RETURN(const size_t tile_bytes, decoder.Begin(shape, in));
-    for (size_t part = 0; part < shape.values; part += kPartValues) {
-      const size_t count = std::min(shape.values - part, kPartValues);
-      decoder.Next(count);
-      MergePart(kernel, scratch->buffers.exponents, decoder.rests() + part, first + part, count, raw);
+    const size_t whole = WholeGroups(raw.size(), first, shape.values), left = shape.values - whole;
+    if (whole > 0) decoder.NextBf16(whole, raw.data() + 2 * first);
+    if (left > 0) {
+      decoder.Next(left);
+      MergePart(kernel, scratch->buffers.exponents, decoder.rests() + whole, first + whole, left, raw);
     }
     RETURN_IF_ERROR(decoder.Finish());
     in = in.subspan(tile_bytes);

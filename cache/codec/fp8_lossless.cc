@@ -42,8 +42,14 @@ double FitPlane(const PlaneOfRows& plane, CodecLevel level, ByteView raw, PlaneM
     plane.exponents(row + first % plane.channels * plane.value_bytes, count, exponents);
   };
   const size_t values = raw.size() / kFp8RowBytes * plane.channels;
+  const auto fetch = [&](size_t first, size_t count) {
+    FetchBytes(
+        raw.data() + first / plane.channels * kFp8RowBytes + plane.at + first % plane.channels * plane.value_bytes,
+        count * plane.value_bytes);
+  };
   const Levels levels = level == CodecLevel::kFast ? Levels::kTwo : Levels::kThree;
-  return model->Fit({values, static_cast<uint32_t>(plane.channels), read}, levels, *scratch->kernel, &scratch->buffers);
+  return model->Fit({values, static_cast<uint32_t>(plane.channels), read, fetch}, levels, *scratch->kernel,
+                    &scratch->buffers);
 }
 
 size_t EncodePlane(const PlaneOfRows& plane, const PlaneModel& model, ByteView raw, MutableBytes out,
@@ -59,7 +65,7 @@ size_t EncodePlane(const PlaneOfRows& plane, const PlaneModel& model, ByteView r
       const size_t part_rows = std::min(tile_rows - part, plane.RowsOfPart());
       for (size_t i = 0; i < part_rows; ++i) {
         plane.split(raw.data() + (row + part + i) * kFp8RowBytes + plane.at, plane.channels,
-                    scratch->buffers.exponents + i * plane.channels, encoder.rests() + (part + i) * plane.rest_bytes);
+                    encoder.exponents() + i * plane.channels, encoder.rests() + (part + i) * plane.rest_bytes);
       }
       encoder.Add(part_rows * plane.channels,
                   reinterpret_cast<uintptr_t>(raw.data()) + (row + part + plane.RowsOfTile()) * kFp8RowBytes);

@@ -29,16 +29,22 @@ struct Kernel {
   // counts[place] += values whose place in an encoder's table that is; values without one are not counted.
   void (*count_places)(const uint8_t* exponents, const uint8_t* bases, size_t values, uint32_t* counts);
 
-  // Codes the next part of a tile, buffers->exponents, against bases[0..values): its bits of level 1 to level1[0] and
-  // level1[1], PlaneBytesOf(values) each; the rest is appended to buffers->packed and the exceptions. `bases` are read
-  // up to the next multiple of kGroupValues. values <= kPartValues.
+  // Codes the next part of a tile, of which buffers->exponents has all exponents up to its end, against
+  // bases[0..values): its bits of level 1 to level1[0] and level1[1], PlaneBytesOf(values) each; the rest is appended
+  // to buffers->packed and the words with exceptions. `bases` are read up to the next multiple of kGroupValues.
   void (*encode_part)(const EncodePart& part, PackState* state, TileBuffers* buffers);
+  // split_bf16 and encode_part in one. REQUIRES: values is a multiple of kGroupValues.
+  void (*encode_bf16)(const EncodePart& part, const uint8_t* raw, uint8_t* rests, PackState* state,
+                      TileBuffers* buffers);
   // Writes the bits that encode_part kept.
   void (*finish_planes)(Levels levels, const PackState& state, TileBuffers* buffers);
-  // The reverse of encode_part, exceptions left out: fills buffers->exponents with a part, and what is behind it with
-  // anything. What it takes of the packed planes is added to `state`, and can be more than there is, if planes of level
-  // 1 are damaged: at most a bit for each value.
+  // The reverse of encode_part: fills buffers->exponents with a part, from its start, and what is behind it with
+  // anything. Of exceptions the planes tell nothing: their exponents are their bases, but for part.patches. What it
+  // takes of the packed planes is added to `state`, and can be more than there is, if planes of level 1 are damaged: at
+  // most a bit for each value.
   void (*decode_part)(const DecodePart& part, UnpackState* state, TileBuffers* buffers);
+  // decode_part and merge_bf16 in one. REQUIRES: values is a multiple of kGroupValues.
+  void (*decode_bf16)(const DecodePart& part, const uint8_t* rests, uint8_t* raw, UnpackState* state);
 };
 
 extern const Kernel kAvx512Kernel;

@@ -12,7 +12,8 @@ namespace {
 
 }  // namespace
 
-const Kernel kAvx2Kernel = {"avx2", SplitBf16,  ExponentsBf16, MergeBf16, SplitE4m3,    ExponentsE4m3, MergeE4m3,
-                            Fence,  AddClamped, CountPlaces,   CodePart,  FinishPlanes, DecodeOnePart};
+const Kernel kAvx2Kernel = {"avx2",        SplitBf16, ExponentsBf16, MergeBf16,     SplitE4m3,
+                            ExponentsE4m3, MergeE4m3, Fence,         AddClamped,    CountPlaces,
+                            CodePart,      CodeBf16,  FinishPlanes,  DecodeOnePart, DecodeBf16Part};
 
 }  // namespace incipit::codec_internal

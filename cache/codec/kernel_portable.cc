@@ -66,48 +66,93 @@ void CountPlaces(const uint8_t* exponents, const uint8_t* bases, size_t values, 
   for (size_t i = 0; i < values; ++i) CountOnePlace(exponents[i], bases[i], counts);
 }
 
-void CodePart(const EncodePart& part, PackState* state, TileBuffers* buffers) {
-  const size_t words = GroupsOf(part.values) * kGroupWords;
-  for (size_t i = 0; i < 4; ++i) std::memset(buffers->words[i], 0, 8 * words);
-  for (size_t i = 0; i < part.values; ++i) {
-    const size_t table_place = PlaceInTable(buffers->exponents[i], part.bases[i]);
-    const unsigned flipped = table_place < kTablePlaces ? part.table->flipped_labels[table_place] : 0U;
-    const uint64_t label = kExceptionLabel - flipped;
-    const BitPlace place = PlaceOf(i);
-    for (size_t bit = 0; bit < 4; ++bit) buffers->words[bit][place.word] |= (label >> bit & 1) << place.bit;
+template <Levels kLevels>
+void CodeGroups(const EncodePart& part, PackState* state, TileBuffers* buffers) {
+  GroupPacker<kLevels> packer(*state, buffers);
+  const uint8_t* const exponents = buffers->exponents + state->values;
+  for (size_t first = 0; first < part.values; first += kGroupValues) {
+    GroupLabels labels = {};
+    for (size_t i = 0; i < kGroupValues && first + i < part.values; ++i) {
+      const size_t table_place = PlaceInTable(exponents[first + i], part.bases[first + i]);
+      const unsigned flipped = table_place < kTablePlaces ? part.table->flipped_labels[table_place] : 0U;
+      const uint64_t label = kExceptionLabel - flipped;
+      const BitPlace place = PlaceOf(i);
+      for (size_t bit = 0; bit < 4; ++bit) labels.bits[bit][place.word] |= (label >> bit & 1) << place.bit;
+    }
+    const auto& bits = labels.bits;
+    uint64_t any = 0;
+    for (size_t i = 0; i < kGroupWords; ++i) {
+      const uint64_t second = kLevels == Levels::kTwo ? bits[3][i] : bits[2][i] | bits[3][i];
+      StoreWord(part.level1[0] + first / 8 + 8 * i, bits[0][i] | second);
+      StoreWord(part.level1[1] + first / 8 + 8 * i, bits[1][i] | second);
+      packer.exceptions()[i] = bits[0][i] & bits[1][i] & bits[2][i] & bits[3][i];
+      any |= packer.exceptions()[i];
+    }
+    packer.Pack(labels, any != 0);
   }
-  PackLabels(part, state, buffers);
+  packer.Save(state);
+  state->values += static_cast<uint32_t>(part.values);
+}
+void CodePart(const EncodePart& part, PackState* state, TileBuffers* buffers) {
+  part.levels == Levels::kTwo ? CodeGroups<Levels::kTwo>(part, state, buffers)
+                              : CodeGroups<Levels::kThree>(part, state, buffers);
+}
+void CodeBf16(const EncodePart& part, const uint8_t* raw, uint8_t* rests, PackState* state, TileBuffers* buffers) {
+  SplitBf16(raw, part.values, buffers->exponents + state->values, rests);
+  CodePart(part, state, buffers);
 }
 
-void DecodeOnePart(const DecodePart& part, UnpackState* state, TileBuffers* buffers) {
-  UnpackPlanes(part, state, buffers);
-  const auto& words = buffers->words;
-  const bool two = part.levels == Levels::kTwo;
-  const size_t last = two ? 0 : 2;  // first plane of the last level
-  for (size_t i = 0; i < part.values; ++i) {
-    const auto [word, bit] = PlaceOf(i);
-    const auto bits = [word = word, bit = bit](uint64_t low, uint64_t high) {
-      return static_cast<unsigned>((low >> bit & 1) | (high >> bit & 1) << 1);
-    };
-    unsigned label = bits(LoadWord(part.planes.level1[0] + 8 * word), LoadWord(part.planes.level1[1] + 8 * word));
-    bool ends = label != 3;
-    if (!ends && !two) {
-      const unsigned second = bits(words[0][word], words[1][word]);
-      label = 4 + second;
-      ends = second != 3;
-    }
-    if (!ends) label = 8 + bits(words[last][word], words[last + 1][word]) + 4 * bits(words[last + 2][word], 0);
-    const uint8_t offset = part.table->offsets[label];
-    buffers->exponents[i] = part.bases[i] > offset ? static_cast<uint8_t>(part.bases[i] - offset) : uint8_t{0};
+// The label of a value, from bit `bit` of its words.
+template <Levels kLevels>
+unsigned LabelAt(uint64_t first0, uint64_t first1, const uint64_t* packed, unsigned bit) {
+  const auto bits = [bit](uint64_t low, uint64_t high) {
+    return static_cast<unsigned>((low >> bit & 1) | (high >> bit & 1) << 1);
+  };
+  unsigned label = bits(first0, first1);
+  if (label != 3) return label;
+  if constexpr (kLevels == Levels::kThree) {
+    label = bits(packed[0], packed[1]);
+    if (label != 3) return 4 + label;
+    packed += 2;
   }
+  return 8 + bits(packed[0], packed[1]) + 4 * bits(packed[2], 0);
+}
+template <Levels kLevels>
+void DecodeGroups(const DecodePart& part, UnpackState* state, uint8_t* exponents) {
+  WordUnpacker<kLevels> unpacker(part, *state);
+  const size_t words = GroupsOf(part.values) * kGroupWords;
+  for (size_t word = 0; word < words; ++word) {
+    const uint64_t first0 = LoadWord(part.planes.level1[0] + 8 * word);
+    const uint64_t first1 = LoadWord(part.planes.level1[1] + 8 * word);
+    uint64_t packed[WordUnpacker<kLevels>::kPlanes];
+    unpacker.Next(packed);
+    for (unsigned bit = 0; bit < 64; ++bit) {
+      const size_t value = IndexOf(word, bit);
+      const uint8_t offset = part.table->offsets[LabelAt<kLevels>(first0, first1, packed, bit)];
+      const uint8_t base = part.bases[value];
+      const auto exponent = base > offset ? static_cast<uint8_t>(base - offset) : uint8_t{0};
+      exponents[value] = exponent ^ part.patches[value];
+    }
+  }
+  unpacker.Save(state);
+}
+void DecodeOnePart(const DecodePart& part, UnpackState* state, TileBuffers* buffers) {
+  part.levels == Levels::kTwo ? DecodeGroups<Levels::kTwo>(part, state, buffers->exponents)
+                              : DecodeGroups<Levels::kThree>(part, state, buffers->exponents);
+}
+void DecodeBf16Part(const DecodePart& part, const uint8_t* rests, uint8_t* raw, UnpackState* state) {
+  uint8_t exponents[kTileValues];
+  part.levels == Levels::kTwo ? DecodeGroups<Levels::kTwo>(part, state, exponents)
+                              : DecodeGroups<Levels::kThree>(part, state, exponents);
+  MergeBf16(exponents, rests, part.values, raw);
 }
 
 void Fence() {}
 
 }  // namespace
 
-const Kernel kPortableKernel = {"portable",    SplitBf16,    ExponentsBf16, MergeBf16,  SplitE4m3,
-                                ExponentsE4m3, MergeE4m3,    Fence,         AddClamped, CountPlaces,
-                                CodePart,      FinishPlanes, DecodeOnePart};
+const Kernel kPortableKernel = {"portable",    SplitBf16, ExponentsBf16, MergeBf16,     SplitE4m3,
+                                ExponentsE4m3, MergeE4m3, Fence,         AddClamped,    CountPlaces,
+                                CodePart,      CodeBf16,  FinishPlanes,  DecodeOnePart, DecodeBf16Part};
 
 }  // namespace incipit::codec_internal

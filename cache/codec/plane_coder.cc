@@ -1,8 +1,11 @@
 #include "cache/codec/plane_coder.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <numeric>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
@@ -21,8 +24,8 @@ void PutField(MutableBytes bytes, size_t at, size_t value) {
 
 // Bytes of the packed planes.
 struct PackedSizes {
-  PackedSizes(Levels levels, const PackState& counts) {
-    const size_t level2 = (counts.level2 + 7) / 8, level3 = (counts.level3 + 7) / 8;
+  PackedSizes(Levels levels, uint32_t level2_values, uint32_t level3_values) {
+    const size_t level2 = (level2_values + 7) / 8, level3 = (level3_values + 7) / 8;
     bytes = {level2, level2, levels == Levels::kTwo ? level2 : level3, level3, level3};
   }
   size_t total() const { return std::accumulate(bytes.begin(), bytes.end(), size_t{0}); }
@@ -32,15 +35,6 @@ struct PackedSizes {
 absl::Status Damaged(std::string_view field, uint64_t found, uint64_t at_most) {
   return absl::DataLossError(
       absl::StrCat("coded segment: a tile's ", std::string(field), " is ", found, ", expected at most ", at_most));
-}
-
-absl::Status CheckCounts(Levels levels, const PackState& counts, size_t values) {
-  if (counts.level2 > values) return Damaged("count of values at level 2", counts.level2, values);
-  const uint32_t most = levels == Levels::kTwo ? 0 : counts.level2;
-  if (counts.level3 > most) return Damaged("count of values at level 3", counts.level3, most);
-  const uint32_t last = levels == Levels::kTwo ? counts.level2 : counts.level3;
-  if (counts.exceptions > last) return Damaged("count of exceptions", counts.exceptions, last);
-  return absl::OkStatus();
 }
 
 // Packed planes of which the kernel may read kReadSlack: in place, or, at the segment's end, in a copy.
@@ -73,32 +67,62 @@ bool TileEncoder::Begin(const TileShape& shape, MutableBytes out) {
   return true;
 }
 
-void TileEncoder::Add(size_t values, uintptr_t ahead) {
+EncodePart TileEncoder::PartOf(size_t values, uintptr_t ahead) const {
   uint8_t* const level1 = out_.data() + kTileHeaderBytes + state_.values / 8;
-  kernel_.encode_part({.levels = model_.levels(),
-                       .bases = model_.BasesAt(shape_.first + state_.values),
-                       .values = values,
-                       .table = &model_.encode_table(),
-                       .level1 = {level1, level1 + PlaneBytesOf(shape_.values)},
-                       .ahead = ahead},
-                      &state_, buffers_);
+  return {.levels = model_.levels(),
+          .bases = model_.BasesAt(shape_.first + state_.values),
+          .values = values,
+          .table = &model_.encode_table(),
+          .level1 = {level1, level1 + PlaneBytesOf(shape_.values)},
+          .ahead = ahead};
+}
+
+void TileEncoder::Add(size_t values, uintptr_t ahead) { kernel_.encode_part(PartOf(values, ahead), &state_, buffers_); }
+
+void TileEncoder::AddBf16(const uint8_t* raw, size_t values, uintptr_t ahead) {
+  kernel_.encode_bf16(PartOf(values, ahead), raw, rests_ + state_.values, &state_, buffers_);
+}
+
+// Puts places into buffers->exception_places and gives their number.
+size_t TileEncoder::ListExceptions() const {
+  uint16_t* at = buffers_->exception_places;
+  for (const ExceptionGroup& group : std::span(buffers_->exception_groups, state_.exception_groups)) {
+    for (size_t i = 0; i < kGroupWords; ++i) {
+      const size_t first = IndexOf(group.group * kGroupWords + i, 0);
+      const auto index = [first](uint64_t bits) {
+        const auto bit = static_cast<unsigned>(std::countr_zero(bits));
+        return static_cast<uint16_t>(first + bit % 8 * 32 + bit / 8);
+      };
+      uint64_t bits = group.bits[i];
+      // Hardly ever are there two in a word, and whether there is one is not to be guessed.
+      *at = index(bits | uint64_t{1} << 63);
+      at += bits != 0 ? 1 : 0;
+      bits &= bits - 1;
+      for (; bits != 0; bits &= bits - 1) [[unlikely]]* at++ = index(bits);
+    }
+  }
+  return static_cast<size_t>(at - buffers_->exception_places);
 }
 
 size_t TileEncoder::Finish() {
   INCIPIT_CHECK(state_.values == shape_.values, "a tile was coded to its end");
   kernel_.finish_planes(model_.levels(), state_, buffers_);
-  const PackedSizes sizes(model_.levels(), state_);
+  const PackedSizes sizes(model_.levels(), state_.level2, state_.level3);
   const size_t packed_at = kTileHeaderBytes + 2 * PlaneBytesOf(shape_.values) + shape_.rest_bytes;
-  const size_t tile_bytes = packed_at + sizes.total() + kExceptionBytes * state_.exceptions;
+  const size_t exceptions_at = packed_at + sizes.total();
+  if (out_.size() < exceptions_at) return 0;
+  const size_t exceptions = ListExceptions();
+  const size_t tile_bytes = exceptions_at + kExceptionBytes * exceptions;
   if (out_.size() < tile_bytes) return 0;
   PutField(out_, kLevel2At, state_.level2);
   PutField(out_, kLevel3At, state_.level3);
-  PutField(out_, kExceptionsAt, state_.exceptions);
+  PutField(out_, kExceptionsAt, exceptions);
   PutField(out_, kReservedAt, 0);
   uint8_t* at = out_.data() + packed_at;
   for (size_t i = 0; i < kPackedPlanes; at += sizes.bytes[i++]) std::memcpy(at, buffers_->packed[i], sizes.bytes[i]);
-  for (size_t i = 0; i < state_.exceptions; ++i, at += 2) PutField({at, 2}, 0, buffers_->exception_places[i]);
-  std::memcpy(at, buffers_->exception_exponents, state_.exceptions);
+  std::memcpy(at, buffers_->exception_places, 2 * exceptions);
+  at += 2 * exceptions;
+  for (size_t i = 0; i < exceptions; ++i) at[i] = buffers_->exponents[buffers_->exception_places[i]];
   return tile_bytes;
 }
 
@@ -108,12 +132,15 @@ absl::StatusOr<size_t> TileDecoder::Begin(const TileShape& shape, ByteView in) {
   const size_t rests_at = kTileHeaderBytes + 2 * plane_bytes, packed_at = rests_at + shape.rest_bytes;
   if (in.size() < packed_at) return Damaged("least length", packed_at, in.size());
   shape_ = shape;
-  counts_.level2 = Field(in, kLevel2At);
-  counts_.level3 = Field(in, kLevel3At);
-  counts_.exceptions = Field(in, kExceptionsAt);
-  if (absl::Status checked = CheckCounts(model_.levels(), counts_, shape.values); !checked.ok()) return checked;
+  counts_ = {Field(in, kLevel2At), Field(in, kLevel3At), Field(in, kExceptionsAt)};
+  const bool two = model_.levels() == Levels::kTwo;
+  if (counts_.level2 > shape.values) return Damaged("count of values at level 2", counts_.level2, shape.values);
+  const uint32_t most = two ? 0 : counts_.level2;
+  if (counts_.level3 > most) return Damaged("count of values at level 3", counts_.level3, most);
+  const uint32_t last = two ? counts_.level2 : counts_.level3;
+  if (counts_.exceptions > last) return Damaged("count of exceptions", counts_.exceptions, last);
   if (Field(in, kReservedAt) != 0) return Damaged("reserved field", Field(in, kReservedAt), 0);
-  const PackedSizes sizes(model_.levels(), counts_);
+  const PackedSizes sizes(model_.levels(), counts_.level2, counts_.level3);
   const size_t exceptions_at = packed_at + sizes.total();
   const size_t tile_bytes = exceptions_at + kExceptionBytes * counts_.exceptions;
   if (in.size() < tile_bytes) return Damaged("length", tile_bytes, in.size());
@@ -122,41 +149,58 @@ absl::StatusOr<size_t> TileDecoder::Begin(const TileShape& shape, ByteView in) {
   planes_ = PlacePlanes(in.data() + kTileHeaderBytes, plane_bytes, in.subspan(packed_at), sizes, buffers_);
   ahead_ = reinterpret_cast<uintptr_t>(in.data()) + tile_bytes;  // the next tile
   state_ = {};
-  next_exception_ = next_value_ = 0;
+  next_value_ = 0;
+  if (absl::Status patched = PatchExceptions(); !patched.ok()) return patched;
   return tile_bytes;
 }
 
-void TileDecoder::Next(size_t values) {
-  kernel_.decode_part({.levels = model_.levels(),
-                       .bases = model_.BasesAt(shape_.first + next_value_),
-                       .values = values,
-                       .table = &model_.decode_table(),
-                       .planes = planes_,
-                       .ahead = ahead_},
-                      &state_, buffers_);
-  for (const uint8_t*& plane : planes_.level1) plane += values / 8;
-  ahead_ += values / 64 * kAheadPerWord;
-  const uint8_t* const exponents = exceptions_.data() + size_t{2} * counts_.exceptions;
-  for (; next_exception_ < counts_.exceptions; ++next_exception_) {
-    const size_t place = Field(exceptions_, 2 * next_exception_) - next_value_;
-    if (place >= values) break;
-    buffers_->exponents[place] = exponents[next_exception_];
+// So that decoding need not look for exceptions among the values.
+absl::Status TileDecoder::PatchExceptions() {
+  const size_t count = counts_.exceptions;
+  const uint8_t* const exponents = exceptions_.data() + 2 * count;
+  const uint8_t* const bases = model_.BasesAt(shape_.first);
+  size_t greatest = 0;
+  for (size_t i = 0; i < count; ++i) greatest = std::max<size_t>(greatest, Field(exceptions_, 2 * i));
+  if (greatest >= shape_.values) return Damaged("place of an exception", greatest, shape_.values - 1);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t place = Field(exceptions_, 2 * i);
+    buffers_->patches[place] = bases[place] ^ exponents[i];
   }
+  return absl::OkStatus();
+}
+
+DecodePart TileDecoder::PartOf(size_t values) const {
+  return {.levels = model_.levels(),
+          .bases = model_.BasesAt(shape_.first + next_value_),
+          .values = values,
+          .table = &model_.decode_table(),
+          .planes = planes_,
+          .patches = buffers_->patches + next_value_,
+          .ahead = ahead_};
+}
+
+void TileDecoder::Advance(size_t values) {
+  for (const uint8_t*& plane : planes_.level1) plane += values / 8;
+  ahead_ += GroupsOf(values) * kDecodeAheadBytes;
   next_value_ += values;
 }
 
-absl::Status TileDecoder::Finish() const {
-  if (state_.level2 != counts_.level2 || state_.level3 != counts_.level3) {
-    return absl::DataLossError(absl::StrCat("coded segment: a tile has ", state_.level2, " and ", state_.level3,
-                                            " values at levels 2 and 3, expected ", counts_.level2, " and ",
-                                            counts_.level3, " as its header says"));
-  }
-  if (next_exception_ != counts_.exceptions) {
-    return absl::DataLossError(absl::StrCat("coded segment: place ", Field(exceptions_, 2 * next_exception_),
-                                            " of an exception in a tile of ", shape_.values,
-                                            " values, expected ascending places in it"));
-  }
-  return absl::OkStatus();
+void TileDecoder::Next(size_t values) {
+  kernel_.decode_part(PartOf(values), &state_, buffers_);
+  Advance(values);
+}
+
+void TileDecoder::NextBf16(size_t values, uint8_t* raw) {
+  kernel_.decode_bf16(PartOf(values), rests_ + next_value_, raw, &state_);
+  Advance(values);
+}
+
+absl::Status TileDecoder::Finish() {
+  for (size_t i = 0; i < counts_.exceptions; ++i) buffers_->patches[Field(exceptions_, 2 * i)] = 0;
+  if (state_.level2 == counts_.level2 && state_.level3 == counts_.level3) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("coded segment: a tile has ", state_.level2, " and ", state_.level3,
+                                          " values at levels 2 and 3, expected ", counts_.level2, " and ",
+                                          counts_.level3, " as its header says"));
 }
 
 }  // namespace incipit::codec_internal

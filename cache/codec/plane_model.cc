@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
 
@@ -13,10 +12,14 @@ namespace {
 constexpr size_t kBasesSlack = 2 * kGroupValues;  // kernels work on two groups at once
 constexpr size_t kBasesBytes = kMaxChannels + kTileValues + kBasesSlack;
 constexpr size_t kProbeRuns = 8;  // spread over the plane
+constexpr size_t kFirstRuns = 4;  // of these; the others are looked at only if channels do not matter
 constexpr size_t kProbeRunValues = 64;
 constexpr uint8_t kSpan = 31;          // exponents beyond this window count as its ends when a channel's mean is taken
 constexpr double kMinInWindow = 0.75;  // of the probe; with less, no channel's base would help
 constexpr size_t kMaxMeanRows = 32;
+constexpr size_t kTopRows = 12;  // of which the second greatest exponent of a channel is taken, where time matters more
+constexpr uint8_t kAboveTop = 2;
+constexpr size_t kRowsAhead = 2;   // fetched while one is looked at
 constexpr size_t kRowsInByte = 8;  // whose clamped exponents a byte can hold the sum of
 static_assert(kRowsInByte * kSpan <= 255);
 constexpr size_t kMaxCountedValues = 2048;
@@ -31,7 +34,7 @@ constexpr double kBitsOfException = 24;
 constexpr unsigned kRoundUpQuarters = 3;  // of the mean; of 0 to 3 it made the commonest offsets commonest
 constexpr double kNotWorthIt = 8;
 constexpr size_t kManyRows = 32;
-constexpr double kWellFitted = 3.0;  // with many rows, one base for all channels would hardly be better
+constexpr double kWellFitted = 3.2;  // with many rows, one base for all channels would hardly be better
 
 // Fields of an encoded model.
 constexpr size_t kLevelsAt = 0, kBaseBitsAt = 1, kLowestBaseAt = 2, kOffsetsAt = 3;
@@ -60,6 +63,25 @@ void MakeBases(const uint16_t* __restrict sums, size_t count, unsigned row_bits,
   }
 }
 
+void KeepTopTwo(const uint8_t* __restrict exponents, size_t count, uint8_t* __restrict top,
+                uint8_t* __restrict second) {
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t exponent = exponents[i], was_top = top[i], lower = exponent < was_top ? exponent : was_top;
+    second[i] = second[i] > lower ? second[i] : lower;
+    top[i] = exponent > was_top ? exponent : was_top;
+  }
+}
+
+// From the second greatest exponents to bases, in place. What lies outside the window counts as its ends.
+void RaiseBases(size_t count, uint8_t lowest, uint8_t* bases) {
+  const auto least = static_cast<uint8_t>(std::max<int>(lowest, kLeastBase - kAboveTop));
+  const auto most = static_cast<uint8_t>(std::min(lowest + kSpan, 255 - kAboveTop));
+  for (size_t i = 0; i < count; ++i) {
+    const uint8_t capped = bases[i] < most ? bases[i] : most;
+    bases[i] = static_cast<uint8_t>((capped > least ? capped : least) + kAboveTop);
+  }
+}
+
 // One bit of `count` bases, as bit `part` of bytes, and back.
 void PutBaseBits(const uint8_t* __restrict bases, size_t count, uint8_t lowest, unsigned bit, unsigned part,
                  uint8_t* __restrict plane) {
@@ -77,30 +99,27 @@ void AddBaseBits(const uint8_t* __restrict plane, size_t count, unsigned bit, un
   }
 }
 
+// Runs of the probe, spread over the plane so that the first ones are as well.
+size_t RunAt(const PlaneSource& source, size_t run) {
+  const size_t runs = source.values / kProbeRunValues, spread = run * 2 % kProbeRuns + run * 2 / kProbeRuns;
+  return (runs <= kProbeRuns ? run : spread * runs / kProbeRuns) * kProbeRunValues;
+}
+size_t EndOfRuns(const PlaneSource& source, size_t end) { return std::min(end, source.values / kProbeRunValues); }
+void FetchRuns(const PlaneSource& source, size_t first, size_t end) {
+  for (size_t run = first; run < EndOfRuns(source, end); ++run) source.fetch(RunAt(source, run), kProbeRunValues);
+}
+
 }  // namespace
 
 PlaneModel::PlaneModel()
-    : bases_(new uint8_t[kBasesBytes]()),
-      byte_sums_(new uint8_t[kMaxChannels]()),
-      sums_(new uint16_t[kMaxChannels]()) {}
+    : bases_(new uint8_t[kBasesBytes]()), bytes_(new uint8_t[kMaxChannels]()), sums_(new uint16_t[kMaxChannels]()) {}
 
 double PlaneModel::Fit(const PlaneSource& source, Levels levels, const Kernel& kernel, TileBuffers* buffers) {
   levels_ = levels;
-  offsets_.fill(0);  // a model that nothing was found for is as valid as any, and the same whatever came before
-  channels_ = 1;
-  bases_[0] = kLeastBase;
-  MeasureBases();
-  MakeTables();
-  RepeatBases();
+  FetchRuns(source, 0, kFirstRuns);
+  ResetToFlat();
   Histogram histogram{};
-  uint32_t count = 0;
-  const size_t runs = source.values / kProbeRunValues;
-  for (size_t i = 0; i < std::min(runs, kProbeRuns); ++i) {
-    const size_t run = runs <= kProbeRuns ? i : i * runs / kProbeRuns;
-    source.read(run * kProbeRunValues, kProbeRunValues, buffers->exponents);
-    for (size_t j = 0; j < kProbeRunValues; ++j) ++histogram[buffers->exponents[j]];
-    count += kProbeRunValues;
-  }
+  const uint32_t count = CountRuns(source, 0, kFirstRuns, buffers, &histogram);
   if (count == 0) return kNotWorthIt;
   uint32_t below = 0;
   size_t median = 0;
@@ -117,17 +136,44 @@ double PlaneModel::Fit(const PlaneSource& source, Levels levels, const Kernel& k
     channel_bits = FitChannels(source, kernel, static_cast<uint8_t>(lowest), buffers);
     if (rows >= kManyRows && channel_bits < kWellFitted) return channel_bits;
   }
+  CountRuns(source, kFirstRuns, kProbeRuns, buffers, &histogram);
   const FlatFit flat = FitFlat(histogram);
   std::array<uint8_t, kMaxRanks> flat_offsets;
   const double flat_bits = Rank(flat.places, &flat_offsets);
   if (flat_bits >= channel_bits && channel_bits < kNotWorthIt) return channel_bits;
-  channels_ = 1;
+  ResetToFlat();
   bases_[0] = flat.base;
   offsets_ = flat_offsets;
   MeasureBases();
   MakeTables();
   RepeatBases();
   return flat_bits;
+}
+
+// Adds to the histogram and gives the number of values.
+uint32_t PlaneModel::CountRuns(const PlaneSource& source, size_t first, size_t end, TileBuffers* buffers,
+                               Histogram* histogram) {
+  // Of every fourth value each, since a count that was just raised is not soon ready to be raised again.
+  Histogram quarters[4] = {};
+  uint32_t count = 0;
+  for (size_t run = first; run < EndOfRuns(source, end); ++run, count += kProbeRunValues) {
+    source.read(RunAt(source, run), kProbeRunValues, buffers->exponents);
+    for (size_t i = 0; i < kProbeRunValues; ++i) ++quarters[i % 4][buffers->exponents[i]];
+  }
+  for (size_t i = 0; i < histogram->size(); ++i) {
+    (*histogram)[i] += quarters[0][i] + quarters[1][i] + quarters[2][i] + quarters[3][i];
+  }
+  return count;
+}
+
+// A model that nothing was found for is as valid as any, and the same whatever came before.
+void PlaneModel::ResetToFlat() {
+  offsets_.fill(0);
+  channels_ = 1;
+  bases_[0] = kLeastBase;
+  MeasureBases();
+  MakeTables();
+  RepeatBases();
 }
 
 // The window of exponents that holds the most.
@@ -152,39 +198,68 @@ PlaneModel::FlatFit PlaneModel::FitFlat(const Histogram& exponents) {
 
 double PlaneModel::FitChannels(const PlaneSource& source, const Kernel& kernel, uint8_t lowest, TileBuffers* buffers) {
   channels_ = source.channels;
-  SetBases(source, kernel, lowest, buffers);
+  const size_t rows = source.values / channels_;
+  const bool fast = levels_ == Levels::kTwo;
+  const SampledRows sampled{rows, fast ? std::min(rows, kTopRows) : std::bit_floor(std::min(rows, kMaxMeanRows))};
+  fast ? SetBasesByTop(source, sampled, lowest, buffers) : SetBasesByMean(source, sampled, kernel, lowest, buffers);
   MeasureBases();
   RepeatBases();
-  const double bits = Rank(CountPlaces(source, kernel, buffers), &offsets_);
+  const double bits = Rank(CountPlaces(source, sampled, kernel, buffers), &offsets_);
   MakeTables();
   return bits + static_cast<double>(base_bits_ * channels_) / static_cast<double>(source.values);
 }
 
-void PlaneModel::SetBases(const PlaneSource& source, const Kernel& kernel, uint8_t lowest, TileBuffers* buffers) {
-  const size_t rows = source.values / channels_, used = std::bit_floor(std::min(rows, kMaxMeanRows));
-  uint8_t* const byte_sums = byte_sums_.get();
+// Gives `take` the exponents of the sampled rows, in pieces, and fetches the next rows meanwhile.
+template <typename Take>
+void PlaneModel::ReadRows(const PlaneSource& source, const SampledRows& sampled, TileBuffers* buffers,
+                          Take take) const {
+  for (size_t i = 0; i < std::min(sampled.count, kRowsAhead); ++i) source.fetch(sampled.At(i) * channels_, channels_);
+  for (size_t i = 0; i < sampled.count; ++i) {
+    if (i + kRowsAhead < sampled.count) source.fetch(sampled.At(i + kRowsAhead) * channels_, channels_);
+    for (size_t first = 0; first < channels_; first += kTileValues) {
+      const size_t count = std::min(channels_ - first, kTileValues);
+      source.read(sampled.At(i) * channels_ + first, count, buffers->exponents);
+      take(i, first, count);
+    }
+  }
+}
+
+void PlaneModel::SetBasesByMean(const PlaneSource& source, const SampledRows& sampled, const Kernel& kernel,
+                                uint8_t lowest, TileBuffers* buffers) {
+  uint8_t* const byte_sums = bytes_.get();
   uint16_t* const sums = sums_.get();
   std::memset(byte_sums, 0, channels_);
   std::memset(sums, 0, channels_ * sizeof(*sums));
-  for (size_t i = 0; i < used; ++i) {
-    const size_t row = i * rows / used;
-    for (size_t first = 0; first < channels_; first += kTileValues) {
-      const size_t count = std::min(channels_ - first, kTileValues);
-      source.read(row * channels_ + first, count, buffers->exponents);
-      kernel.add_clamped(buffers->exponents, count, lowest, kSpan, byte_sums + first);
-    }
-    if (i % kRowsInByte == kRowsInByte - 1 || i + 1 == used) MoveSums(byte_sums, channels_, sums);
-  }
-  MakeBases(sums, channels_, static_cast<unsigned>(std::countr_zero(used)), lowest, bases_.get());
+  ReadRows(source, sampled, buffers, [&](size_t i, size_t first, size_t count) {
+    kernel.add_clamped(buffers->exponents, count, lowest, kSpan, byte_sums + first);
+    const bool full = i % kRowsInByte == kRowsInByte - 1 || i + 1 == sampled.count;
+    if (full) MoveSums(byte_sums + first, count, sums + first);
+  });
+  MakeBases(sums, channels_, static_cast<unsigned>(std::countr_zero(sampled.count)), lowest, bases_.get());
 }
 
-PlaneModel::Places PlaneModel::CountPlaces(const PlaneSource& source, const Kernel& kernel,
+// The second greatest of a few exponents lies closer to the bulk of a normal distribution's than their mean, and one
+// outlier does not move it.
+void PlaneModel::SetBasesByTop(const PlaneSource& source, const SampledRows& sampled, uint8_t lowest,
+                               TileBuffers* buffers) {
+  uint8_t* const top = bytes_.get();
+  uint8_t* const second = bases_.get();
+  std::memset(top, 0, channels_);
+  std::memset(second, 0, channels_);
+  ReadRows(source, sampled, buffers, [&](size_t, size_t first, size_t count) {
+    KeepTopTwo(buffers->exponents, count, top + first, second + first);
+  });
+  RaiseBases(channels_, lowest, second);
+}
+
+PlaneModel::Places PlaneModel::CountPlaces(const PlaneSource& source, const SampledRows& sampled, const Kernel& kernel,
                                            TileBuffers* buffers) const {
-  const size_t rows = source.values / channels_;
-  const size_t used = std::clamp<size_t>(kMaxCountedValues / channels_, 1, rows);
+  const size_t used = std::clamp<size_t>(kMaxCountedValues / channels_, 1, sampled.count);
+  // Bases that follow few rows suit these better than any other: beside them is what tells.
+  const size_t beside = levels_ == Levels::kTwo ? 1 : 0;
   Places places;
   for (size_t i = 0; i < used; ++i) {
-    const size_t row = (2 * i + 1) * rows / (2 * used);
+    const size_t row = std::min((2 * i + 1) * sampled.rows / (2 * used) + beside, sampled.rows - 1);
     for (size_t first = 0; first < channels_; first += kTileValues) {
       const size_t count = std::min(channels_ - first, kTileValues);
       source.read(row * channels_ + first, count, buffers->exponents);
@@ -196,11 +271,16 @@ PlaneModel::Places PlaneModel::CountPlaces(const PlaneSource& source, const Kern
 }
 
 double PlaneModel::Rank(const Places& places, std::array<uint8_t, kMaxRanks>* offsets) const {
-  std::array<uint8_t, kTablePlaces> order;
-  std::iota(order.begin(), order.end(), uint8_t{0});
-  std::sort(order.begin(), order.end(), [&places](uint8_t a, uint8_t b) {
-    return places.counts[a] != places.counts[b] ? places.counts[a] > places.counts[b] : a < b;
-  });
+  // How many places come before each: a sort whose branches nobody has to guess.
+  std::array<uint8_t, kTablePlaces> order{};
+  for (size_t place = 0; place < kTablePlaces; ++place) {
+    const uint32_t found = places.counts[place];
+    unsigned before = 0;
+    for (size_t other = 0; other < kTablePlaces; ++other) {
+      before += places.counts[other] > found || (places.counts[other] == found && other < place) ? 1 : 0;
+    }
+    order[before] = static_cast<uint8_t>(place);
+  }
   double bits = 0;
   uint32_t exceptions = places.values;
   offsets->fill(0);

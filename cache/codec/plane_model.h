@@ -22,7 +22,14 @@ struct PlaneSource {
   // Writes the exponents of values [first, first + count), at most kTileValues. Called with whole runs of 64 values
   // from a multiple of 64, or with whole rows of all channels (pieces of kTileValues, if they are longer).
   absl::FunctionRef<void(size_t first, size_t count, uint8_t* exponents)> read;
+  // Begins to bring into the cache what read() of the same values will want.
+  absl::FunctionRef<void(size_t first, size_t count)> fetch = FetchNothing;
+  static void FetchNothing(size_t, size_t) {}
 };
+
+inline void FetchBytes(const uint8_t* bytes, size_t count) {
+  for (size_t at = 0; at < count + 63; at += 64) __builtin_prefetch(bytes + at);
+}
 
 // One thread. About 70 KiB, made once and used for plane after plane.
 class PlaneModel {
@@ -60,13 +67,26 @@ class PlaneModel {
     uint8_t base = 0;
     Places places;
   };
+  // Rows of the plane that are looked at, spread over it.
+  struct SampledRows {
+    size_t rows, count;
+    size_t At(size_t i) const { return i * rows / count; }
+  };
   static constexpr size_t EighthOf(size_t channels) { return (channels + 7) / 8; }
+  void ResetToFlat();
+  static uint32_t CountRuns(const PlaneSource& source, size_t first, size_t end, TileBuffers* buffers,
+                            Histogram* histogram);
   static FlatFit FitFlat(const Histogram& exponents);
   // Bits that a value takes, if the commonest places get the ranks; those are written to `offsets`.
   double Rank(const Places& places, std::array<uint8_t, kMaxRanks>* offsets) const;
   double FitChannels(const PlaneSource& source, const Kernel& kernel, uint8_t lowest, TileBuffers* buffers);
-  void SetBases(const PlaneSource& source, const Kernel& kernel, uint8_t lowest, TileBuffers* buffers);
-  Places CountPlaces(const PlaneSource& source, const Kernel& kernel, TileBuffers* buffers) const;
+  template <typename Take>
+  void ReadRows(const PlaneSource& source, const SampledRows& sampled, TileBuffers* buffers, Take take) const;
+  void SetBasesByMean(const PlaneSource& source, const SampledRows& sampled, const Kernel& kernel, uint8_t lowest,
+                      TileBuffers* buffers);
+  void SetBasesByTop(const PlaneSource& source, const SampledRows& sampled, uint8_t lowest, TileBuffers* buffers);
+  Places CountPlaces(const PlaneSource& source, const SampledRows& sampled, const Kernel& kernel,
+                     TileBuffers* buffers) const;
   void MakeTables();
   void MeasureBases();
   void RepeatBases();
@@ -77,7 +97,7 @@ class PlaneModel {
   uint8_t base_bits_ = 0;  // that tell a base from the lowest
   std::array<uint8_t, kMaxRanks> offsets_{};
   std::unique_ptr<uint8_t[]> bases_;  // once for each channel, then over and over, so that a tile can begin anywhere
-  std::unique_ptr<uint8_t[]> byte_sums_;
+  std::unique_ptr<uint8_t[]> bytes_;  // of channels: sums, or greatest exponents
   std::unique_ptr<uint16_t[]> sums_;
   EncodeTable encode_table_{};
   DecodeTable decode_table_{};

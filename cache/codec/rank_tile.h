@@ -67,18 +67,17 @@ struct DecodeTable {
   alignas(16) uint8_t offsets[kTablePlaces];
 };
 
-// A tile is coded part by part, so that arithmetic on one overlaps with the memory traffic of the next. Every part of a
-// tile but its last has kPartValues.
+// A tile is coded part by part. Every part of a tile but its last has whole groups; of rows that lie apart,
+// kPartValues.
 inline constexpr size_t kPartValues = 1024;
-inline constexpr size_t kPartWords = kPartValues / 64;
 
 // How far a tile's packed planes are written. Values are counted.
 struct PackState {
   uint64_t kept[kPackedPlanes] = {};  // bits that do not make a whole byte yet
   uint32_t level2 = 0;
   uint32_t level3 = 0;  // 0 with two levels
-  uint32_t exceptions = 0;
   uint32_t values = 0;
+  uint32_t exception_groups = 0;
 };
 // How far they are read.
 struct UnpackState {
@@ -86,13 +85,22 @@ struct UnpackState {
   uint32_t level3 = 0;
 };
 
-// Memory for one tile, of one thread at a time. Kernels work on two groups at once, hence the room behind parts.
+// A group some of whose values are exceptions, by a bit for each value.
+struct ExceptionGroup {
+  uint64_t bits[kGroupWords];
+  uint64_t group;  // of the tile
+};
+
+// Memory for one tile, of one thread at a time. Kernels work on whole groups, hence the room behind parts.
 struct TileBuffers {
-  alignas(64) uint8_t exponents[kTileValues + 2 * kGroupValues];  // of a part, or of what a model looks at
-  alignas(64) uint64_t words[kPackedPlanes][kPartWords + kGroupWords];
+  // Of a tile that is being coded; of a part that was decoded; of what a model looks at.
+  alignas(64) uint8_t exponents[kTileValues + kGroupValues];
+  // What turns the bases of values that are exceptions into their exponents, by exclusive or. 0 of all others, and of
+  // all between tiles.
+  alignas(64) uint8_t patches[kTileValues + kGroupValues] = {};
   alignas(64) uint8_t packed[kPackedPlanes][kPlaneBytes + kReadSlack];
-  uint16_t exception_places[kTileValues];
-  uint8_t exception_exponents[kTileValues];
+  uint16_t exception_places[kTileValues + 1];
+  ExceptionGroup exception_groups[kTileValues / kGroupValues + 1];  // kernels write one that does not count
 };
 
 // Where a tile's planes lie. Of a packed one, a decoder may read kReadSlack bytes from its start.
@@ -108,7 +116,7 @@ struct EncodePart {
   const uint8_t* bases;
   size_t values;
   const EncodeTable* table;
-  uint8_t* level1[2];
+  uint8_t* level1[2];  // where the part's bits begin
   uintptr_t ahead;
 };
 struct DecodePart {
@@ -117,8 +125,10 @@ struct DecodePart {
   size_t values;
   const DecodeTable* table;
   TilePlanes planes;  // level1 is where the part's bits begin
+  const uint8_t* patches;
   uintptr_t ahead;
 };
-inline constexpr uintptr_t kAheadPerWord = 128;  // bytes fetched for each 64 values
+// Bytes fetched ahead for the values of a group: about what it takes raw, and coded.
+inline constexpr uintptr_t kEncodeAheadBytes = 2 * kGroupValues, kDecodeAheadBytes = 3 * kGroupValues / 2;
 
 }  // namespace incipit::codec_internal
