@@ -25,7 +25,7 @@ function(incipit_tests name)
 endfunction()
 
 incipit_tests(eviction incipit_eviction)
-incipit_tests(cluster incipit_redis)
+incipit_tests(cluster incipit_member incipit_client)
 incipit_tests(transport incipit_transport)
 incipit_tests(cache incipit_client incipit_cache)
 incipit_tests(client incipit_client incipit_cache)
@@ -40,7 +40,7 @@ incipit_tests(bench incipit_bench)
 incipit_tests(sim incipit_client incipit_cache)
 incipit_tests(conformance incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache incipit_cluster)
-incipit_tests(campaigns incipit_client incipit_cache incipit_cluster)
+incipit_tests(campaigns incipit_client incipit_member)
 
 # The ucx lane, over each of UCX's transports that every machine has; over RDMA by tests/rdma/run_softroce.sh.
 file(GLOB_RECURSE ucx_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/transport/ucx/*.cc

@@ -97,7 +97,7 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
   report.unique_blocks = trace.unique_blocks;
   report.block_bytes = layout.groups[0].BlockBytes();
   std::unique_ptr<PrivateNode> node;
-  if (options.connect.empty()) {
+  if (options.connect.empty() && options.cluster.empty()) {
     ChooseSizes(layout, &report);
     ASSIGN_OR_RETURN(node, PrivateNode::Start({.work_dir = options.work_dir,
                                                .shards = options.shards,
@@ -116,8 +116,9 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
     client.layout = layout;
     client.client_name = fmt::format("replay-{}", i);
     client.progress = Progress::kCaller;
-    ASSIGN_OR_RETURN(std::unique_ptr<ReplayWorker> worker,
-                     ReplayWorker::Create(std::move(client), trace.longest_chain));
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<ReplayWorker> worker,
+        ReplayWorker::Create(std::move(client), options.cluster, trace.longest_chain, options.interval_ms));
     workers.push_back(std::move(worker));
   }
   const double cpu_before = node != nullptr ? node->process()->CpuSeconds() : 0;

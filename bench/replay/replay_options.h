@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bench/common/percentiles.h"
 #include "bench/replay/hit_account.h"
@@ -16,8 +17,10 @@ struct ReplayOptions {
   TraceOptions trace;
   uint32_t bytes_per_token = 128;
   uint16_t workers = 4;
-  double speed = 0;     // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
-  std::string connect;  // address of a running node; empty = a private one of the sizes below
+  double speed = 0;                  // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
+  std::string connect;               // address of a running node; empty = a private one of the sizes below
+  std::vector<std::string> cluster;  // or seeds of a running cluster
+  uint32_t interval_ms = 0;          // length of the intervals that are reported apart too; 0 = none
   std::string tenant = "default";
   std::string secret_file;  // of the tenant, where that node has tenants
   std::string work_dir;
@@ -31,9 +34,22 @@ struct ReplayOptions {
   double tolerance_points = 1;   // of the token hit ratio, in per cent of input tokens
 };
 
+// What was seen of the requests that ended within one interval.
+struct ReplayInterval {
+  HitAccount hits;
+  uint64_t present_blocks = 0;  // of all blocks asked for, in the leading run or behind a gap
+  uint64_t failed_requests = 0;
+  uint64_t wrong_bytes = 0;
+  Percentiles latency_us;
+
+  void Merge(const ReplayInterval& other);
+};
+
 // What the workers saw, summed.
 struct ReplayCounts {
   HitAccount hits;
+  uint64_t failed_requests = 0;  // of a cluster: a call of theirs gave an error. With one node that ends the replay
+  std::vector<ReplayInterval> intervals;  // from the start on, of interval_ms each
   uint64_t wrong_bytes = 0;
   uint64_t loaded_blocks = 0, loaded_blocks_nvme = 0, loaded_bytes = 0;
   uint64_t vanished_blocks = 0;  // matched, but not there (in time) when loaded
@@ -61,7 +77,9 @@ struct ReplayReport {
   bool AsPredicted() const {
     return !predicted_hit_ratio.has_value() || std::abs(Deviation()) <= options.tolerance_points;
   }
-  bool ok() const { return counts.wrong_bytes == 0 && counts.hits.requests > 0 && AsPredicted(); }
+  bool ok() const {
+    return counts.wrong_bytes == 0 && counts.failed_requests == 0 && counts.hits.requests > 0 && AsPredicted();
+  }
   double GbPerSecond() const;
 };
 

@@ -5,8 +5,19 @@
 
 namespace incipit::bench {
 
+void ReplayInterval::Merge(const ReplayInterval& other) {
+  hits.Merge(other.hits);
+  present_blocks += other.present_blocks;
+  failed_requests += other.failed_requests;
+  wrong_bytes += other.wrong_bytes;
+  latency_us.Merge(other.latency_us);
+}
+
 void ReplayCounts::Merge(const ReplayCounts& other) {
   hits.Merge(other.hits);
+  failed_requests += other.failed_requests;
+  if (intervals.size() < other.intervals.size()) intervals.resize(other.intervals.size());
+  for (size_t i = 0; i < other.intervals.size(); ++i) intervals[i].Merge(other.intervals[i]);
   wrong_bytes += other.wrong_bytes;
   loaded_blocks += other.loaded_blocks;
   loaded_blocks_nvme += other.loaded_blocks_nvme;
@@ -26,6 +37,28 @@ void ReplayCounts::Merge(const ReplayCounts& other) {
 double ReplayReport::GbPerSecond() const {
   return seconds > 0 ? static_cast<double>(counts.loaded_bytes + counts.stored_bytes) / 1e9 / seconds : 0;
 }
+
+namespace {
+
+Json IntervalsJson(const ReplayReport& report) {
+  Json list = Json::array();
+  for (size_t i = 0; i < report.counts.intervals.size(); ++i) {
+    const ReplayInterval& interval = report.counts.intervals[i];
+    list.push_back({{"start_s", Rounded(static_cast<double>(i) * report.options.interval_ms / 1000, 3)},
+                    {"requests", interval.hits.requests},
+                    {"failed_requests", interval.failed_requests},
+                    {"blocks", interval.hits.blocks},
+                    {"present_blocks", interval.present_blocks},
+                    {"input_tokens", interval.hits.input_tokens},
+                    {"hit_tokens", interval.hits.hit_tokens},
+                    {"token_hit_ratio", Rounded(interval.hits.TokenHitRatio(), 5)},
+                    {"wrong_bytes", interval.wrong_bytes},
+                    {"latency_us", PercentilesJson(interval.latency_us)}});
+  }
+  return list;
+}
+
+}  // namespace
 
 Json ReplayJson(const ReplayReport& report) {
   const ReplayCounts& counts = report.counts;
@@ -55,12 +88,14 @@ Json ReplayJson(const ReplayReport& report) {
                {"busy_answers", counts.busy_answers},
                {"seconds", Rounded(report.seconds, 3)},
                {"workers", report.options.workers},
-               {"shards", report.options.connect.empty() ? report.options.shards : 0},
+               {"shards", report.ram_bytes > 0 ? report.options.shards : 0},
                {"ram_bytes", report.ram_bytes},
                {"nvme_bytes", report.nvme_bytes},
                {"region_bytes", report.region_bytes},
                {"server_cpu_s", Rounded(report.server_cpu_s, 3)},
                {"eviction", report.options.eviction}};
+  if (!report.options.cluster.empty()) json["failed_requests"] = counts.failed_requests;
+  if (report.options.interval_ms > 0) json["intervals"] = IntervalsJson(report);
   if (report.predicted_hit_ratio.has_value()) {
     json["predicted_token_hit_ratio"] = Rounded(*report.predicted_hit_ratio, 5);
     json["deviation_points"] = Rounded(report.Deviation(), 3);
@@ -92,6 +127,7 @@ std::string ReplayText(const ReplayReport& report) {
   text += fmt::format("request latency  p50 {:.0f} us, p99 {:.0f} us, p99.9 {:.0f} us\n", counts.latency_us.At(0.5),
                       counts.latency_us.At(0.99), counts.latency_us.At(0.999));
   text += fmt::format("wrong bytes      {}\n", counts.wrong_bytes);
+  if (!report.options.cluster.empty()) text += fmt::format("failed requests  {}\n", counts.failed_requests);
   return text;
 }
 

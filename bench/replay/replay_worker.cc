@@ -13,7 +13,8 @@
 namespace incipit::bench {
 namespace {
 
-constexpr uint32_t kDeadlineMs = 60'000;  // a replay measures; it does not give up where an engine would
+constexpr uint32_t kDeadlineMs = 60'000;        // a replay measures; it does not give up where an engine would
+constexpr uint32_t kClusterDeadlineMs = 5'000;  // nodes go away while it runs
 constexpr uint32_t kLeaseMs = 60'000;
 constexpr int kStoreTries = 50;
 constexpr auto kStorePause = std::chrono::milliseconds(5);
@@ -39,7 +40,9 @@ const TraceRequest* ReplayQueue::Take() {
 
 uint64_t ReplayQueue::taken() const { return std::min<uint64_t>(next_.load(), trace_->requests.size()); }
 
-absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions options, uint64_t longest_chain) {
+absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions options,
+                                                                   const std::vector<std::string>& seeds,
+                                                                   uint64_t longest_chain, uint32_t interval_ms) {
   std::unique_ptr<ReplayWorker> worker(new ReplayWorker());
   worker->group_ = options.layout.groups[0];
   worker->fingerprint_ = options.layout.Fingerprint();
@@ -47,12 +50,31 @@ absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions
   worker->window_blocks_ =
       std::clamp<uint64_t>(kWindowBytes / worker->block_bytes_, 1, std::max<uint64_t>(longest_chain, 1));
   worker->buffer_.resize(worker->window_blocks_ * worker->block_bytes_);
-  ASSIGN_OR_RETURN(worker->client_, Client::Connect(std::move(options)));
+  worker->interval_ms_ = interval_ms;
+  worker->deadline_ms_ = seeds.empty() ? kDeadlineMs : kClusterDeadlineMs;
+  ASSIGN_OR_RETURN(worker->client_, AnyClient::Connect(std::move(options), seeds));
   return worker;
 }
 
 absl::Status ReplayWorker::Run(ReplayQueue* queue) {
-  while (const TraceRequest* request = queue->Take()) RETURN_IF_ERROR(Handle(*request));
+  while (const TraceRequest* request = queue->Take()) {
+    const uint64_t wrong_before = counts_.wrong_bytes;
+    const absl::Status status = Handle(*request);
+    if (!status.ok() && !client_->of_cluster()) return status;
+    counts_.failed_requests += status.ok() ? 0 : 1;
+    if (interval_ms_ == 0) continue;
+    const auto index = static_cast<size_t>(queue->SecondsSinceStart() * 1000 / interval_ms_);
+    if (counts_.intervals.size() <= index) counts_.intervals.resize(index + 1);
+    ReplayInterval& interval = counts_.intervals[index];
+    interval.wrong_bytes += counts_.wrong_bytes - wrong_before;
+    if (status.ok()) {
+      interval.hits.Add(*request, request_hits_, group_.block_tokens);
+      interval.present_blocks += request_present_;
+      interval.latency_us.Add(request_us_);
+    } else {
+      ++interval.failed_requests;
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -72,18 +94,22 @@ absl::Status ReplayWorker::Handle(const TraceRequest& request) {
     ASSIGN_OR_RETURN(
         MatchResult match,
         client_->Match(
-            {.groups = {KeyList(keys)}, .stamp_ns = stamp_ns, .lease_ms = kLeaseMs, .deadline_ms = kDeadlineMs}));
+            {.groups = {KeyList(keys)}, .stamp_ns = stamp_ns, .lease_ms = kLeaseMs, .deadline_ms = deadline_ms_}));
     const double us = watch.Microseconds();
     counts_.match_us.Add(us);
     request_us_ += us;
-    if (!match.complete) return absl::UnavailableError("a shard did not answer a match within a minute");
+    // Of a cluster some node may be away: its blocks are misses.
+    if (!match.complete && !client_->of_cluster())
+      return absl::UnavailableError("a shard did not answer a match within a minute");
     const std::vector<Presence>& presence = match.presence[0];
     while (run < presence.size() && presence[run] != Presence::kMiss) ++run;
+    request_present_ = presence.size() - static_cast<size_t>(std::ranges::count(presence, Presence::kMiss));
     lease = std::move(match.lease);
   }
   ASSIGN_OR_RETURN(const uint64_t hits, LoadLeadingRun(run, stamp_ns));
   lease.Release();
   RETURN_IF_ERROR(StoreFrom(hits, stamp_ns));
+  request_hits_ = hits;
   counts_.hits.Add(request, hits, group_.block_tokens);
   counts_.latency_us.Add(request_us_);
   return absl::OkStatus();
@@ -93,7 +119,7 @@ absl::Status ReplayWorker::Handle(const TraceRequest& request) {
 absl::StatusOr<uint64_t> ReplayWorker::LoadLeadingRun(uint64_t run, uint64_t stamp_ns) {
   for (uint64_t first = 0; first < run; first += window_blocks_) {
     const uint64_t count = std::min(window_blocks_, run - first);
-    LoadRequest request{.stamp_ns = stamp_ns, .deadline_ms = kDeadlineMs};
+    LoadRequest request{.stamp_ns = stamp_ns, .deadline_ms = deadline_ms_};
     for (uint64_t i = 0; i < count; ++i) {
       request.items.push_back({.group = 0,
                                .depth_tokens = DepthOf(first + i),
@@ -141,12 +167,15 @@ absl::Status ReplayWorker::StoreWindow(uint64_t first, uint64_t count, uint64_t 
   for (int tries = 0; tries < kStoreTries && !items.empty(); ++tries) {
     if (tries > 0) std::this_thread::sleep_for(kStorePause);
     const Stopwatch watch;
-    ASSIGN_OR_RETURN(const StatusResult result,
-                     client_->Store({.items = items, .stamp_ns = stamp_ns, .deadline_ms = kDeadlineMs}));
+    absl::StatusOr<StatusResult> result =
+        client_->Store({.items = items, .stamp_ns = stamp_ns, .deadline_ms = deadline_ms_});
+    // The node that owns all of these is away: they are not stored, as a shard's that is busy are not.
+    if (client_->of_cluster() && absl::IsUnavailable(result.status())) break;
+    if (!result.ok()) return result.status();
     const double us = watch.Microseconds();
     counts_.store_us.Add(us);
     request_us_ += us;
-    CountStored(result, &items);
+    CountStored(*result, &items);
   }
   counts_.refused_blocks += items.size();
   return absl::OkStatus();

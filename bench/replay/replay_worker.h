@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "bench/common/any_client.h"
 #include "bench/common/stopwatch.h"
 #include "bench/replay/replay_options.h"
 #include "incipit/client.h"
@@ -21,6 +22,7 @@ class ReplayQueue {
   const TraceRequest* Take();
   void Stop() { stopped_ = true; }
   uint64_t taken() const;
+  double SecondsSinceStart() const { return since_start_.Seconds(); }
 
  private:
   const Trace* trace_;
@@ -36,10 +38,14 @@ class ReplayWorker {
   static constexpr uint64_t kWindowBytes = 64 * kMiB;
   static constexpr size_t kKeyBytes = 32;
 
-  // Errors of Client::Connect.
-  static absl::StatusOr<std::unique_ptr<ReplayWorker>> Create(ClientOptions client, uint64_t longest_chain);
+  // With `seeds` it works on the cluster that they are of, else on the node at client.address. Errors of
+  // AnyClient::Connect. `interval_ms`: of the intervals to count apart, 0 = none.
+  static absl::StatusOr<std::unique_ptr<ReplayWorker>> Create(ClientOptions client,
+                                                              const std::vector<std::string>& seeds,
+                                                              uint64_t longest_chain, uint32_t interval_ms);
 
-  // Until the queue is empty. Unavailable: the node cannot be reached any more.
+  // Until the queue is empty. Unavailable: the node cannot be reached any more. A cluster always can: requests that
+  // fail are counted.
   absl::Status Run(ReplayQueue* queue);
   const ReplayCounts& counts() const { return counts_; }
 
@@ -57,14 +63,17 @@ class ReplayWorker {
   uint32_t DepthOf(uint64_t block) const { return static_cast<uint32_t>(block * group_.block_tokens); }
   uint8_t* BufferOf(uint64_t slot) { return buffer_.data() + slot * block_bytes_; }
 
-  std::unique_ptr<Client> client_;
+  std::unique_ptr<AnyClient> client_;
   GroupSpec group_;
   LayoutFingerprint fingerprint_{};
   uint64_t block_bytes_ = 0;
   uint64_t window_blocks_ = 1;
   std::vector<uint8_t> buffer_;  // window_blocks_ payloads
   std::vector<Block> blocks_;    // of the request in hand
-  double request_us_ = 0;        // in calls of the client, of the request in hand
+  uint32_t interval_ms_ = 0;
+  uint32_t deadline_ms_ = 0;
+  uint64_t request_hits_ = 0, request_present_ = 0;  // of the request in hand
+  double request_us_ = 0;                            // in calls of the client, of the request in hand
   ReplayCounts counts_;
 };
 

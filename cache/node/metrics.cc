@@ -86,6 +86,28 @@ void AddNode(const MetricsInput& input, std::vector<MetricFamily>* families) {
   }
 }
 
+void AddCluster(const ClusterGauges& cluster, std::vector<MetricFamily>* families) {
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    AddSingle(families, name, help, MetricType::Gauge, value);
+  };
+  gauge("cluster_epoch", "Epoch of the cluster's map that this node has; 0 = none yet.",
+        static_cast<double>(cluster.epoch));
+  gauge("cluster_nodes", "Nodes of that map, those that are gone included.", static_cast<double>(cluster.nodes));
+  gauge("cluster_nodes_serving", "Nodes of that map that own blocks.", static_cast<double>(cluster.nodes_serving));
+  gauge("cluster_connected", "1 while the source of the map answers.", cluster.connected ? 1 : 0);
+  gauge("cluster_joined", "1 while this node is registered with a lease, as far as it knows.", cluster.joined ? 1 : 0);
+  gauge("cluster_renewed_seconds_ago", "Time since the lease was last renewed.", cluster.renewed_s_ago);
+  AddSingle(families, "cluster_calls_total", "Calls of Redis by this node.", MetricType::Counter,
+            static_cast<double>(cluster.calls));
+  families->push_back(NewFamily("cluster_errors_total", "Failures to follow the map, by kind.", MetricType::Counter));
+  for (const auto& [kind, count] : {std::pair{"unreachable", cluster.errors_unreachable},
+                                    {"refused", cluster.errors_refused},
+                                    {"other", cluster.errors_other},
+                                    {"bad_record", cluster.bad_records}}) {
+    AddSample(&families->back(), {{"kind", kind}}, static_cast<double>(count));
+  }
+}
+
 void AddRows(const MetricsInput& input, std::vector<MetricFamily>* families) {
   for (const MetricRow& row : ShardMetricRows()) {
     if (row.help != nullptr) {
@@ -188,6 +210,7 @@ void AddTenants(const MetricsInput& input, std::vector<MetricFamily>* families) 
 std::string RenderMetrics(const MetricsInput& input) {
   std::vector<MetricFamily> families;
   AddNode(input, &families);
+  if (input.cluster.has_value()) AddCluster(*input.cluster, &families);
   AddRows(input, &families);
   AddPagesAndLatencies(input, &families);
   AddTenants(input, &families);

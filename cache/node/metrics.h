@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cache/node/cluster_gauges.h"
 #include "cache/node/process_usage.h"
 #include "cache/shard/shard_counters.h"
 
@@ -16,6 +18,7 @@ struct MetricsInput {
   uint16_t shards = 0;               // how many the node has
   std::vector<ShardReport> reports;  // of those that answered in time
   ProcessUsage process;
+  std::optional<ClusterGauges> cluster;  // of a node that is in one
 };
 
 inline constexpr size_t kMaxTenantSeries = 64;

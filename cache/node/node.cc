@@ -92,7 +92,7 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard_count = options_.shards;
   result.shard.identity.node_id = identity_.node_id;
   result.shard.identity.placement_seed = identity_.placement_seed;
-  result.shard.identity.incarnation = incarnation_;
+  result.shard.identity.incarnation = identity_.incarnation;
   result.shard.identity.epoch = StaticMembership::kEpoch;
   result.shard.identity.shard = shard;
   result.shard.identity.shard_count = options_.shards;
@@ -158,8 +158,10 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
   ASSIGN_OR_RETURN(node->nvme_is_device_, PrepareNvmePath(&options));
   const std::unique_ptr<Random> random = MakeSystemRandom();
   if (!options.state_dir.empty()) std::filesystem::create_directories(options.state_dir);
-  ASSIGN_OR_RETURN(node->identity_, NodeIdentity::LoadOrCreate(options.state_dir, options.shards, random.get()));
-  node->incarnation_ = random->Next();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_ms = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  ASSIGN_OR_RETURN(node->identity_,
+                   NodeIdentity::LoadOrCreate(options.state_dir, options.shards, random.get(), now_ms));
   node->options_ = options;
   if (options.shards > 1) {
     node->ram_peers_ = std::make_shared<PolicyPeers>(options.shards);
@@ -202,6 +204,10 @@ absl::Status Node::ReloadTenants() {
   for (size_t i = shards_.size(); i > 0; --i) shards_[i - 1]->SetTenants(tenants);
   spdlog::info("event=tenants_reloaded tenants={}", tenants->tenants().size());
   return absl::OkStatus();
+}
+
+void Node::PublishMap(const PublishedMapRef& map) {
+  for (const auto& shard : shards_) shard->SetClusterMap(map);
 }
 
 Node::~Node() {

@@ -31,6 +31,9 @@ class Node {
   // sessions.
   absl::Status ReloadTenants();
 
+  // Gives the cluster's map to clients that ask for it, from all shards. Does not wait for them.
+  void PublishMap(const PublishedMapRef& map);
+
   // "127.0.0.1:9400", with the port really taken.
   std::string address() const;
   // "unix:///path", empty without that lane.
@@ -51,7 +54,6 @@ class Node {
   NodeOptions options_;
   NodeIdentity identity_;
   std::unique_ptr<StaticMembership> membership_;
-  uint64_t incarnation_ = 0;
   bool nvme_is_device_ = false;
   TenantTableRef tenants_;                              // as read at the start
   std::shared_ptr<PolicyPeers> ram_peers_, all_peers_;  // of several shards

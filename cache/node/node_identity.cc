@@ -58,6 +58,10 @@ absl::StatusOr<NodeIdentity> Parse(const std::string& path, std::istream& file) 
   std::memcpy(identity.placement_seed.data(), absl::HexStringToBytes(seed).data(), identity.placement_seed.size());
   identity.node_id = std::strtoull(id.c_str(), nullptr, 16);
   identity.shards = static_cast<uint16_t>(std::min<uint64_t>(number("shards"), UINT16_MAX));
+  // Left out by releases that did not keep it.
+  const std::string incarnation = HexField(json, "incarnation", sizeof(identity.incarnation));
+  if (json.contains("incarnation") && incarnation.empty()) return damaged("incarnation is not 16 hexadecimal digits");
+  if (!incarnation.empty()) identity.incarnation = std::strtoull(incarnation.c_str(), nullptr, 16);
   return identity;
 }
 
@@ -66,7 +70,8 @@ absl::Status WriteWhole(const std::string& directory, const std::string& path, c
       {"version", kIdentityVersion},
       {"node_id", absl::StrCat(absl::Hex(identity.node_id, absl::kZeroPad16))},
       {"placement_seed", absl::BytesToHexString({reinterpret_cast<const char*>(identity.placement_seed.data()), 16})},
-      {"shards", identity.shards}};
+      {"shards", identity.shards},
+      {"incarnation", absl::StrCat(absl::Hex(identity.incarnation, absl::kZeroPad16))}};
   const std::string temporary = path + ".new";
   const std::string text = json.dump(2) + "\n";
   const int fd = open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
@@ -86,20 +91,24 @@ absl::Status WriteWhole(const std::string& directory, const std::string& path, c
 
 }  // namespace
 
-absl::StatusOr<NodeIdentity> NodeIdentity::LoadOrCreate(const std::string& directory, uint16_t shards, Random* random) {
-  if (directory.empty()) return MakeNew(shards, random);
+absl::StatusOr<NodeIdentity> NodeIdentity::LoadOrCreate(const std::string& directory, uint16_t shards, Random* random,
+                                                        uint64_t now_ms) {
+  NodeIdentity identity = MakeNew(shards, random);
+  if (directory.empty()) {
+    identity.incarnation = random->Next();
+    return identity;
+  }
   const std::string path = directory + "/node.json";
   std::ifstream file(path);
   if (file) {
-    ASSIGN_OR_RETURN(NodeIdentity identity, Parse(path, file));
+    ASSIGN_OR_RETURN(identity, Parse(path, file));
     if (identity.shards != shards) {
       return absl::FailedPreconditionError(
           absl::StrCat(path, ": stored blocks were placed on ", identity.shards, " shards, this start asks for ",
                        shards, "; start with --shards ", identity.shards, ", or use another directory"));
     }
-    return identity;
   }
-  const NodeIdentity identity = MakeNew(shards, random);
+  identity.incarnation = std::max(identity.incarnation + 1, now_ms);
   RETURN_IF_ERROR(WriteWhole(directory, path, identity));
   return identity;
 }

@@ -10,6 +10,16 @@ void NodePages::Serving(Node* node) {
   phase_ = NodePhase::kServing;
 }
 
+void NodePages::InCluster(std::function<ClusterGauges()> gauges) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cluster_ = std::move(gauges);
+}
+
+std::optional<ClusterGauges> NodePages::Cluster() const {
+  if (!cluster_) return std::nullopt;
+  return cluster_();
+}
+
 void NodePages::Stopping() {
   const std::lock_guard<std::mutex> lock(mutex_);
   phase_ = NodePhase::kStopping;
@@ -18,6 +28,7 @@ void NodePages::Stopping() {
 void NodePages::Forget() {
   const std::lock_guard<std::mutex> lock(mutex_);
   node_ = nullptr;
+  cluster_ = nullptr;
 }
 
 std::vector<HttpPage> NodePages::Pages() {
@@ -36,6 +47,7 @@ HttpResponse NodePages::Metrics() {
       input.shards = node_->options().shards;
       input.reports = node_->Reports(kReportTimeoutMs);
     }
+    input.cluster = Cluster();
   }
   input.process = ReadProcessUsage();
   return {.content_type = kMetricsContentType, .body = RenderMetrics(input)};
@@ -47,7 +59,8 @@ HttpResponse NodePages::Ready() {
     const std::lock_guard<std::mutex> lock(mutex_);
     const bool serving = phase_ == NodePhase::kServing && node_ != nullptr;
     const uint16_t shards = serving ? node_->options().shards : 0;
-    readiness = JudgeReadiness(phase_, shards, serving ? node_->Reports(kReportTimeoutMs) : std::vector<ShardReport>());
+    readiness = JudgeReadiness(phase_, shards, serving ? node_->Reports(kReportTimeoutMs) : std::vector<ShardReport>(),
+                               Cluster());
   }
   return {.code = readiness.ready ? 200 : 503, .content_type = "application/json", .body = readiness.json};
 }

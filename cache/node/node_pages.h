@@ -1,7 +1,9 @@
 // What a node shows over HTTP: /metrics, /healthz, /readyz. Also before it serves and while it stops.
 #pragma once
 
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "cache/node/http_server.h"
@@ -21,6 +23,8 @@ class NodePages {
 
   // The node must outlive the pages, or Forget() must be called first.
   void Serving(Node* node);
+  // Where the pages learn of the node's cluster; what it refers to must outlive the pages, or Forget() be called first.
+  void InCluster(std::function<ClusterGauges()> gauges);
   // Readiness falls at once; metrics go on.
   void Stopping();
   // Waits for answers that use the node.
@@ -32,10 +36,12 @@ class NodePages {
  private:
   HttpResponse Metrics();
   HttpResponse Ready();
+  std::optional<ClusterGauges> Cluster() const;  // under mutex_
 
   std::mutex mutex_;  // held while the node is used, so that Forget() means what it says
   NodePhase phase_ = NodePhase::kStarting;
   Node* node_ = nullptr;
+  std::function<ClusterGauges()> cluster_;  // empty: it is in none
 };
 
 }  // namespace incipit

@@ -67,9 +67,29 @@ void JudgeShards(uint16_t shards, const std::vector<ShardReport>& reports, Readi
   readiness->ready = !stuck;
 }
 
+Json ClusterJson(const ClusterGauges& cluster) {
+  return {{"source", cluster.source},        {"epoch", cluster.epoch},
+          {"nodes", cluster.nodes},          {"nodes_serving", cluster.nodes_serving},
+          {"state", cluster.state},          {"connected", cluster.connected},
+          {"joined", cluster.joined},        {"renewed_seconds_ago", cluster.renewed_s_ago},
+          {"last_error", cluster.last_error}};
+}
+
+void JudgeCluster(const ClusterGauges& cluster, Readiness* readiness) {
+  if (cluster.fenced) {
+    readiness->ready = false;
+    readiness->status = "fenced";
+    readiness->reasons.push_back("another process is this node of the cluster: " + cluster.last_error);
+  } else if (!cluster.connected) {
+    readiness->reasons.push_back("the cluster's map does not follow changes, the last one stands: " +
+                                 cluster.last_error);
+  }
+}
+
 }  // namespace
 
-Readiness JudgeReadiness(NodePhase phase, uint16_t shards, const std::vector<ShardReport>& reports) {
+Readiness JudgeReadiness(NodePhase phase, uint16_t shards, const std::vector<ShardReport>& reports,
+                         const std::optional<ClusterGauges>& cluster) {
   Readiness readiness;
   Json list = Json::array();
   if (phase == NodePhase::kServing) {
@@ -78,10 +98,12 @@ Readiness JudgeReadiness(NodePhase phase, uint16_t shards, const std::vector<Sha
   } else {
     readiness.status = phase == NodePhase::kStarting ? "starting" : "stopping";
   }
-  const Json json = {{"ready", readiness.ready},
-                     {"status", readiness.status},
-                     {"reasons", readiness.reasons},
-                     {"shards", std::move(list)}};
+  if (cluster.has_value()) JudgeCluster(*cluster, &readiness);
+  Json json = {{"ready", readiness.ready},
+               {"status", readiness.status},
+               {"reasons", readiness.reasons},
+               {"shards", std::move(list)}};
+  if (cluster.has_value()) json["cluster"] = ClusterJson(*cluster);
   readiness.json = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   return readiness;
 }

@@ -202,6 +202,12 @@ void ShardThread::SetTenants(TenantTableRef tenants) {
   });
 }
 
+void ShardThread::SetClusterMap(PublishedMapRef map) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) return;
+  loop_->PostFromAnyThread([this, map = std::move(map)] { shard_->SetClusterMap(map); });
+}
+
 ShardReport ShardThread::Report() const {
   ShardReport report = shard_->Report();
   if (authenticator_ == nullptr) return report;

@@ -3,9 +3,11 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "cache/shard/load_job.h"
+#include "cache/shard/map_watch.h"
 #include "cache/shard/store_receiver.h"
 #include "transport/auth/proof.h"
 #include "transport/wire/auth_messages.h"
+#include "transport/wire/map_messages.h"
 
 namespace incipit {
 namespace {
@@ -69,6 +71,7 @@ Task<void> Session::Run(uint64_t request_id) {
   }
   channel_->Close();
   StopWaits();
+  StopMapWatch();
   co_await jobs_.Join();
   AddBytesTo(shard_->counters());
 }
@@ -92,7 +95,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.node_id = identity.node_id;
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
-  reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims);
+  reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims | wire::kFeatureClusterMap);
   if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
@@ -166,6 +169,9 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       break;
     case wire::FrameType::kWait:
       handling = HandleWait(request_id, meta);
+      break;
+    case wire::FrameType::kGetMap:
+      handling = HandleGetMap(request_id, meta);
       break;
     case wire::FrameType::kRemove:
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));

@@ -15,6 +15,7 @@
 
 namespace incipit {
 
+class MapWatch;
 class WaitJob;
 
 class Session : private Timer {
@@ -31,6 +32,8 @@ class Session : private Timer {
   // Answers an Error to the Hello and closes.
   static Task<void> Refuse(std::unique_ptr<FrameChannel> channel, uint64_t request_id, absl::Status reason);
   void Close() { channel_->Close(); }
+  // The shard has a newer map of the cluster.
+  void OnClusterMap();
 
   uint64_t id() const { return id_; }
   uint64_t writer_id() const { return hello_.client_id; }
@@ -90,6 +93,8 @@ class Session : private Timer {
   absl::Status CheckClaims() const;
   void LetGo(uint64_t id);
   void StopWaits();
+  Task<void> HandleGetMap(uint64_t request_id, ByteView meta);
+  void StopMapWatch();
   Task<void> HandleStats(uint64_t request_id);
   Task<void> HandleLoad(uint64_t request_id, ByteView meta, bool shared);
   Task<void> HandleRegisterRegion(uint64_t request_id, ByteView meta);
@@ -107,6 +112,7 @@ class Session : private Timer {
   uint64_t read_seen_ = 0, write_seen_ = 0;  // that waited for the client when this was last looked at
   LoadCaller loading_;
   std::vector<WaitJob*> waits_;
+  std::shared_ptr<MapWatch> map_watch_;  // null: the client waits for no map
   bool shares_memory_ = false;
   RegionTable regions_;
   TaskScope jobs_;

@@ -57,6 +57,12 @@ void Shard::SetTenants(TenantTableRef tenants) {
   }
 }
 
+void Shard::SetClusterMap(PublishedMapRef map) {
+  if (map == nullptr || (cluster_map_ != nullptr && map->epoch <= cluster_map_->epoch)) return;
+  cluster_map_ = std::move(map);
+  for (Session* session : sessions_) session->OnClusterMap();
+}
+
 void Shard::Adopt(std::unique_ptr<FrameChannel> channel, const wire::Hello& hello, uint64_t request_id,
                   SessionPass pass) {
   // The acceptor may still have had the tenants from before a reload.

@@ -14,6 +14,7 @@
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/lease_table.h"
 #include "cache/shard/load_admission.h"
+#include "cache/shard/published_map.h"
 #include "cache/shard/shard_counters.h"
 #include "cache/shard/shard_options.h"
 #include "cache/tenants/authenticator.h"
@@ -41,6 +42,9 @@ class Shard {
   void SetTenants(TenantTableRef tenants);
   // Null: anybody may do anything in the namespaces of the tenant it says it is.
   const TenantTable* tenants() const { return tenants_.get(); }
+  // The cluster's map as clients may have it from now on. An older one than before is ignored.
+  void SetClusterMap(PublishedMapRef map);
+  const PublishedMapRef& cluster_map() const { return cluster_map_; }  // null: none yet, or the node is in no cluster
   uint64_t tenants_generation() const { return tenants_generation_; }  // differs after each SetTenants
   AuditLog* audit() { return &audit_; }
   // Cuts all sessions, seals NVMe. A hung device delays it until `deadline_ns` at most.
@@ -88,6 +92,7 @@ class Shard {
   ShardCounters counters_;
   TenantTableRef tenants_;
   uint64_t tenants_generation_ = 0;
+  PublishedMapRef cluster_map_;
   AuditLog audit_;
   Event stop_;
   Event lease_added_, claim_added_;

@@ -5,9 +5,11 @@
 namespace incipit {
 
 void AddConnectOptions(CLI::App* command, ConnectOptions* options) {
-  command->add_option("--connect", options->address, "the node: tcp://HOST:PORT, unix:///PATH or unix://@NAME")
-      ->type_name("ADDRESS")
-      ->capture_default_str();
+  CLI::Option* connect =
+      command->add_option("--connect", options->address, "the node: tcp://HOST:PORT, unix:///PATH or unix://@NAME")
+          ->type_name("ADDRESS")
+          ->capture_default_str();
+  AddClusterOption(command, connect, &options->cluster);
   command->add_option("--tenant", options->tenant, "whose blocks")->type_name("NAME")->capture_default_str();
   AddSecretFileOption(command, &options->secret_file);
   command->add_option("--owner", options->owner, "tenant whose namespace is used, if it grants that; default: --tenant")
@@ -33,8 +35,18 @@ void AddSecretFileOption(CLI::App* command, std::string* secret_file) {
       ->type_name("FILE");
 }
 
-absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
-                                                  const Layout& layout) {
+void AddClusterOption(CLI::App* command, CLI::Option* connect, std::vector<std::string>* seeds) {
+  command
+      ->add_option("--cluster", *seeds,
+                   "instead of one node the cluster that these are of: addresses of some of its nodes, as in --connect")
+      ->type_name("SEED[,SEED]")
+      ->delimiter(',')
+      ->excludes(connect);
+}
+
+namespace {
+
+ClientOptions MakeClientOptions(const ConnectOptions& options, const std::string& model, const Layout& layout) {
   ClientOptions client;
   client.address = options.address;
   client.tenant = options.tenant;
@@ -48,13 +60,33 @@ absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options,
   client.progress = Progress::kCaller;
   client.connect_timeout_ms = options.timeout_ms;
   client.default_deadline_ms = options.timeout_ms;
-  absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(std::move(client));
-  if (connected.ok()) return connected;
-  const absl::Status& status = connected.status();
+  return client;
+}
+
+// Names the flag, and what to look at.
+absl::Status Explain(const std::string& flag, const absl::Status& status) {
   const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   return absl::Status(status.code(),
-                      absl::StrCat("--connect ", options.address, ": ", status.message(),
+                      absl::StrCat(flag, ": ", status.message(),
                                    unreachable ? "; is `incipit serve` running there, and is the port right?" : ""));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
+                                                  const Layout& layout) {
+  absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(MakeClientOptions(options, model, layout));
+  if (connected.ok()) return connected;
+  return Explain("--connect " + options.address, connected.status());
+}
+
+absl::StatusOr<std::unique_ptr<bench::AnyClient>> ConnectToAny(const ConnectOptions& options, const std::string& model,
+                                                               const Layout& layout) {
+  absl::StatusOr<std::unique_ptr<bench::AnyClient>> connected =
+      bench::AnyClient::Connect(MakeClientOptions(options, model, layout), options.cluster);
+  if (connected.ok()) return connected;
+  return Explain(options.cluster.empty() ? "--connect " + options.address : std::string("--cluster"),
+                 connected.status());
 }
 
 }  // namespace incipit

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "bench/common/any_client.h"
 #include "incipit/client.h"
 
 namespace incipit {
@@ -15,6 +17,7 @@ inline constexpr char kDefaultAddress[] = "tcp://127.0.0.1:9400";
 
 struct ConnectOptions {
   std::string address = kDefaultAddress;
+  std::vector<std::string> cluster;  // seeds: addresses of nodes of the cluster to use instead of that node
   std::string tenant = "default";
   std::string secret_file;
   std::string owner;             // of the blocks; empty = tenant
@@ -24,15 +27,20 @@ struct ConnectOptions {
   bool json = false;
 };
 
-// Adds --connect, --tenant, --secret-file, --owner, --sealing-key-file, --codec, --timeout-ms and
+// Adds --connect, --cluster, --tenant, --secret-file, --owner, --sealing-key-file, --codec, --timeout-ms and
 // --json.
 void AddConnectOptions(CLI::App* command, ConnectOptions* options);
 
+// Adds --cluster, which says what --connect would say otherwise.
+void AddClusterOption(CLI::App* command, CLI::Option* connect, std::vector<std::string>* seeds);
 // Adds --secret-file.
 void AddSecretFileOption(CLI::App* command, std::string* secret_file);
 
 // A client that does its work on the calling thread. Errors name the address and what to look at.
 absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
                                                   const Layout& layout);
+// The same, or a client of the cluster if --cluster is given.
+absl::StatusOr<std::unique_ptr<bench::AnyClient>> ConnectToAny(const ConnectOptions& options, const std::string& model,
+                                                               const Layout& layout);
 
 }  // namespace incipit

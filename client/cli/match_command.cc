@@ -84,7 +84,7 @@ void PrintText(const BlockChain& chain, const MatchResult& match, bool list) {
                   fmt::format("{}", CountOf(presence, Presence::kMiss))});
   }
   std::cout << table.Render();
-  if (!match.complete) std::cout << "\nA shard did not answer in time: its blocks are counted as missing.\n";
+  if (!match.complete) std::cout << "\nA shard or node did not answer in time: its blocks are counted as missing.\n";
   if (!list) return;
   std::cout << "\n";
   for (const Json& block : BlockList(chain, match)) {
@@ -96,7 +96,8 @@ void PrintText(const BlockChain& chain, const MatchResult& match, bool list) {
 
 absl::StatusOr<int> Run(const Settings& settings) {
   ASSIGN_OR_RETURN(const BlockChain chain, MakeBlockChain(settings.blocks));
-  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectTo(settings.connect, chain.model, chain.layout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<bench::AnyClient> client,
+                   ConnectToAny(settings.connect, chain.model, chain.layout));
   MatchRequest request;
   for (const std::vector<BlockKey>& keys : chain.keys) request.groups.emplace_back(keys);
   ASSIGN_OR_RETURN(const MatchResult match, client->Match(std::move(request)));
@@ -121,7 +122,8 @@ void AddMatchCommand(CLI::App& app, int* exit_code) {
                   "\nExamples:\n"
                   "  incipit match --file prompt.txt\n"
                   "  incipit match --layout deepseek-v3-bf16 --tokens prompt.tokens --json\n"
-                  "  incipit match --key 5f0c2a... --list\n\n"
+                  "  incipit match --key 5f0c2a... --list\n"
+                  "  incipit match --cluster tcp://10.0.0.5:9400,tcp://10.0.0.6:9400 --file prompt.txt\n\n"
                   "JSON: hit, tokens_prompt, tokens_matched (the longest restorable opening), restorable_tokens,\n"
                   "ram_bytes, nvme_bytes, complete, groups [name, block_tokens, blocks, hits_ram, hits_nvme, misses];\n"
                   "with --list also blocks [group, depth_tokens, key, tier].\n"

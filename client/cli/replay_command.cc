@@ -29,11 +29,14 @@ constexpr char kFooter[] =
     "Examples:\n"
     "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --spawn\n"
     "  incipit replay --trace conversation.jsonl --connect tcp://10.0.0.5:9400 --speed 1\n"
+    "  incipit replay --trace conversation.jsonl --cluster tcp://10.0.0.5:9400 --interval-ms 5000 --json\n"
     "  incipit plan --trace conversation.jsonl --policy lru --sizes 10% --shards 4 --json > plan.json\n"
     "  incipit replay --trace conversation.jsonl --ram-percent 2 --nvme-percent 8 --against plan.json\n\n"
     "JSON: requests, blocks, token_hit_ratio, wrong_bytes, gb_per_s, latency_us {p50, p99, p999}, and more.\n"
     "With --against the size is --ram-percent and --nvme-percent together; more fields: predicted_token_hit_ratio,\n"
     "deviation_points, tolerance_points.\n"
+    "With --interval-ms: intervals [start_s, requests, token_hit_ratio, latency_us, ...]; with --cluster:\n"
+    "failed_requests, whose calls gave an error (a node that is away costs hits, and is none).\n"
     "Exit status: 0 if all requests were replayed, every byte was right, and the hit ratio was as forecast.";
 
 void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
@@ -58,9 +61,19 @@ void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
       ->capture_default_str();
 }
 
+void AddIntervalOption(CLI::App* command, bench::ReplayOptions* options) {
+  command
+      ->add_option("--interval-ms", options->interval_ms,
+                   "also report hit ratio and latency of each interval of so many milliseconds; 0 = not")
+      ->type_name("N")
+      ->check(CLI::Range(0, 3'600'000).description(""))
+      ->capture_default_str();
+}
+
 void AddNodeOptions(CLI::App* command, Settings* settings) {
   bench::ReplayOptions* options = &settings->replay;
   CLI::Option* connect = command->add_option("--connect", options->connect, "a running node")->type_name("ADDRESS");
+  AddClusterOption(command, connect, &options->cluster);
   command->add_option("--tenant", options->tenant, "whose blocks they are")->type_name("NAME")->capture_default_str();
   AddSecretFileOption(command, &options->secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
@@ -116,6 +129,7 @@ void AddReplayCommand(CLI::App& app, int* exit_code) {
   CLI::App* command =
       app.add_subcommand("replay", "drive a node with a trace of requests; report hits, speed, wrong bytes");
   AddTraceOptions(command, &settings->replay);
+  AddIntervalOption(command, &settings->replay);
   AddNodeOptions(command, settings.get());
   command->add_flag("--json", settings->json, "print JSON");
   command->footer(kFooter);

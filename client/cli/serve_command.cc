@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -80,6 +81,21 @@ absl::Status Announce(const ServeOptions& options, const Node& node, const HttpS
   _exit(kExitError);
 }
 
+// Registers the node, if it is in a cluster. A process that turns out to be a zombie stops, as at SIGTERM.
+absl::StatusOr<std::unique_ptr<ClusterAgent>> JoinCluster(ServeOptions options, Node* node, NodePages* pages,
+                                                          std::atomic<bool>* fenced) {
+  if (options.cluster.source.empty()) return std::unique_ptr<ClusterAgent>();
+  options.cluster.on_fenced = [fenced](const absl::Status& why) {
+    spdlog::error("event=node_fenced cause=\"{}\"; another process is this node of the cluster, this one stops",
+                  absl::CEscape(why.message()));
+    fenced->store(true);
+    kill(getpid(), SIGTERM);
+  };
+  ASSIGN_OR_RETURN(std::unique_ptr<ClusterAgent> agent, ClusterAgent::Start(node, std::move(options.cluster)));
+  pages->InCluster([raw = agent.get()] { return raw->gauges(); });
+  return agent;
+}
+
 // Reads the tenants again at each SIGHUP, until a signal that ends the process comes.
 int WaitForStop(StopSignals* signals, Node* node) {
   int signal = signals->Wait();
@@ -105,18 +121,24 @@ absl::Status Serve(ServeOptions options) {
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<Node> node, Node::Start(options.node));
   pages.Serving(node.get());
-  const absl::Status announced = Announce(options, *node, http.get());
+  std::atomic<bool> fenced = false;
+  absl::StatusOr<std::unique_ptr<ClusterAgent>> agent = JoinCluster(options, node.get(), &pages, &fenced);
+  const absl::Status announced = agent.ok() ? Announce(options, *node, http.get()) : agent.status();
   if (announced.ok()) {
     const int signal = WaitForStop(&signals, node.get());
     spdlog::info("event=node_stopping signal={}", strsignal(signal));
   }
   signals.ExitAtNext();
   pages.Stopping();
+  // First the cluster, so that clients go elsewhere while what is dirty is written.
+  if (agent.ok() && *agent != nullptr) (*agent)->Leave();
   const absl::Status stopped = node->Stop(options.stop_timeout_ms);
   if (absl::IsDeadlineExceeded(stopped)) LeaveHungDevice(stopped);
   pages.Forget();
   if (stopped.ok()) spdlog::info("event=node_stopped");
   RETURN_IF_ERROR(announced);
+  if (fenced)
+    return absl::AbortedError("another process is this node of the cluster: are two started from one --state-dir?");
   return stopped;
 }
 
@@ -132,6 +154,9 @@ void AddServeCommand(CLI::App& app, int* exit_code) {
       "  incipit serve --listen 0.0.0.0:9400 --tenants /etc/incipit/tenants.toml --http 127.0.0.1:9401 --log-format "
       "json\n"
       "  incipit serve --listen-unix /run/incipit/node.sock --unix-mode 0660\n"
+      "  incipit serve --listen 10.0.0.5:9400 --tenants /etc/incipit/tenants.toml --nvme /var/lib/incipit --nvme-bytes "
+      "1TiB \\\n"
+      "      --membership 'redis://10.0.0.9?cluster=main' --zone rack-4\n"
       "  incipit serve --config /etc/incipit.toml\n\n"
       "Sizes: 512MiB, 1.5TiB and 4g are powers of 1024, 4GB is a power of 1000.\n"
       "SIGHUP reads the file of --tenants again; with an error in it everything stays as it was, and the log says so.\n"

@@ -13,6 +13,7 @@ namespace {
 constexpr char kAddresses[] = "Addresses";
 constexpr char kSpace[] = "Space";
 constexpr char kProcess[] = "Process";
+constexpr char kCluster[] = "Cluster (docs/membership.md)";
 constexpr char kLimits[] = "Limits of one shard";
 constexpr char kTiers[] = "Tuning of the tiers, per shard";
 
@@ -81,9 +82,40 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
       ->type_name("HOST:PORT")
       ->capture_default_str()
       ->group(kAddresses);
-  command->add_option("--name", node.node_name, "name of the node for people; default: host name")
+  command->add_option("--name,--node-name", node.node_name, "name of the node for people; default: host name")
       ->type_name("NAME")
       ->group(kAddresses);
+}
+
+void AddCluster(CLI::App* command, ClusterAgentOptions* cluster) {
+  CLI::Option* source = command->add_option("--membership", cluster->source,
+                                            "the cluster this node is in: FILE with its map, or "
+                                            "redis://HOST[:PORT][/DB]?cluster=NAME; default: none");
+  source->type_name("SOURCE")->group(kCluster);
+  const auto add = [&](CLI::Option* option) { option->needs(source)->group(kCluster); };
+  add(command
+          ->add_option("--membership-password-file", cluster->password_file,
+                       "file with Redis' password, readable by its owner and group only")
+          ->type_name("FILE"));
+  add(command->add_option("--zone", cluster->zone, "what fails together with this node: a rack, a site")
+          ->type_name("NAME"));
+  add(command
+          ->add_option("--weight", cluster->weight,
+                       "its share of the blocks is its weight over the sum of all; 0 = GiB of RAM and NVMe")
+          ->type_name("N")
+          ->check(CLI::Range(uint32_t{0}, kMaxNodeWeight).description(""))
+          ->capture_default_str());
+  add(command
+          ->add_option("--advertise", cluster->advertise,
+                       "where clients reach this node, one for each lane, as tcp=10.0.0.5:9400; default: where it "
+                       "listens")
+          ->type_name("LANE=ADDRESS"));
+  add(command
+          ->add_option("--lease-ms", cluster->lease_ms,
+                       "how long the cluster waits for a node that is silent; that of the first node counts for all")
+          ->type_name("N")
+          ->check(CLI::Range(uint32_t{100}, uint32_t{600'000}).description(""))
+          ->capture_default_str());
 }
 
 void AddSpace(CLI::App* command, ServeOptions* options) {
@@ -212,6 +244,7 @@ void AddTiers(CLI::App* command, NodeOptions* node) {
 
 void AddServeOptions(CLI::App* command, ServeOptions* options) {
   AddAddresses(command, options);
+  AddCluster(command, &options->cluster);
   AddSpace(command, options);
   AddProcess(command, options);
   AddLimits(command, &options->node.limits);
@@ -230,6 +263,9 @@ absl::Status FinishServeOptions(ServeOptions* options) {
   }
   if (node.nvme_path.empty() && node.nvme_bytes > 0) {
     return absl::InvalidArgumentError("--nvme-bytes is given without --nvme: also say where, a directory or a device");
+  }
+  if (!options->cluster.source.empty()) {
+    if (const absl::Status valid = ClusterAgent::Check(options->cluster); !valid.ok()) return valid;
   }
   if (node.ram_bytes == 0) return absl::InvalidArgumentError("--ram 0: the RAM tier cannot be left out; 64MiB, say");
   return absl::OkStatus();

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "cache/node/node_options.h"
+#include "cluster/node/cluster_agent.h"
 
 namespace incipit {
 
 struct ServeOptions {
   NodeOptions node;
+  ClusterAgentOptions cluster;  // source is empty: the node is in no cluster
   bool no_huge_pages = false;
   std::string unix_mode = "0600";
   std::string log_level = "info";

@@ -12,6 +12,8 @@
 #include "client/src/core/client_core.h"
 #include "client/src/fan_out.h"
 #include "client/src/restorable_lengths.h"
+#include "incipit/seed_membership.h"
+#include "transport/auth/secret_file.h"
 
 namespace incipit {
 namespace {
@@ -20,7 +22,9 @@ namespace {
 constexpr size_t kMaxChainBlocks = 1 << 22;
 
 absl::Status Check(const ClusterClientOptions& options) {
-  if (options.membership == nullptr) return absl::InvalidArgumentError("ClusterClientOptions: membership is missing");
+  if ((options.membership == nullptr) == options.seeds.empty()) {
+    return absl::InvalidArgumentError("ClusterClientOptions: give seeds or a membership, and not both");
+  }
   if (!options.client.address.empty()) {
     return absl::InvalidArgumentError("ClusterClientOptions.client.address: addresses come from the cluster's map");
   }
@@ -31,6 +35,28 @@ absl::Status Check(const ClusterClientOptions& options) {
     return absl::InvalidArgumentError("ClusterClientOptions.client.prefill_tokens_per_s: not over several nodes");
   }
   return ClientCore::CheckOptions(options.client);
+}
+
+// The client's secret, from where it has it.
+absl::StatusOr<std::string> SecretOf(const ClientOptions& client) {
+  if (client.secret_file.empty()) return client.secret;
+  ASSIGN_OR_RETURN(std::vector<uint8_t> secret, ReadSecret("secret_file", client.secret_file));
+  std::string text(secret.begin(), secret.end());
+  Wipe(secret.data(), secret.size());
+  return text;
+}
+
+// The map as the seeds give it, once there is one.
+absl::StatusOr<std::shared_ptr<const ClusterMembership>> FollowSeeds(const ClusterClientOptions& options) {
+  SeedOptions seeds{.seeds = options.seeds,
+                    .lane = options.lane,
+                    .tenant = options.client.tenant,
+                    .client_name = options.client.client_name,
+                    .timeout_ms = options.client.connect_timeout_ms};
+  ASSIGN_OR_RETURN(seeds.secret, SecretOf(options.client));
+  ASSIGN_OR_RETURN(std::unique_ptr<SeedMembership> membership, SeedMembership::Start(std::move(seeds)));
+  RETURN_IF_ERROR(membership->WaitForMap(options.client.connect_timeout_ms).status());
+  return std::shared_ptr<const ClusterMembership>(std::move(membership));
 }
 
 using Share = std::vector<size_t>;  // indices of one node's items in the whole request
@@ -116,6 +142,9 @@ absl::StatusOr<std::unique_ptr<ClusterClient>> ClusterClient::Connect(ClusterCli
   }
   RETURN_IF_ERROR(Check(options));
   options.client.connect_lazily = true;
+  if (!options.seeds.empty()) {
+    ASSIGN_OR_RETURN(options.membership, FollowSeeds(options));
+  }
   std::unique_ptr<ClusterClient> client(new ClusterClient(std::move(options)));
   RETURN_IF_ERROR(client->CurrentView().status());
   return client;

@@ -62,6 +62,7 @@ RedisMembership::RedisMembership(RedisMembershipOptions options)
       lease_ms_(options_.lease_ms) {
   const std::unique_ptr<Random> random = MakeSystemRandom();
   random->Fill(seed_);
+  status_.renewed_at = std::chrono::steady_clock::now();
   if (!options_.self.has_value()) return;
   self_ = *options_.self;
   wanted_state_ = self_.state;
@@ -192,7 +193,8 @@ absl::Status RedisMembership::Step() {
     fetch_due_ = true;
   }
   if (fetch_due_) RETURN_IF_ERROR(Handle(script_.Fetch(&*calls_, Caller())));
-  if (now >= renew_at_ms_) {
+  const bool renewed = now >= renew_at_ms_;
+  if (renewed) {
     // A little earlier than a third of the lease, each node differently, so that they do not call all at once.
     const int64_t third = std::max<int64_t>(1, lease_ms_ / 3);
     renew_at_ms_ = NowMs() + third - static_cast<int64_t>(MakeSystemRandom()->Below(third / 5 + 1));
@@ -204,6 +206,7 @@ absl::Status RedisMembership::Step() {
     news = !status_.connected || status_.joined != joined_;
     status_.connected = true;
     status_.joined = joined_;
+    if (renewed) status_.renewed_at = std::chrono::steady_clock::now();
     status_.last_error = absl::OkStatus();
   }
   if (news) changed_.notify_all();
@@ -315,6 +318,8 @@ void RedisMembership::Failed(const absl::Status& why) {
     was_connected = status_.connected || status_.failures == 0;
     status_.connected = false;
     ++status_.failures;
+    if (absl::IsUnavailable(why)) ++status_.unreachable;
+    if (absl::IsFailedPrecondition(why) || absl::IsUnauthenticated(why)) ++status_.refused;
     status_.last_error = why;
   }
   changed_.notify_all();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -38,7 +39,9 @@ struct RedisMembershipStatus {
   bool fenced = false;  // another process is this node; nothing is written any more
   uint64_t calls = 0;   // of the script
   uint64_t fetches = 0, joins = 0, failures = 0, bad_records = 0;
-  absl::Status last_error;  // ok while all is well
+  uint64_t unreachable = 0, refused = 0;             // of the failures: no answer in time; an answer that says no
+  std::chrono::steady_clock::time_point renewed_at;  // the lease, or the knowledge of the map; the start before that
+  absl::Status last_error;                           // ok while all is well
 };
 
 // Owner: the node. It has one thread of its own, which alone talks to Redis; any thread may call any method but Stop

@@ -86,6 +86,10 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckMessage<RegisterRegion>(meta);
     case FrameType::kForgetRegion:
       return CheckMessage<ForgetRegion>(meta);
+    case FrameType::kGetMap:
+      return CheckMessage<GetMap>(meta);
+    case FrameType::kMapReply:
+      return CheckMessage<MapReply>(meta);
     case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
     case FrameType::kStats:

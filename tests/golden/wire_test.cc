@@ -76,6 +76,8 @@ TEST(WireGolden, EveryMessageIsReadBack) {
   ExpectReads(samples::SampleClaimReply());
   ExpectReads(samples::SampleWait());
   ExpectReads(samples::SampleWaitReply());
+  ExpectReads(samples::SampleGetMap());
+  ExpectReads(samples::SampleMapReply());
 }
 
 // Lines of: seed, node id, shard count, framed identity, shard.

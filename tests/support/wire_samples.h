@@ -10,6 +10,7 @@
 
 #include "transport/wire/auth_messages.h"
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
 #include "transport/wire/shared_messages.h"
 
@@ -114,6 +115,8 @@ inline ProofReply SampleProofReply() {
 inline OpenShared SampleOpenShared() { return {"acme", "deepseek-v3", {1, 2, 3, 4, 5}}; }
 inline RegisterRegion SampleRegisterRegion() { return {3, RegionKind::kMemory, 8ull << 30}; }
 inline ForgetRegion SampleForgetRegion() { return {3}; }
+inline GetMap SampleGetMap() { return {6, 10'000}; }
+inline MapReply SampleMapReply() { return {7, R"({"format": "incipit-cluster-map"})"}; }
 inline SharedPlaces SampleSharedPlaces() { return {.slot = 17, .pieces = {{3, 4096, 1ull << 32}, {4, 100, 0}}}; }
 
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
@@ -174,6 +177,8 @@ inline std::vector<NamedFrame> AllFrames() {
   add("wait_reply", FrameType::kWaitReply, SampleWaitReply());
   add("register_region", FrameType::kRegisterRegion, SampleRegisterRegion());
   add("forget_region", FrameType::kForgetRegion, SampleForgetRegion());
+  add("get_map", FrameType::kGetMap, SampleGetMap());
+  add("map_reply", FrameType::kMapReply, SampleMapReply());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
                                    {"region_reply", FrameType::kRegionReply},
                                    {"stats", FrameType::kStats},

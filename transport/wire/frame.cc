@@ -58,7 +58,9 @@ constexpr const char* kTypeNames[] = {"",
                                       "RegionReply",
                                       "RegisterRegion",
                                       "",
-                                      "ForgetRegion"};
+                                      "ForgetRegion",
+                                      "GetMap",
+                                      "MapReply"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
 static_assert(kTypes == static_cast<uint8_t>(kLastFrameType) + 1);
 
@@ -145,6 +147,7 @@ bool IsReply(FrameType type) {
     case FrameType::kClaimReply:
     case FrameType::kWaitReply:
     case FrameType::kRegionReply:
+    case FrameType::kMapReply:
       return true;
     default:
       return false;

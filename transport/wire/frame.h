@@ -52,8 +52,10 @@ enum class FrameType : uint8_t {
   kRegionReply = 32,  // to both of these
   kRegisterRegion = 33,
   kForgetRegion = 35,
+  kGetMap = 36,  // of the cluster (map_messages.h), after both agreed on the feature
+  kMapReply = 37,
 };
-inline constexpr FrameType kLastFrameType = FrameType::kForgetRegion;  // numbers below it may be unknown all the same
+inline constexpr FrameType kLastFrameType = FrameType::kMapReply;  // numbers below it may be unknown all the same
 bool IsKnownFrameType(uint8_t type);
 // Below Error, replies are those with even numbers.
 bool IsReply(FrameType type);

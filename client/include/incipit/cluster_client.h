@@ -1,8 +1,8 @@
 // A client of many nodes: each block goes to the node that owns it (docs/placement.md), one call to all of them at
 // once.
 //
-//   auto map = FileMembership::Read("/etc/incipit/cluster.json");
-//   auto client = ClusterClient::Connect({.client = {.model = "deepseek-v3", .layout = layout}, .membership = *map});
+//   auto client = ClusterClient::Connect({.client = {.model = "deepseek-v3", .layout = layout},
+//                                         .seeds = {"tcp://10.0.0.5:9400", "tcp://10.0.0.6:9400"}});
 //
 // It promises what Client promises, with the same deadlines: a node that is dead or frozen costs the blocks that it
 // owns, and no call waits for it longer than the call's deadline, or at all once its breaker is open.
@@ -28,13 +28,17 @@ struct ClusterClientOptions {
   // judged over several nodes. A secret is kept for the nodes that are still to come.
   ClientOptions client;
   std::string lane = "tcp";  // nodes without an address on it count as dead
+  // Where the map comes from: one of the two. Some nodes of the cluster, any of which gives it (SeedMembership, with
+  // the client's tenant and secret, on a thread more); or a membership of the caller's, as FileMembership.
+  std::vector<std::string> seeds;
   std::shared_ptr<const ClusterMembership> membership;
 };
 
 // Any thread may call anything at any time. Destroying it: REQUIRES that no call is in progress.
 class ClusterClient {
  public:
-  // InvalidArgument: options. Unavailable: there is no map yet. Does not wait for any node.
+  // InvalidArgument: options. Unavailable: there is no map; with seeds, not within client.connect_timeout_ms. Does not
+  // wait for any other node.
   static absl::StatusOr<std::unique_ptr<ClusterClient>> Connect(ClusterClientOptions options);
   ~ClusterClient();
 
@@ -52,6 +56,8 @@ class ClusterClient {
   // node failed in the middle. Blocks that were not asked for count as missing. Pure.
   static uint64_t RestorableTokens(const Layout& layout, const LoadRequest& request, const LoadResult& result);
 
+  // Wall-clock nanoseconds, strictly ascending within this client.
+  uint64_t NewStamp();
   // Of the map by which the last call placed its blocks.
   uint64_t epoch() const;
   // What the client of that node has seen; zeros for a node that is not in the map.
@@ -61,7 +67,6 @@ class ClusterClient {
   explicit ClusterClient(ClusterClientOptions options);
   absl::StatusOr<std::shared_ptr<const ClusterView>> CurrentView();
   absl::StatusOr<std::shared_ptr<Client>> ClientAt(const std::string& address) const;
-  uint64_t NewStamp();
 
   const ClusterClientOptions options_;
   std::vector<uint8_t> framed_namespace_;

@@ -61,22 +61,32 @@ Task<absl::StatusOr<wire::HelloReply>> Greet(Loop* loop, Random* random, FrameCh
 
 }  // namespace
 
-Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameChannel* channel,
-                                              const HandshakeRequest* request, uint16_t shard, int64_t step_timeout_ns,
-                                              const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
-  AgreedSession session;
+Task<absl::StatusOr<wire::HelloReply>> SayHello(Loop* loop, Random* random, FrameChannel* channel,
+                                                const HandshakeRequest* request, uint16_t shard, uint64_t features,
+                                                int64_t step_timeout_ns, uint64_t* epoch) {
   wire::Hello hello;
   hello.shard = shard;
-  hello.features = wire::kFeatureClaims;
-  if (channel->stream()->CarriesDescriptors()) hello.features |= wire::kFeatureSharedRegions;
+  hello.features = features;
   hello.client_id = request->client_id;
   hello.tenant = request->tenant;
   hello.client_name = request->client_name;
   if (request->key != nullptr) hello.features |= wire::kFeatureCredentials;
+  absl::StatusOr<wire::HelloReply> reply =
+      co_await Greet(loop, random, channel, request, &hello, step_timeout_ns, epoch);
+  if (!reply.ok()) co_return reply.status();
+  CO_RETURN_IF_ERROR(CheckHello(hello, *reply, channel->PeerName()));
+  co_return reply;
+}
+
+Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameChannel* channel,
+                                              const HandshakeRequest* request, uint16_t shard, int64_t step_timeout_ns,
+                                              const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
+  AgreedSession session;
+  uint64_t features = wire::kFeatureClaims;
+  if (channel->stream()->CarriesDescriptors()) features |= wire::kFeatureSharedRegions;
   absl::StatusOr<wire::HelloReply> hello_reply =
-      co_await Greet(loop, random, channel, request, &hello, step_timeout_ns, &session.epoch);
+      co_await SayHello(loop, random, channel, request, shard, features, step_timeout_ns, &session.epoch);
   if (!hello_reply.ok()) co_return hello_reply.status();
-  CO_RETURN_IF_ERROR(CheckHello(hello, *hello_reply, channel->PeerName()));
   session.hello = *std::move(hello_reply);
   if (*on_hello) CO_RETURN_IF_ERROR((*on_hello)(session.hello));
 

@@ -32,6 +32,12 @@ struct AgreedSession {
   uint64_t epoch = 0;
 };
 
+// The first part of it: Hello, and the proof of credentials if the request has a key. For connections that open no
+// namespace, as those that only ask for the cluster's map. Errors as Handshake; *epoch: of the node's shards.
+Task<absl::StatusOr<wire::HelloReply>> SayHello(Loop* loop, Random* random, FrameChannel* channel,
+                                                const HandshakeRequest* request, uint16_t shard, uint64_t features,
+                                                int64_t step_timeout_ns, uint64_t* epoch);
+
 // Unavailable: the connection broke or took over `step_timeout_ns` for a step. InvalidArgument and others: the node's
 // own refusal. FailedPrecondition: versions do not meet. DataLoss: what came makes no sense. After an error the channel
 // is of no further use. `on_hello` may refuse the node before a namespace is opened.

@@ -126,5 +126,21 @@ TEST(MetricsTest, NodeWithoutTenantsShowsNone) {
   EXPECT_THAT(RenderMetrics(TwoShards()), Not(HasSubstr("incipit_tenant_")));
 }
 
+TEST(MetricsTest, ANodeInAClusterShowsIt) {
+  MetricsInput input = TwoShards();
+  EXPECT_THAT(RenderMetrics(input), Not(HasSubstr("incipit_cluster_")));
+  input.cluster = ClusterGauges{.epoch = 7, .nodes = 5, .nodes_serving = 4, .connected = false, .renewed_s_ago = 1.5};
+  input.cluster->errors_refused = 3;
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  EXPECT_EQ(series["incipit_cluster_epoch"], 7);
+  EXPECT_EQ(series["incipit_cluster_nodes"], 5);
+  EXPECT_EQ(series["incipit_cluster_nodes_serving"], 4);
+  EXPECT_EQ(series["incipit_cluster_connected"], 0);
+  EXPECT_EQ(series["incipit_cluster_joined"], 1);
+  EXPECT_EQ(series["incipit_cluster_renewed_seconds_ago"], 1.5);
+  EXPECT_EQ(series["incipit_cluster_errors_total{kind=\"refused\"}"], 3);
+  EXPECT_EQ(series["incipit_cluster_errors_total{kind=\"unreachable\"}"], 0);
+}
+
 }  // namespace
 }  // namespace incipit

@@ -27,6 +27,31 @@ TEST_F(NodeIdentityTest, SameAfterARestart) {
   EXPECT_EQ(first->placement_seed, second->placement_seed);
 }
 
+TEST_F(NodeIdentityTest, EachStartHasAHigherIncarnation) {
+  const auto at = [&](uint64_t now_ms) {
+    return NodeIdentity::LoadOrCreate(directory_, 4, random_.get(), now_ms)->incarnation;
+  };
+  EXPECT_EQ(at(0), 1u);
+  EXPECT_EQ(at(0), 2u);
+  EXPECT_EQ(at(1'000'000), 1'000'000u);
+  EXPECT_EQ(at(5), 1'000'001u) << "a clock that went back";
+}
+
+TEST_F(NodeIdentityTest, AFileWithoutAnIncarnationIsTaken) {
+  std::ofstream(directory_ + "/node.json") << R"({"version": 1, "node_id": "00000000000000a1", "shards": 4,
+      "placement_seed": "00000000000000000000000000000000"})";
+  const auto identity = NodeIdentity::LoadOrCreate(directory_, 4, random_.get(), 7);
+  ASSERT_TRUE(identity.ok()) << identity.status();
+  EXPECT_EQ(identity->node_id, 0xa1u);
+  EXPECT_EQ(identity->incarnation, 7u);
+}
+
+TEST_F(NodeIdentityTest, ADamagedIncarnationIsRefused) {
+  std::ofstream(directory_ + "/node.json") << R"({"version": 1, "node_id": "00000000000000a1", "shards": 4,
+      "placement_seed": "00000000000000000000000000000000", "incarnation": "7"})";
+  EXPECT_TRUE(absl::IsDataLoss(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).status()));
+}
+
 TEST_F(NodeIdentityTest, OtherNumberOfShardsIsRefused) {
   ASSERT_TRUE(NodeIdentity::LoadOrCreate(directory_, 4, random_.get()).ok());
   const auto other = NodeIdentity::LoadOrCreate(directory_, 2, random_.get());

@@ -71,5 +71,22 @@ TEST(ReadinessTest, BeforeAndAfterServingIsNotReady) {
   EXPECT_EQ(JudgeReadiness(NodePhase::kStopping, 0, {}).status, "stopping");
 }
 
+TEST(ReadinessTest, ANodeWithoutItsClusterIsReadyAndSaysWhatIsWrong) {
+  ClusterGauges cluster{.source = "redis://r?cluster=c", .epoch = 7, .state = "serving"};
+  const auto judge = [&] {
+    return JudgeReadiness(NodePhase::kServing, 1, {NvmeReport(0, NvmeState::kServing)}, cluster);
+  };
+  EXPECT_THAT(judge().json, HasSubstr("\"epoch\": 7"));
+  EXPECT_TRUE(judge().reasons.empty());
+  cluster.connected = false;
+  cluster.last_error = "no route";
+  EXPECT_TRUE(judge().ready);
+  EXPECT_EQ(judge().status, "serving");
+  EXPECT_THAT(judge().reasons, ElementsAre(HasSubstr("no route")));
+  cluster.fenced = true;
+  EXPECT_FALSE(judge().ready);
+  EXPECT_EQ(judge().status, "fenced");
+}
+
 }  // namespace
 }  // namespace incipit

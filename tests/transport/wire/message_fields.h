@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire {
@@ -94,6 +95,10 @@ inline bool Same(const WaitReply& a, const WaitReply& b) {
   return a.wait_id == b.wait_id &&
          std::ranges::equal(a.runs, b.runs, [](const StateRun& x, const StateRun& y) { return Same(x, y); });
 }
+inline bool Same(const GetMap& a, const GetMap& b) {
+  return std::tie(a.known_epoch, a.wait_ms) == std::tie(b.known_epoch, b.wait_ms);
+}
+inline bool Same(const MapReply& a, const MapReply& b) { return std::tie(a.epoch, a.map) == std::tie(b.epoch, b.map); }
 
 template <typename Message>
 std::vector<uint8_t> Encoded(const Message& message) {

@@ -12,9 +12,9 @@ namespace {
 template <typename Message>
 class EveryMessage : public testing::Test {};
 
-using Messages =
-    testing::Types<Hello, HelloReply, OpenNamespace, OpenNamespaceReply, Match, MatchReply, Load, LoadReply, Offer,
-                   Store, Touch, Remove, StatusReply, Release, StatsReply, Error, Claim, ClaimReply, Wait, WaitReply>;
+using Messages = testing::Types<Hello, HelloReply, OpenNamespace, OpenNamespaceReply, Match, MatchReply, Load,
+                                LoadReply, Offer, Store, Touch, Remove, StatusReply, Release, StatsReply, Error, Claim,
+                                ClaimReply, Wait, WaitReply, GetMap, MapReply>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, RandomOnesSurviveARoundTripInTheSameBytes) {

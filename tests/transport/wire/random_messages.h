@@ -8,6 +8,7 @@
 
 #include "cache/seams/random.h"
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
 
 namespace incipit::wire {
@@ -194,6 +195,16 @@ inline WaitReply RandomMessages::Make() {
     reply.runs.push_back({first, static_cast<uint32_t>(1 + Below(kMaxBatchKeys - first)), kStates[Below(4)]});
   }
   return reply;
+}
+
+template <>
+inline GetMap RandomMessages::Make() {
+  return {Any<uint64_t>(), static_cast<uint32_t>(Below(kMaxMapWaitMs + 1))};
+}
+template <>
+inline MapReply RandomMessages::Make() {
+  keys_.push_back(Text(0, 2000));
+  return {1 + Below(UINT64_MAX), keys_.back()};
 }
 
 }  // namespace incipit::wire

@@ -1,0 +1,172 @@
+#include "cluster/node/cluster_agent.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "cache/base/status_macros.h"
+#include "cluster/membership/cluster_map_json.h"
+#include "cluster/membership/file_membership.h"
+#include "spdlog/spdlog.h"
+#include "transport/auth/secret_file.h"
+
+namespace incipit {
+namespace {
+
+constexpr size_t kMaxPasswordFileBytes = 1024;
+
+bool IsRedis(const std::string& source) {
+  return absl::StartsWith(source, "redis://") || absl::StartsWith(source, "redis+unix://");
+}
+
+// "tcp=10.0.0.5:9400" as "tcp://10.0.0.5:9400".
+absl::StatusOr<std::string> ParseAdvertised(const std::string& text) {
+  const size_t equals = text.find('=');
+  const std::string lane = text.substr(0, equals);
+  const std::string address = equals == std::string::npos ? "" : text.substr(equals + 1);
+  if ((lane == "tcp" || lane == "unix" || lane == "ucx") && !address.empty()) {
+    return absl::StartsWith(address, lane + "://") ? address : absl::StrCat(lane, "://", address);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--advertise ", text, ": expected LANE=ADDRESS with lane tcp, unix or ucx, as tcp=10.0.0.5:9400"));
+}
+
+// An address that stands for all of a host's tells nobody where the host is.
+bool IsWildcard(const std::string& address) {
+  return absl::StartsWith(address, "0.0.0.0:") || absl::StartsWith(address, "[::]:");
+}
+
+uint32_t CapacityGib(const NodeOptions& options) {
+  const uint64_t gib = (options.ram_bytes + options.nvme_bytes) >> 30;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(gib, 1, kMaxNodeWeight));
+}
+
+absl::StatusOr<std::string> ReadPassword(const std::string& path) {
+  if (path.empty()) return std::string();
+  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile("--membership-password-file", path, kMaxPasswordFileBytes));
+  return std::string(absl::StripAsciiWhitespace(text));
+}
+
+void Publish(Node* node, const ClusterMap& map) {
+  node->PublishMap(MakePublishedMap(map.epoch, EncodeClusterMap(map)));
+}
+
+// A map from a file names its nodes by ids that an operator chose: ours is found by where it is.
+const ClusterNode* FindSelf(const ClusterMap& map, const ClusterNode& self) {
+  if (const ClusterNode* found = map.Find(self.id)) return found;
+  for (const ClusterNode& node : map.nodes) {
+    for (const std::string& address : node.addresses) {
+      if (std::find(self.addresses.begin(), self.addresses.end(), address) != self.addresses.end()) return &node;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+absl::StatusOr<ClusterNode> DescribeNode(const Node& node, const ClusterAgentOptions& options) {
+  ClusterNode self;
+  self.id = node.identity().node_id;
+  self.incarnation = node.identity().incarnation;
+  self.state = NodeState::kServing;
+  self.weight = options.weight != 0 ? options.weight : CapacityGib(node.options());
+  self.zone = options.zone;
+  self.shards = node.options().shards;
+  for (const std::string& text : options.advertise) {
+    ASSIGN_OR_RETURN(std::string address, ParseAdvertised(text));
+    self.addresses.push_back(std::move(address));
+  }
+  if (self.AddressOn("tcp").empty()) {
+    if (IsWildcard(node.address())) {
+      return absl::FailedPreconditionError(absl::StrCat("--listen ", node.options().listen,
+                                                        ": also say where clients reach this node: --advertise "
+                                                        "tcp=HOST:PORT"));
+    }
+    self.addresses.insert(self.addresses.begin(), "tcp://" + node.address());
+  }
+  if (self.AddressOn("ucx").empty() && !node.ucx_address().empty()) self.addresses.push_back(node.ucx_address());
+  RETURN_IF_ERROR(CheckClusterNode(self));
+  return self;
+}
+
+absl::Status ClusterAgent::Check(const ClusterAgentOptions& options) {
+  if (options.source.empty()) return absl::InvalidArgumentError("--membership: a file, or redis://...");
+  if (IsRedis(options.source)) RETURN_IF_ERROR(RedisAddress::Parse(options.source).status());
+  if (options.weight > kMaxNodeWeight) {
+    return absl::InvalidArgumentError(absl::StrCat("--weight ", options.weight, ": at most ", kMaxNodeWeight));
+  }
+  if (options.zone.size() > kMaxZoneBytes || !(options.zone.empty() || IsPlainName(options.zone))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--zone ", options.zone, ": at most ", kMaxZoneBytes, " of a-z A-Z 0-9 . _ -"));
+  }
+  for (const std::string& text : options.advertise) RETURN_IF_ERROR(ParseAdvertised(text).status());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, ClusterAgentOptions options) {
+  RETURN_IF_ERROR(Check(options));
+  std::unique_ptr<ClusterAgent> agent(new ClusterAgent());
+  ASSIGN_OR_RETURN(agent->self_, DescribeNode(*node, options));
+  if (!IsRedis(options.source)) {
+    const std::string path(absl::StripPrefix(options.source, "static:"));
+    ASSIGN_OR_RETURN(std::unique_ptr<FileMembership> file, FileMembership::Read(path));
+    if (FindSelf(*file->Map(), agent->self_) == nullptr) {
+      spdlog::warn("event=cluster_node_absent file={} addresses={}; clients of this map will not ask this node", path,
+                   agent->self_.addresses.front());
+    }
+    Publish(node, *file->Map());
+    agent->membership_ = std::move(file);
+  } else {
+    RedisMembershipOptions redis;
+    ASSIGN_OR_RETURN(redis.address, RedisAddress::Parse(options.source));
+    ASSIGN_OR_RETURN(redis.password, ReadPassword(options.password_file));
+    redis.self = agent->self_;
+    redis.lease_ms = options.lease_ms;
+    redis.on_map = [node](const std::shared_ptr<const ClusterMap>& map) { Publish(node, *map); };
+    redis.on_fenced = options.on_fenced;
+    ASSIGN_OR_RETURN(std::unique_ptr<RedisMembership> started, RedisMembership::Start(std::move(redis)));
+    agent->redis_ = started.get();
+    agent->membership_ = std::move(started);
+  }
+  agent->options_ = std::move(options);
+  return agent;
+}
+
+ClusterAgent::~ClusterAgent() {
+  if (redis_ != nullptr) redis_->Stop(RedisMembership::Leaving::kKeepLease);
+}
+
+void ClusterAgent::Leave() {
+  if (redis_ != nullptr) redis_->Stop(RedisMembership::Leaving::kLeave);
+}
+
+ClusterGauges ClusterAgent::gauges() const {
+  ClusterGauges gauges;
+  gauges.source = options_.source;
+  gauges.state = "absent";
+  if (const std::shared_ptr<const ClusterMap> map = Map()) {
+    gauges.epoch = map->epoch;
+    gauges.nodes = map->nodes.size();
+    gauges.nodes_serving = static_cast<uint64_t>(std::count_if(
+        map->nodes.begin(), map->nodes.end(), [](const auto& each) { return each.state == NodeState::kServing; }));
+    if (const ClusterNode* own = FindSelf(*map, self_)) gauges.state = NodeStateName(own->state);
+  }
+  if (redis_ == nullptr) return gauges;
+  const RedisMembershipStatus status = redis_->status();
+  gauges.connected = status.connected;
+  gauges.joined = status.joined;
+  gauges.fenced = status.fenced;
+  gauges.renewed_s_ago = std::chrono::duration<double>(std::chrono::steady_clock::now() - status.renewed_at).count();
+  gauges.calls = status.calls;
+  gauges.errors_unreachable = status.unreachable;
+  gauges.errors_refused = status.refused;
+  gauges.errors_other = status.failures - status.unreachable - status.refused;
+  gauges.bad_records = status.bad_records;
+  gauges.last_error = status.last_error.ok() ? "" : std::string(status.last_error.message());
+  return gauges;
+}
+
+}  // namespace incipit

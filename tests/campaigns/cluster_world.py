@@ -1,0 +1,194 @@
+"""A cluster of real nodes and a real redis-server for campaigns, each with an address of its own.
+
+Where root permits (namespaced=True, called inside `unshare --net --mount`) every process has a network namespace, with
+10.77.0.x on a bridge; otherwise all share the host's loopback, with addresses 127.0.0.x.
+"""
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+
+PATIENCE_S = 60
+BLOCK_TOKENS = 512
+REDIS = 200  # the last part of its address
+
+
+def wait_for(what, condition):
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"{what}: not within {PATIENCE_S} s")
+        time.sleep(0.05)
+
+
+class World:
+    """Used with `with`: what it started ends with it."""
+
+    def __init__(self, binary, scratch, namespaced, lease_ms=2000, ram="64MiB", nvme_bytes="256MiB"):
+        self.binary = str(pathlib.Path(binary).resolve())
+        self.scratch = pathlib.Path(scratch)
+        self.namespaced = namespaced
+        self.lease_ms, self.ram, self.nvme_bytes = lease_ms, ram, nvme_bytes
+        self.nodes, self.redis, self.spaces, self.others = {}, None, set(), []
+
+    def __enter__(self):
+        if self.namespaced:
+            for command in ("mount -t tmpfs none /run", "ip link set lo up", "ip link add bridge0 type bridge",
+                            "ip addr add 10.77.0.254/24 dev bridge0", "ip link set bridge0 up"):
+                subprocess.run(command.split(), check=True)
+        return self
+
+    def __exit__(self, *_):
+        for process in [*self.nodes.values(), *self.others, self.redis]:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def describe(self):
+        return "network namespaces, 10.77.0.x" if self.namespaced else "one host, loopback addresses 127.0.0.x"
+
+    def address(self, number):
+        return f"10.77.0.{number + 1}" if self.namespaced else f"127.0.0.{number + 11}"
+
+    def start(self, number, command, log):
+        """The command in the namespace that has address(number)."""
+        if self.namespaced:
+            space = f"s{number}"
+            if number not in self.spaces:
+                for line in (f"ip netns add {space}",
+                             f"ip link add v{number} type veth peer name eth0 netns {space}",
+                             f"ip link set v{number} master bridge0 up",
+                             f"ip -n {space} addr add {self.address(number)}/24 dev eth0",
+                             f"ip -n {space} link set eth0 up", f"ip -n {space} link set lo up"):
+                    subprocess.run(line.split(), check=True)
+                self.spaces.add(number)
+            command = ["ip", "netns", "exec", space, *command]  # replaces itself: the process is the command's own
+        with open(log, "ab") as out:
+            return subprocess.Popen(command, stdout=out, stderr=out)
+
+    # Redis
+
+    def start_redis(self):
+        self.redis = self.start(REDIS, ["redis-server", "--bind", self.address(REDIS), "--port", "7379",
+                                        "--protected-mode", "no", "--save", "", "--appendonly", "no",
+                                        "--dir", str(self.scratch)], self.scratch / "redis.log")
+        wait_for("redis-server", self.redis_answers)
+
+    def kill_redis(self):
+        self.redis.kill()
+        self.redis.wait()
+
+    def redis_answers(self):
+        try:
+            return self.ask_redis("PING").startswith("+PONG")
+        except OSError:
+            return False
+
+    def ask_redis(self, command):
+        with socket.create_connection((self.address(REDIS), 7379), timeout=2) as connection:
+            connection.sendall(command.encode() + b"\r\nQUIT\r\n")
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+        return answer.decode()
+
+    def redis_script_calls(self):
+        """Calls of the map's script since redis-server was started."""
+        calls = 0
+        for line in self.ask_redis("INFO commandstats").splitlines():
+            if line.startswith(("cmdstat_eval:", "cmdstat_evalsha:")):
+                calls += int(line.split("calls=")[1].split(",")[0])
+        return calls
+
+    # Nodes
+
+    def start_node(self, number, directory=None, at=None):
+        """Returns once it serves. `at`: the address, if not that of its number."""
+        at = number if at is None else at
+        directory = directory or self.scratch / f"node{number}"
+        ready = self.scratch / f"ready{at}"
+        ready.unlink(missing_ok=True)
+        process = self.start(at, [
+            self.binary, "serve", "--listen", f"{self.address(at)}:9400", "--insecure", "--http",
+            f"{self.address(at)}:9401", "--shards", "1", "--ram", self.ram, "--no-huge-pages", "--nvme", str(directory),
+            "--nvme-bytes", self.nvme_bytes, "--region-bytes", "4MiB", "--sparse", "--membership",
+            f"redis://{self.address(REDIS)}:7379?cluster=campaign", "--node-name", f"node{number}", "--weight", "1",
+            "--lease-ms", str(self.lease_ms), "--ready-file", str(ready)], self.scratch / f"node{at}.log")
+        wait_for(f"node {number}", lambda: ready.exists() or process.poll() is not None)
+        if process.poll() is not None:
+            raise AssertionError(f"node {number} did not start:\n" + (self.scratch / f"node{at}.log").read_text())
+        if at == number:
+            self.nodes[number] = process
+        else:
+            self.others.append(process)
+        return process
+
+    def kill_node(self, number):
+        self.nodes[number].send_signal(signal.SIGKILL)
+        self.nodes[number].wait()
+
+    def seeds(self):
+        return ",".join(f"tcp://{self.address(number)}:9400" for number in sorted(self.nodes))
+
+    def cluster(self):
+        """`status --cluster`, or None if no node gives a map."""
+        done = subprocess.run([self.binary, "status", "--cluster", self.seeds(), "--timeout-ms", "2000", "--json"],
+                              capture_output=True, text=True)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def states(self):
+        """By name as nodes call themselves; those that do not answer by id."""
+        cluster = self.cluster() or {"nodes": []}
+        return {node["name"] or node["id"]: node["state"] for node in cluster["nodes"]}
+
+    def wait_for_serving(self, count):
+        wait_for(f"{count} serving nodes", lambda: list(self.states().values()).count("serving") == count)
+
+    def replay(self, trace, interval_ms, workers=4):
+        """A replay in the background; finish_replay gives its report."""
+        return subprocess.Popen(
+            [self.binary, "replay", "--trace", str(trace), "--cluster", self.seeds(), "--speed", "1", "--workers",
+             str(workers), "--bytes-per-token", "32", "--block-tokens", str(BLOCK_TOKENS), "--interval-ms",
+             str(interval_ms), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish_replay(process):
+    out, err = process.communicate()
+    try:
+        return json.loads(out)
+    except json.JSONDecodeError:
+        raise AssertionError(f"replay: {out}{err}") from None
+
+
+def write_trace(path, seed, seconds, requests_per_s=40, documents=120, document_blocks=8, warm_s=4):
+    """Prompts that open with one of some documents, each as likely, and end with a block of their own. The first warm_s
+    seconds name each document once, so that from then on nearly all openings are there."""
+    choice = random.Random(seed)
+    own = 1 << 40
+    with open(path, "w") as out:
+        def prompt(at_ms, document):
+            nonlocal own
+            own += 1
+            ids = [document * document_blocks + i for i in range(document_blocks)] + [own]
+            print(json.dumps({"timestamp": round(at_ms), "input_length": len(ids) * BLOCK_TOKENS, "output_length": 1,
+                              "hash_ids": ids}), file=out)
+        for document in range(documents):
+            prompt(document * warm_s * 1000 / documents, document)
+        for i in range(round((seconds - warm_s) * requests_per_s)):
+            prompt(warm_s * 1000 + i * 1000 / requests_per_s, choice.randrange(documents))
+
+
+def ratio(intervals, begin_s, end_s, part="present_blocks", whole="blocks"):
+    """Over the intervals that lie wholly between those times; None if there are none."""
+    chosen = [each for each in intervals if each["start_s"] >= begin_s and each["end_s"] <= end_s]
+    total = sum(each[whole] for each in chosen)
+    return sum(each[part] for each in chosen) / total if total else None
+
+
+def settings():
+    return (int(os.environ.get("INCIPIT_SEED", "1")), os.environ.get("INCIPIT_CAMPAIGN_COUNT"),
+            pathlib.Path(os.environ["INCIPIT_CAMPAIGN_DIR"]))

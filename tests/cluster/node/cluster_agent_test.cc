@@ -1,0 +1,197 @@
+// A node in a cluster: a real redis-server, real nodes, and what they tell clients and operators.
+#include "cluster/node/cluster_agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "cluster/membership/cluster_map_json.h"
+#include "incipit/seed_membership.h"
+#include "tests/support/cluster_maps.h"
+#include "tests/support/redis_server.h"
+
+namespace incipit {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::RedisServer;
+
+constexpr uint32_t kLongMs = 20'000;
+
+// True once `wanted` holds, which is asked again and again for a minute at most.
+template <typename Wanted>
+bool Eventually(const Wanted& wanted) {
+  for (int i = 0; i < 6000; ++i) {
+    if (wanted()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class ClusterAgentTest : public ::testing::Test {
+ protected:
+  ClusterAgentTest() {
+    std::string pattern = ::testing::TempDir() + "/agent.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~ClusterAgentTest() override { std::filesystem::remove_all(directory_); }
+  std::unique_ptr<Node> StartNode(const std::string& state = "", const std::string& listen = "127.0.0.1:0") {
+    NodeOptions options;
+    options.listen = listen;
+    options.insecure = true;
+    options.shards = 2;
+    options.ram_bytes = 16 << 20;
+    options.huge_pages = false;
+    if (!state.empty()) options.state_dir = directory_ + "/" + state;
+    auto node = Node::Start(options);
+    EXPECT_TRUE(node.ok()) << node.status();
+    return node.ok() ? *std::move(node) : nullptr;
+  }
+  ClusterAgentOptions Redis(const RedisServer& redis) const {
+    ClusterAgentOptions options;
+    options.source = "redis+unix://" + redis.Address().socket_path + "?cluster=test";
+    options.lease_ms = kLongMs;
+    return options;
+  }
+  std::string directory_;
+};
+
+TEST_F(ClusterAgentTest, NodesJoinAndTheirClientsLearnOfAll) {
+  RedisServer redis;
+  const auto first = StartNode(), second = StartNode();
+  ClusterAgentOptions options = Redis(redis);
+  options.zone = "rack-1";
+  options.weight = 7;
+  auto one = ClusterAgent::Start(first.get(), options);
+  auto two = ClusterAgent::Start(second.get(), Redis(redis));
+  ASSERT_TRUE(one.ok() && two.ok()) << one.status() << two.status();
+  const auto seeds = SeedMembership::Start({.seeds = {"tcp://" + first->address()}, .timeout_ms = kLongMs});
+  ASSERT_TRUE(seeds.ok()) << seeds.status();
+  ASSERT_TRUE(Eventually([&] {
+    const auto map = (*seeds)->Map();
+    return map != nullptr && map->nodes.size() == 2;
+  }));
+  const auto map = (*seeds)->Map();
+  const ClusterNode* found = map->Find(first->identity().node_id);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(*found, (*one)->self());
+  EXPECT_EQ(found->zone, "rack-1");
+  EXPECT_EQ(found->weight, 7u);
+  EXPECT_EQ(found->incarnation, first->identity().incarnation);
+  EXPECT_EQ(found->AddressOn("tcp"), "tcp://" + first->address());
+  EXPECT_EQ(map->Find(second->identity().node_id)->weight, 1u);  // 16 MiB
+
+  (*two)->Leave();
+  EXPECT_TRUE(Eventually([&] { return (*seeds)->Map()->Find(second->identity().node_id)->state == NodeState::kGone; }));
+  const ClusterGauges gauges = (*one)->gauges();
+  EXPECT_EQ(gauges.nodes, 2u);
+  EXPECT_EQ(gauges.nodes_serving, 1u);
+  EXPECT_EQ(gauges.state, "serving");
+  EXPECT_TRUE(gauges.joined);
+  EXPECT_GT(gauges.calls, 0u);
+}
+
+TEST_F(ClusterAgentTest, ARestartedNodeIsTheSameNode) {
+  RedisServer redis;
+  auto node = StartNode("n");
+  const uint64_t id = node->identity().node_id, incarnation = node->identity().incarnation;
+  auto agent = ClusterAgent::Start(node.get(), Redis(redis));
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  ASSERT_TRUE(Eventually([&] { return (*agent)->gauges().joined; }));
+  agent->reset();  // as a crash: the lease stays
+  ASSERT_TRUE(node->Stop(10'000).ok());
+  node.reset();
+  node = StartNode("n");
+  EXPECT_EQ(node->identity().node_id, id);
+  EXPECT_GT(node->identity().incarnation, incarnation);
+  agent = ClusterAgent::Start(node.get(), Redis(redis));
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  ASSERT_TRUE(Eventually([&] {
+    const auto map = (*agent)->Map();
+    return map != nullptr && map->nodes.size() == 1 && map->nodes[0].incarnation == node->identity().incarnation;
+  }));
+}
+
+TEST_F(ClusterAgentTest, OfTwoProcessesWithOneDirectoryTheOlderIsFenced) {
+  RedisServer redis;
+  const auto old_node = StartNode("n"), new_node = StartNode("n");
+  std::atomic<bool> fenced = false;
+  ClusterAgentOptions options = Redis(redis);
+  options.lease_ms = 300;  // a third of it passes until the next renewal finds out
+  options.on_fenced = [&](const absl::Status&) { fenced = true; };
+  auto old_agent = ClusterAgent::Start(old_node.get(), options);
+  ASSERT_TRUE(old_agent.ok()) << old_agent.status();
+  ASSERT_TRUE(Eventually([&] { return (*old_agent)->gauges().joined; }));
+  options.on_fenced = nullptr;
+  auto new_agent = ClusterAgent::Start(new_node.get(), options);
+  ASSERT_TRUE(new_agent.ok()) << new_agent.status();
+  EXPECT_TRUE(Eventually([&] { return fenced.load(); }));
+  EXPECT_TRUE((*old_agent)->gauges().fenced);
+  EXPECT_FALSE((*new_agent)->gauges().fenced);
+}
+
+TEST_F(ClusterAgentTest, WithoutRedisANodeServesAllTheSame) {
+  const auto node = StartNode();
+  ClusterAgentOptions options;
+  options.source = "redis+unix:///nowhere/redis.sock?cluster=test";
+  auto agent = ClusterAgent::Start(node.get(), options);
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  ASSERT_TRUE(Eventually([&] { return (*agent)->gauges().errors_unreachable > 0; }));
+  const ClusterGauges gauges = (*agent)->gauges();
+  EXPECT_EQ(gauges.epoch, 0u);
+  EXPECT_EQ(gauges.state, "absent");
+  EXPECT_FALSE(gauges.connected);
+  EXPECT_NE(gauges.last_error, "");
+  EXPECT_EQ(node->Reports().size(), 2u);
+}
+
+TEST_F(ClusterAgentTest, AFileGivesTheMapToo) {
+  const auto node = StartNode();
+  ClusterMap map = testing::SampleClusterMap();
+  map.nodes[0].addresses[0] = "tcp://" + node->address();
+  const std::string path = directory_ + "/map.json";
+  std::ofstream(path) << EncodeClusterMap(map);
+  for (const std::string& source : {path, "static:" + path}) {
+    ClusterAgentOptions options;
+    options.source = source;
+    auto agent = ClusterAgent::Start(node.get(), options);
+    ASSERT_TRUE(agent.ok()) << agent.status();
+    EXPECT_EQ((*agent)->gauges().state, "serving");
+    EXPECT_EQ((*agent)->gauges().nodes, map.nodes.size());
+  }
+  const auto seeds = SeedMembership::Start({.seeds = {"tcp://" + node->address()}, .timeout_ms = kLongMs});
+  ASSERT_TRUE(seeds.ok()) << seeds.status();
+  const auto given = (*seeds)->WaitForMap(kLongMs);
+  ASSERT_TRUE(given.ok()) << given.status();
+  EXPECT_EQ(**given, map);
+}
+
+TEST_F(ClusterAgentTest, AddressesAreThoseThatAreAdvertised) {
+  const auto node = StartNode("", "0.0.0.0:0");
+  ClusterAgentOptions options;
+  options.source = "redis://127.0.0.1:1?cluster=test";
+  EXPECT_THAT(DescribeNode(*node, options).status().message(), HasSubstr("--advertise"));
+  options.advertise = {"tcp=10.0.0.5:9400", "unix=/run/incipit.sock"};
+  const auto self = DescribeNode(*node, options);
+  ASSERT_TRUE(self.ok()) << self.status();
+  EXPECT_EQ(self->addresses, (std::vector<std::string>{"tcp://10.0.0.5:9400", "unix:///run/incipit.sock"}));
+}
+
+TEST_F(ClusterAgentTest, WrongOptionsAreRefusedByName) {
+  const auto error = [](ClusterAgentOptions options) { return std::string(ClusterAgent::Check(options).message()); };
+  EXPECT_THAT(error({}), HasSubstr("--membership"));
+  EXPECT_NE(error({.source = "redis://host"}), "");  // which cluster?
+  EXPECT_THAT(error({.source = "f", .zone = "a b"}), HasSubstr("--zone"));
+  EXPECT_THAT(error({.source = "f", .weight = 70'000}), HasSubstr("--weight"));
+  for (const char* advertised : {"10.0.0.5:9400", "tcp=", "http=x:1", "="}) {
+    EXPECT_THAT(error({.source = "f", .advertise = {advertised}}), HasSubstr("--advertise")) << advertised;
+  }
+  const auto node = StartNode();
+  EXPECT_TRUE(absl::IsNotFound(ClusterAgent::Start(node.get(), {.source = "/nowhere/map.json"}).status()));
+}
+
+}  // namespace
+}  // namespace incipit
