@@ -311,11 +311,15 @@ def case_f(bench):
         f"{counts.get('load_failed_blocks', 0):.0f} blocks failed, {counts.get('store_blocks', 0):.0f} stored"
     )
     print(f"  leases left on the node: {status['leases']}; resident memory over the last half: {growth / 1e6:+.1f} MB")
-    eighths = [f"{rss[(len(rss) - 1) * part // 8] / 1e6:.0f}" for part in range(9)]
-    print(f"  resident memory in MB at each eighth of the run: {' '.join(eighths)}")
+    plain = [bench.expected[request["id"]]["rss_bytes"] for request in requests]
+    print(f"  resident memory in MB at each eighth of the run: {eighths(rss)}; without the tier: {eighths(plain)}")
     bench.compare(requests, results)
     check(status["leases"] == 0, "leases leaked")
     check(growth < 32e6, "memory grew")
+
+
+def eighths(sizes_bytes):
+    return " ".join(f"{sizes_bytes[(len(sizes_bytes) - 1) * part // 8] / 1e6:.0f}" for part in range(9))
 
 
 def case_l(bench):
