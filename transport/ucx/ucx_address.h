@@ -16,7 +16,7 @@ struct UcxSettings {
   std::string transports;  // as in UCX_TLS: "tcp", "rc_verbs", "posix,tcp"; empty = by the device: rc, or tcp
   // What `transports` is, or stands for if empty.
   std::string TransportsOrDefault() const;
-  // Whether UCX's own tcp transport is among them, whose peers are trusted with this process's memory.
+  // Whether UCX's own tcp transport is among them, which trusts its peers with this process's memory (guard/).
   bool UsesTcp() const;
   friend bool operator==(const UcxSettings&, const UcxSettings&) = default;
 };

@@ -99,7 +99,7 @@ struct UcxInbox::Landing {
 };
 
 UcxInbox::UcxInbox(UcxLink* link, bool offer_memory)
-    : link_(link), offer_memory_(offer_memory), changed_(link->loop()) {}
+    : link_(link), offer_memory_(offer_memory), changed_(link->loop()), breather_(link->loop()) {}
 
 UcxInbox::~UcxInbox() { INCIPIT_CHECK(landing_ == 0, "UCX still writes to memory of a link that is gone"); }
 
@@ -231,6 +231,7 @@ Task<void> UcxInbox::AwaitLandings() {
 
 Task<absl::StatusOr<size_t>> UcxInbox::Read(std::span<const iovec> into) {
   cancel_ = false;
+  co_await breather_.Next();
   while (in_order_.empty() && !at_end() && !link_->failed() && !cancel_) {
     changed_.Clear();
     co_await changed_.Wait();

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "cache/base/bytes.h"
 #include "cache/runtime/sync.h"
+#include "transport/ucx/breather.h"
 #include "transport/ucx/ucx_api.h"
 #include "transport/ucx/ucx_message.h"
 
@@ -78,6 +79,7 @@ class UcxInbox {
   uint64_t expected_begin_ = 0, expected_end_ = 0;
   size_t landing_ = 0;
   bool cancel_ = false;
+  Breather breather_;
 };
 
 }  // namespace incipit

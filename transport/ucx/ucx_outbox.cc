@@ -38,7 +38,7 @@ struct UcxOutbox::Cursor {
   }
 };
 
-UcxOutbox::UcxOutbox(UcxLink* link) : link_(link), changed_(link->loop()) {}
+UcxOutbox::UcxOutbox(UcxLink* link) : link_(link), changed_(link->loop()), breather_(link->loop()) {}
 
 UcxOutbox::~UcxOutbox() { INCIPIT_CHECK(in_flight_ == 0, "UCX still sends for a link that is gone"); }
 
@@ -50,6 +50,7 @@ Task<absl::StatusOr<size_t>> UcxOutbox::Write(std::span<const iovec> from) {
   Cursor cursor{from};
   size_t total = 0;
   for (const iovec& piece : from) total += piece.iov_len;
+  co_await breather_.Next();
   while (!link_->failed()) {
     while (!cursor.Piece().empty() && MaySend() && !link_->failed()) SendNext(&cursor);
     if (cursor.Piece().empty() && bytes_in_flight_ == 0) break;

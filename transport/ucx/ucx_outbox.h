@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "cache/runtime/sync.h"
+#include "transport/ucx/breather.h"
 #include "transport/ucx/ucx_api.h"
 #include "transport/ucx/ucx_message.h"
 
@@ -50,6 +51,7 @@ class UcxOutbox {
   uint64_t peer_taken_ = 0;  // of those
   size_t in_flight_ = 0;     // sends that UCX has not ended
   uint64_t bytes_in_flight_ = 0;
+  Breather breather_;
 };
 
 }  // namespace incipit

@@ -14,6 +14,8 @@ namespace {
 // Received at once and then verified: small enough that the bytes are still in the processor's cache.
 constexpr uint64_t kStretchBytes = 1 * kMiB;
 constexpr uint64_t kSkipBytes = 64 * kKiB;
+// Fewer are verified sooner than handed to another thread and back.
+constexpr uint64_t kAsideBytes = 256 * kKiB;
 
 }  // namespace
 
@@ -65,6 +67,8 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
   const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
   const bool expects = !placed && context_->codec->in_place() && channel->WantsExpectations();
+  // Such a lane brings bytes only while the loop's thread works for it.
+  verifies_aside_ = expects && context_->workers->HasProcessorsToSpare();
   if (expects) Expect(channel, *reply);
   Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
   const absl::Status status = co_await taking;
@@ -256,8 +260,9 @@ void LoadReceiver::AddToJob(Stretch* stretch, DecodeJob* job) {
 void LoadReceiver::FinishStretches(BufferPool::Buffer landing) {
   auto job = std::make_shared<DecodeJob>();
   MutableBytes landed = landing.bytes();
+  const bool aside = verifies_aside_ && stretch_bytes_ >= kAsideBytes;
   for (Stretch& stretch : stretches_) {
-    if (IsCoded(stretch.codec)) {
+    if (IsCoded(stretch.codec) || (aside && stretch.codec == Codec::kRaw)) {
       AddToJob(&stretch, job.get());
     } else {
       FinishStretch(&stretch, &landed);
@@ -281,6 +286,7 @@ void LoadReceiver::OnDecoded(const DecodeJob& job) {
     Progress& progress = progress_[item.block];
     --progress.decoding;
     if (item.outcome == DecodeJob::Outcome::kDecoded) {
+      if (!IsCoded(item.codec)) continue;
       counters_->decoded_raw_bytes += item.segment.raw_bytes;
       counters_->decoded_stored_bytes += item.segment.stored_bytes;
       continue;
