@@ -21,6 +21,7 @@ EXEMPT = {
     "cache/seams/disk": INTERFACE,
     "cache/seams/membership": INTERFACE,
     "cache/runtime/loop_poller": INTERFACE,
+    "cache/shard/namespace_usage": INTERFACE,
     "cache/shard/recovery_state": INTERFACE,
     "cache/shard/shard_options": INTERFACE,
     "cache/shard/store_counters": INTERFACE,

@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -23,7 +24,7 @@ using Labels = std::vector<ClientMetric::Label>;
 
 constexpr char kPrefix[] = "incipit_";
 constexpr double kMicrosecondsPerSecond = 1e6;
-constexpr char kOtherTenants[] = "(others)";
+constexpr char kOthers[] = "(others)";
 
 void Add(const TenantUsage& from, TenantUsage* to) {
   to->blocks += from.blocks;
@@ -169,7 +170,7 @@ std::vector<TenantReport> TenantsToShow(const std::vector<ShardReport>& reports)
   }
   const auto held = [](const TenantReport& tenant) { return tenant.usage.ram_bytes + tenant.usage.nvme_bytes; };
   std::stable_sort(tenants.begin(), tenants.end(), [&](const auto& a, const auto& b) { return held(a) > held(b); });
-  TenantReport others{.name = kOtherTenants};
+  TenantReport others{.name = kOthers};
   for (size_t i = kMaxTenantSeries; i < tenants.size(); ++i) Add(tenants[i].usage, &others.usage);
   if (sums.contains("")) Add(sums[""], &others.usage);
   tenants.resize(std::min(tenants.size(), kMaxTenantSeries));
@@ -205,6 +206,58 @@ void AddTenants(const MetricsInput& input, std::vector<MetricFamily>* families) 
   }
 }
 
+void Add(const NamespaceUsage& from, NamespaceUsage* to) {
+  to->blocks += from.blocks;
+  to->raw_bytes += from.raw_bytes;
+  to->stored_bytes += from.stored_bytes;
+}
+
+// Adds up over shards, and over layouts of one name. Only the namespaces that hold most get series of their own.
+std::vector<NamespaceReport> NamespacesToShow(const std::vector<ShardReport>& reports) {
+  std::map<std::array<std::string, 3>, NamespaceUsage> sums;
+  for (const ShardReport& report : reports) {
+    for (const NamespaceReport& one : report.namespaces) Add(one.usage, &sums[{one.tenant, one.model, one.layout}]);
+  }
+  std::vector<NamespaceReport> shown;
+  for (const auto& [names, usage] : sums) shown.push_back({names[0], names[1], names[2], usage});
+  std::stable_sort(shown.begin(), shown.end(),
+                   [](const auto& a, const auto& b) { return a.usage.stored_bytes > b.usage.stored_bytes; });
+  if (shown.size() <= kMaxNamespaceSeries) return shown;
+  NamespaceReport others{kOthers, kOthers, kOthers, {}};
+  for (size_t i = kMaxNamespaceSeries; i < shown.size(); ++i) Add(shown[i].usage, &others.usage);
+  shown.resize(kMaxNamespaceSeries);
+  shown.push_back(others);
+  return shown;
+}
+
+void AddNamespaces(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  struct Row {
+    const char* family;
+    const char* help;
+    double (*value)(const NamespaceUsage& usage);
+  };
+  constexpr Row kRows[] = {
+      {"namespace_blocks", "Blocks of a namespace, in either tier.",
+       [](const NamespaceUsage& usage) { return static_cast<double>(usage.blocks); }},
+      {"namespace_raw_bytes", "What a namespace's blocks are to their engines, before any codec.",
+       [](const NamespaceUsage& usage) { return static_cast<double>(usage.raw_bytes); }},
+      {"namespace_stored_bytes", "What a namespace's blocks are stored as, without their headers.",
+       [](const NamespaceUsage& usage) { return static_cast<double>(usage.stored_bytes); }},
+      {"namespace_codec_ratio", "Raw bytes by stored bytes of a namespace's blocks: 1 without a codec.",
+       [](const NamespaceUsage& usage) {
+         return static_cast<double>(usage.raw_bytes) / static_cast<double>(std::max<uint64_t>(usage.stored_bytes, 1));
+       }},
+  };
+  const std::vector<NamespaceReport> namespaces = NamespacesToShow(input.reports);
+  for (const Row& row : kRows) {
+    families->push_back(NewFamily(row.family, row.help, MetricType::Gauge));
+    for (const NamespaceReport& one : namespaces) {
+      AddSample(&families->back(), {{"tenant", one.tenant}, {"model", one.model}, {"layout", one.layout}},
+                row.value(one.usage));
+    }
+  }
+}
+
 }  // namespace
 
 std::string RenderMetrics(const MetricsInput& input) {
@@ -214,6 +267,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddRows(input, &families);
   AddPagesAndLatencies(input, &families);
   AddTenants(input, &families);
+  AddNamespaces(input, &families);
   // A family without samples would be a lone header: a scrape during start or stop has no shards.
   std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
   std::ostringstream text;

@@ -22,6 +22,7 @@ struct MetricsInput {
 };
 
 inline constexpr size_t kMaxTenantSeries = 64;
+inline constexpr size_t kMaxNamespaceSeries = 64;
 
 // Prometheus text format 0.0.4. Pure; allocates some 50 KB per shard.
 std::string RenderMetrics(const MetricsInput& input);

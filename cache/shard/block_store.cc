@@ -193,6 +193,7 @@ wire::BlockStatus BlockStore::Commit(StoreTicket ticket, std::span<const Segment
   entry.indexed = true;
   index_.Insert(id);
   ++usages_[entry.owner].blocks;
+  namespaces_.CountBlock(entry);
   const uint64_t stamp_ns = ticket.header_.stamp_ns;
   entry.turn = std::max<uint8_t>(1, turns_.Of(stamp_ns));
   EnterRam(id, stamp_ns);
@@ -237,6 +238,7 @@ void BlockStore::Doom(BlockId id) {
     index_.Erase(id);
     entry.indexed = false;
     --usages_[entry.owner].blocks;
+    namespaces_.UncountBlock(entry);
   }
   if (entry.in_ram) LeaveRam(id);
   LeaveAll(id);

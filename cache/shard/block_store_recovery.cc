@@ -70,6 +70,7 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   entry.indexed = true;
   index_.Insert(id);
   ++usages_[entry.owner].blocks;
+  namespaces_.CountBlock(entry);
   EnterAll(id, found.stamp_ns);
   EnterNvmeOnly(id);
   recovery_->sequence_of[id] = found.sequence;

@@ -1,9 +1,21 @@
 #include "cache/shard/namespace_table.h"
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit {
+namespace {
+
+constexpr size_t kFingerprintBytesShown = 8;
+
+std::string LayoutName(const NamespaceTable::Info& info) {
+  if (info.layout.has_value()) return info.layout->name;
+  const ByteView shown = ByteView(info.identity.layout_fingerprint).first(kFingerprintBytesShown);
+  return absl::BytesToHexString(std::string(AsText(shown)));
+}
+
+}  // namespace
 
 absl::StatusOr<NamespaceId> NamespaceTable::Intern(const NamespaceIdentity& identity) {
   std::vector<uint8_t> framed = FrameNamespace(identity);
@@ -48,6 +60,29 @@ bool NamespaceTable::SetOwner(const std::string& tenant, TenantIndex owner) {
     if (info->identity.tenant == tenant) info->owner = owner;
   }
   return owned.namespaces > 0;
+}
+
+void NamespaceTable::CountBlock(const Entry& entry) {
+  NamespaceUsage& usage = infos_[entry.namespace_id]->usage;
+  ++usage.blocks;
+  usage.raw_bytes += entry.raw_bytes;
+  usage.stored_bytes += entry.stored_bytes;
+}
+
+void NamespaceTable::UncountBlock(const Entry& entry) {
+  NamespaceUsage& usage = infos_[entry.namespace_id]->usage;
+  --usage.blocks;
+  usage.raw_bytes -= entry.raw_bytes;
+  usage.stored_bytes -= entry.stored_bytes;
+}
+
+std::vector<NamespaceReport> NamespaceTable::Reports() const {
+  std::vector<NamespaceReport> reports;
+  for (const auto& info : infos_) {
+    if (info->usage.blocks == 0) continue;
+    reports.push_back({info->identity.tenant, info->identity.model, LayoutName(*info), info->usage});
+  }
+  return reports;
 }
 
 }  // namespace incipit

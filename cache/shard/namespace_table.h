@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "cache/format/identity.h"
 #include "cache/shard/entry.h"
+#include "cache/shard/namespace_usage.h"
 #include "cache/shard/tenant_usage.h"
 
 namespace incipit {
@@ -24,6 +25,7 @@ class NamespaceTable {
     NamespaceIdentity identity;
     std::vector<uint8_t> framed;
     TenantIndex owner = kUnlistedTenants;
+    NamespaceUsage usage;
     std::optional<Layout> layout;  // unknown for what recovery found, until a session opens the namespace
   };
 
@@ -33,6 +35,11 @@ class NamespaceTable {
   // Namespaces of `tenant` belong to `owner` from now on. True if there are any yet.
   bool SetOwner(const std::string& tenant, TenantIndex owner);
   const Info& At(NamespaceId id) const { return *infos_[id]; }
+  // A block became visible in its namespace, or ceased to be.
+  void CountBlock(const Entry& entry);
+  void UncountBlock(const Entry& entry);
+  // Of those that have blocks.
+  std::vector<NamespaceReport> Reports() const;
   size_t size() const { return infos_.size(); }
 
  private:

@@ -171,6 +171,7 @@ ShardReport Shard::Report() const {
   report.leases = leases_.size();
   report.pinned_bytes = pinned_bytes_;
   report.tenants = store_->TenantReports();
+  report.namespaces = store_->namespaces().Reports();
   report.claims = claims_.counters();
   report.claimed_blocks = claims_.claimed_blocks();
   report.watched_keys = claims_.watched_keys();

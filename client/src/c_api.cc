@@ -195,6 +195,8 @@ int incipit_connect(const incipit_options* options, incipit_client** client) {
     if (!key.ok()) return CodeOf(key.status());
     cpp.sealing_key = *std::move(key);
   }
+  if (given->codec != nullptr) cpp.codec = given->codec;
+  cpp.codec_threads = given->codec_threads;
   absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(std::move(cpp));
   if (!connected.ok()) return CodeOf(connected.status());
   *client = new incipit_client{*std::move(connected)};

@@ -296,7 +296,7 @@ struct ClientCounters {
   uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
   uint64_t shared_loads = 0;       // requests whose bytes the node put into shared memory itself
   uint64_t shared_stores = 0;      // requests whose bytes it took from there
-  // Of segments under a codec, what they are and what was sent for them: stored, and loaded.
+  // Of blocks that a codec was tried on, what they are and what was sent for them, coded or not; of coded ones loaded.
   uint64_t coded_raw_bytes = 0, coded_stored_bytes = 0;
   uint64_t decoded_raw_bytes = 0, decoded_stored_bytes = 0;
 };

@@ -78,6 +78,10 @@ typedef struct {
   const char* sealing_key_file;
   const uint8_t* sealing_key;
   size_t sealing_key_bytes;
+  /* How blocks are stored (ClientOptions::codec in incipit/client.h): "bf16-lossless", "bf16-lossless-fast",
+   * "fp8-lossless", or "fp8", which is LOSSY. NULL: as they are. */
+  const char* codec;
+  uint32_t codec_threads; /* 0: half the processors, 1 to 4 */
 } incipit_options;
 
 /* *client is set on success only. Close ends outstanding calls; matches and loads must be freed before it. */

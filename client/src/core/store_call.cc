@@ -127,7 +127,7 @@ PieceCursor BytesOfPart(const StoreWork& work, const StorePart& part) {
   return PieceCursor(PiecesOf(work.request->items[part.item]), part.offset);
 }
 
-// `coder` has coded those parts of the batch that are to be.
+// `coder` has coded those parts of the batch that are to be. What did not shrink is sent as it is, under the raw codec.
 wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const StoreCoder& coder,
                         StorePayload* payload) {
   const SegmentCodec& codec = *work.context->codec;
@@ -140,11 +140,11 @@ wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const St
     const StorePart& part = work.parts[index];
     wire::StoredBlock& block = message.blocks.emplace_back();
     block.key = part.key;
-    if (part.coded()) {
-      const StoreCoder::Part& stored = coder.part(coded++);
+    const StoreCoder::Part* const stored = part.coded() ? &coder.part(coded++) : nullptr;
+    if (stored != nullptr && stored->shrank()) {
       block.codec = CodecOf(part.coding.coding);
-      block.segments = stored.segments;
-      payload->AddCodedBlock(stored.pieces, stored.segments);
+      block.segments = stored->segments;
+      payload->AddCodedBlock(stored->pieces, stored->segments);
       continue;
     }
     block.codec = codec.id();
@@ -157,7 +157,7 @@ wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const St
   return message;
 }
 
-// What was coded, and how far it shrank, of the blocks that were stored.
+// What went through the coder, and what was sent for it, of the blocks that were stored.
 void CountCoded(const StoreWork& work, const StoreBatch& batch, const StoreCoder& coder,
                 const std::vector<BlockStatus>& statuses) {
   size_t coded = 0;
@@ -165,8 +165,8 @@ void CountCoded(const StoreWork& work, const StoreBatch& batch, const StoreCoder
     if (!work.parts[batch.parts[i]].coded()) continue;
     const StoreCoder::Part& part = coder.part(coded++);
     if (statuses[i] != BlockStatus::kOk) continue;
-    work.context->counters->coded_raw_bytes += work.parts[batch.parts[i]].bytes();
-    work.context->counters->coded_stored_bytes += BytesOf(part.pieces);
+    work.context->counters->coded_raw_bytes += part.raw_bytes;
+    work.context->counters->coded_stored_bytes += part.shrank() ? BytesOf(part.pieces) : part.raw_bytes;
   }
 }
 

@@ -14,6 +14,10 @@ constexpr uint64_t kJobBytes = 1 << 20;
 
 }  // namespace
 
+bool StoreCoder::Part::shrank() const {
+  return static_cast<double>(BytesOf(pieces)) * kMinCodedRatio <= static_cast<double>(raw_bytes);
+}
+
 StoreCoder::StoreCoder(Loop* loop, CodingWorkers* workers, BufferPool::Buffer buffer)
     : workers_(workers), buffer_(std::move(buffer)), room_(buffer_.bytes()), done_(loop) {}
 
@@ -35,7 +39,7 @@ void StoreCoder::AddPart(const CodecOptions& options, PieceCursor bytes, uint32_
     room_ = room_.subspan(room_bytes);
     bytes.Skip(job.segment_count * segment_bytes);
   }
-  parts_.emplace_back();
+  parts_.push_back({.raw_bytes = segment_count * segment_bytes});
 }
 
 void StoreCoder::Job::Run(PieceCoder* coder) {

@@ -19,8 +19,11 @@ namespace incipit {
 class StoreCoder {
  public:
   struct Part {
+    uint64_t raw_bytes = 0;
     std::vector<Segment> segments;  // sizes and checksums
     std::vector<iovec> pieces;      // the stored bytes
+    // Whether coding was worth it, by kMinCodedRatio over the whole part. If not, it is better stored raw.
+    bool shrank() const;
   };
 
   // `buffer` has room for MaxCodedBytes() of each segment that will be added.

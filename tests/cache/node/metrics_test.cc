@@ -122,6 +122,28 @@ TEST(MetricsTest, TenantsAreSummedOverShardsAndNamedUpToALimit) {
       static_cast<int64_t>(kMaxTenantSeries + 1));
 }
 
+TEST(MetricsTest, NamespacesShowHowFarTheirBlocksShrankAndAreNamedUpToALimit) {
+  MetricsInput input = TwoShards();
+  constexpr size_t kNamespaces = kMaxNamespaceSeries + 5;
+  for (ShardReport& report : input.reports) {
+    report.namespaces.push_back({"acme", "v3", "latents", {10, 3000, 2000}});
+    for (size_t i = 0; i < kNamespaces; ++i) {
+      report.namespaces.push_back({"other", "m" + std::to_string(i), "raw", {1, 10 + i, 10 + i}});
+    }
+  }
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  const std::string coded = "{tenant=\"acme\",model=\"v3\",layout=\"latents\"}";
+  EXPECT_EQ(series["incipit_namespace_blocks" + coded], 20);
+  EXPECT_EQ(series["incipit_namespace_raw_bytes" + coded], 6000);
+  EXPECT_EQ(series["incipit_namespace_stored_bytes" + coded], 4000);
+  EXPECT_EQ(series["incipit_namespace_codec_ratio" + coded], 1.5);
+  EXPECT_EQ(series["incipit_namespace_codec_ratio{tenant=\"other\",model=\"m20\",layout=\"raw\"}"], 1);
+  EXPECT_FALSE(series.contains("incipit_namespace_blocks{tenant=\"other\",model=\"m5\",layout=\"raw\"}"));
+  const std::string others = "{tenant=\"(others)\",model=\"(others)\",layout=\"(others)\"}";
+  EXPECT_EQ(series["incipit_namespace_raw_bytes" + others], 2 * (10 + 11 + 12 + 13 + 14 + 15));
+  EXPECT_THAT(RenderMetrics(TwoShards()), Not(HasSubstr("incipit_namespace_")));
+}
+
 TEST(MetricsTest, NodeWithoutTenantsShowsNone) {
   EXPECT_THAT(RenderMetrics(TwoShards()), Not(HasSubstr("incipit_tenant_")));
 }

@@ -45,5 +45,32 @@ TEST(NamespaceTable, LimitRefusesNewOnesAndStillFindsOldOnes) {
   EXPECT_EQ(*table.Open("t", "7", layout), 7u);
 }
 
+TEST(NamespaceTable, BlocksAreCountedWithTheirNamespace) {
+  NamespaceTable table;
+  const Layout layout = samples::SampleLayout();
+  const NamespaceId opened = *table.Open("acme", "m", layout);
+  const NamespaceId found = *table.Intern({"acme", "other", layout.Fingerprint()});
+  *table.Open("acme", "empty", layout);
+  Entry coded, raw;
+  coded.namespace_id = opened;
+  coded.raw_bytes = 1000;
+  coded.stored_bytes = 700;
+  raw.namespace_id = found;
+  raw.raw_bytes = raw.stored_bytes = 50;
+  for (int i = 0; i < 3; ++i) table.CountBlock(coded);
+  table.CountBlock(raw);
+  table.UncountBlock(coded);
+  const std::vector<NamespaceReport> reports = table.Reports();
+  ASSERT_EQ(reports.size(), 2u) << "only those with blocks";
+  EXPECT_EQ(reports[0].tenant + "/" + reports[0].model + "/" + reports[0].layout, "acme/m/" + layout.name);
+  EXPECT_EQ(reports[0].usage.blocks, 2u);
+  EXPECT_EQ(reports[0].usage.raw_bytes, 2000u);
+  EXPECT_EQ(reports[0].usage.stored_bytes, 1400u);
+  EXPECT_EQ(reports[1].layout.size(), 16u) << "the fingerprint: no session has told the name";
+  EXPECT_EQ(reports[1].usage.stored_bytes, 50u);
+  table.UncountBlock(raw);
+  EXPECT_EQ(table.Reports().size(), 1u);
+}
+
 }  // namespace
 }  // namespace incipit

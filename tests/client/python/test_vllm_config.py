@@ -36,6 +36,17 @@ def test_address_that_can_never_be_reached_is_refused(address):
         make(address=address)
 
 
+@pytest.mark.parametrize("codec", ["", "bf16-lossless", "bf16-lossless-fast", "fp8-lossless"])
+def test_lossless_codecs_are_taken(codec):
+    assert make(codec=codec).codec == codec
+
+
+@pytest.mark.parametrize("codec", ["fp8", "raw", "zstd", "bf16-lossless "])
+def test_codecs_that_are_lossy_or_unknown_are_refused(codec):
+    with pytest.raises(OptionsError, match='"codec" must be empty or one of bf16-lossless, bf16-lossless-fast'):
+        make(codec=codec)
+
+
 def test_address_is_needed():
     with pytest.raises(OptionsError, match='"address"'):
         Options.from_extra_config({})

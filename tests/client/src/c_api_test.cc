@@ -28,6 +28,8 @@ TEST_P(CApi, TouchesOffersRemovesAndCounts) {
   EXPECT_STREQ(CallTouchOfferRemoveStats(server_.address().c_str(), GetParam()), nullptr);
 }
 
+TEST_P(CApi, StoresUnderACodec) { EXPECT_STREQ(CallWithCodec(server_.address().c_str(), GetParam()), nullptr); }
+
 TEST(CApiMistakes, AreToldByCodeAndText) {
   TcpFakeNode server;
   server.Start();

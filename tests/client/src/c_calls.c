@@ -21,13 +21,16 @@ typedef struct {
   uint8_t status[kCount];
 } Worker;
 
-static int Start(Worker* worker, const char* address, int progress, uint8_t salt) {
+static int StartWith(Worker* worker, const char* address, int progress, uint8_t salt, const char* layout,
+                     const char* codec) {
   memset(worker, 0, sizeof(*worker));
   incipit_options options = {.struct_bytes = sizeof(options),
                              .address = address,
                              .model = "c-model",
-                             .layout_name = "deepseek-v4.1-flash",
-                             .progress = progress};
+                             .layout_name = layout,
+                             .progress = progress,
+                             .codec = codec,
+                             .codec_threads = 1};
   const int result = incipit_connect(&options, &worker->client);
   if (result != INCIPIT_OK) return result;
   worker->group.struct_bytes = sizeof(worker->group);
@@ -44,6 +47,10 @@ static int Start(Worker* worker, const char* address, int progress, uint8_t salt
     memset(worker->computed[i].data, i + salt, block.data_bytes);
   }
   return INCIPIT_OK;
+}
+
+static int Start(Worker* worker, const char* address, int progress, uint8_t salt) {
+  return StartWith(worker, address, progress, salt, "deepseek-v4.1-flash", NULL);
 }
 
 static void End(Worker* worker) {
@@ -140,6 +147,20 @@ const char* CallTouchOfferRemoveStats(const char* address, int progress) {
   int values = 0;
   EXPECT(incipit_stats(worker.client, CountValues, &values) == INCIPIT_OK && values > 0);
   End(&worker);
+  return NULL;
+}
+
+const char* CallWithCodec(const char* address, int progress) {
+  Worker worker;
+  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "bf16-lossless-fast") == INCIPIT_OK);
+  uint64_t stored = 0, hits = 0;
+  EXPECT(StoreAll(&worker, &stored) == INCIPIT_OK && stored == kCount);
+  incipit_load_request load = {.struct_bytes = sizeof(load), .blocks = worker.loaded, .count = kCount};
+  EXPECT(incipit_load_blocks(worker.client, &load, worker.status, &hits) == INCIPIT_OK);
+  EXPECT(hits == kCount && Same(&worker));
+  End(&worker);
+  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "zstd") == INCIPIT_INVALID_ARGUMENT);
+  EXPECT(strstr(incipit_last_error(), "bf16-lossless-fast") != NULL);
   return NULL;
 }
 

@@ -9,6 +9,7 @@ extern "C" {
 const char* CallStoreMatchLoad(const char* address, int progress);
 const char* CallAsyncLoad(const char* address, int progress);
 const char* CallTouchOfferRemoveStats(const char* address, int progress);
+const char* CallWithCodec(const char* address, int progress);
 const char* CallWithMistakes(const char* address);
 const char* CallWithoutNode(void);
 const char* CallSharedRegion(void);

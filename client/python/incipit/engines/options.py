@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 MAX_MS = 3_600_000  # of any time
 MAX_TENANT_BYTES = 128
+# Of what is lossless: a plugin does not change what an engine computes.
+_CODECS = ("", "bf16-lossless", "bf16-lossless-fast", "fp8-lossless")
+_BF16_STEP_BYTES, _FP8_ROW_BYTES = 64, 656  # of rows that they take: docs/coded_segments.md
 # A host's name or address, where that of IPv6 is in brackets, and a port.
 _ADDRESS = re.compile(r"(?:tcp|ucx)://(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
 # A socket's path from the root, or behind @ an abstract name.
@@ -65,6 +68,20 @@ def check_tenant(tenant: str) -> None:
     count = len(tenant.encode(errors="replace"))
     if not 1 <= count <= MAX_TENANT_BYTES:
         raise OptionsError(f'"tenant" must have 1 to {MAX_TENANT_BYTES} bytes, not {count}')
+
+
+def check_codec(codec: str) -> None:
+    if codec not in _CODECS:
+        raise OptionsError(f'"codec" must be empty or one of {", ".join(_CODECS[1:])}, not {codec!r}')
+
+
+def codec_for(codec: str, layout: Any) -> str:
+    """The codec, or none if no group of the layout has rows of its kind: such blocks are stored as they are."""
+    def takes(group: Any) -> bool:
+        if codec == "fp8-lossless":
+            return group.bytes_per_entry == _FP8_ROW_BYTES and group.segment_bytes % _FP8_ROW_BYTES == 0
+        return group.bytes_per_entry % _BF16_STEP_BYTES == 0
+    return codec if codec and any(takes(group) for group in layout.groups) else ""
 
 
 def check_range(options: Any, least: int, most: int, *names: str) -> None:

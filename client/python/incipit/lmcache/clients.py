@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import incipit
 
+from ..engines.options import codec_for
 from ..engines.warnings import Warnings
 from .calls import Calls
 from .config import Options
@@ -53,6 +54,7 @@ class Clients:
             tenant=self._options.tenant,
             secret_file=self._options.secret_file,
             sealing_key_file=self._options.sealing_key_file,
+            codec=codec_for(self._options.codec, layout),
             client_name="lmcache",
             connect_lazily=True,  # LMCache must start, and go on, without a node
             default_deadline_ms=self._options.load_deadline_ms,

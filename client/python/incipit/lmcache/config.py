@@ -4,7 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ..engines.options import MAX_MS, OptionsError, check_address, check_range, check_tenant, read_options
+from ..engines.options import (
+    MAX_MS,
+    OptionsError,
+    check_address,
+    check_codec,
+    check_range,
+    check_tenant,
+    read_options,
+)
 
 __all__ = ["Options", "OptionsError"]
 
@@ -19,6 +27,7 @@ class Options:
     tenant: str = "default"
     secret_file: str = ""  # with the tenant's secret, where the node has tenants
     sealing_key_file: str = ""  # of the key that objects are encrypted with, the same on all workers; empty: none
+    codec: str = ""  # how objects are stored: bf16-lossless, bf16-lossless-fast, fp8-lossless; empty: as they are
     namespace: str = ""  # anything else that must keep objects apart, such as a version of the weights
     lookup_deadline_ms: int = 200  # of each of a lookup's round trips, of which there are at most two
     load_deadline_ms: int = 2000  # of one batch; what has not arrived by then is a miss
@@ -32,6 +41,7 @@ class Options:
         options = read_options(cls, parameters, SOURCE, "IncipitConnector")
         check_address(options.address, SOURCE)
         check_tenant(options.tenant)
+        check_codec(options.codec)
         check_range(options, 1, MAX_MS, "lookup_deadline_ms", "load_deadline_ms", "store_deadline_ms",
                     "delete_deadline_ms")
         check_range(options, 0, MAX_MS, "lease_ms")

@@ -9,6 +9,7 @@ from ..engines.options import (
     MAX_MS,
     OptionsError,
     check_address,
+    check_codec,
     check_not_negative,
     check_range,
     check_tenant,
@@ -33,6 +34,7 @@ class Options:
     tenant: str = "default"
     secret_file: str = ""  # with the tenant's secret, where the node has tenants
     sealing_key_file: str = ""  # of the key that pages are encrypted with, the same on all workers; empty: none
+    codec: str = ""  # how pages are stored: bf16-lossless, bf16-lossless-fast, fp8-lossless; empty: as they are
     model_name: str = ""  # instead of the engine's, for engines that load one model from different paths
     namespace: str = ""  # anything else that must keep pages apart, such as a version of the weights
     deadline_ms: int = 2000  # of one load: at most 128 pages of each pool; what is late is computed
@@ -47,6 +49,7 @@ class Options:
         options = read_options(cls, extra_config or {}, SOURCE, "IncipitHiCacheStorage", ENGINE_KEYS)
         check_address(options.address, SOURCE)
         check_tenant(options.tenant)
+        check_codec(options.codec)
         check_range(options, 1, MAX_MS, "deadline_ms", "match_deadline_ms", "store_deadline_ms")
         check_range(options, 0, MAX_MS, "lease_ms")
         check_not_negative(options, "prefill_tokens_per_s")

@@ -7,6 +7,7 @@ from typing import Any
 
 import incipit
 
+from ..engines.options import codec_for
 from ..engines.warnings import Warnings
 from .config import Options
 from .leases import Leases
@@ -25,7 +26,7 @@ class Tier:
         self._leases = Leases(options.lease_ms)
         self._client = incipit.Client(
             options.address, model, layout, tenant=options.tenant, secret_file=options.secret_file,
-            sealing_key_file=options.sealing_key_file, client_name="sglang",
+            sealing_key_file=options.sealing_key_file, codec=codec_for(options.codec, layout), client_name="sglang",
             connect_lazily=True,  # the engine must start without a node
             default_deadline_ms=options.deadline_ms,
             prefill_tokens_per_s=options.prefill_tokens_per_s if decides_worth else 0.0,

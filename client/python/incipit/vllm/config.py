@@ -8,6 +8,7 @@ from ..engines.options import (
     MAX_MS,
     OptionsError,
     check_address,
+    check_codec,
     check_not_negative,
     check_range,
     check_tenant,
@@ -34,6 +35,7 @@ class Options:
     model_name: str = ""  # instead of the engine's, for engines that name one model differently (local paths)
     namespace: str = ""  # anything else that must keep blocks apart, such as a version of the weights
     sealing_key_file: str = ""  # of the key that blocks are encrypted with, the same on all workers; empty: none
+    codec: str = ""  # how blocks are stored: bf16-lossless, bf16-lossless-fast, fp8-lossless; empty: as they are
     deadline_ms: int = 2000  # of one request's load; what has not arrived by then is computed
     match_deadline_ms: int = 200
     match_wait_ms: int = 5  # how long a scheduling step waits for a match before it goes on with other requests
@@ -60,6 +62,7 @@ class Options:
         options = read_options(cls, extra_config, SOURCE, "IncipitConnector")
         check_address(options.address, SOURCE)
         check_tenant(options.tenant)
+        check_codec(options.codec)
         check_range(options, 1, MAX_MS, "deadline_ms", "match_deadline_ms", "store_deadline_ms", "lease_ms", "claim_ms",
                     "wait_ms")
         check_range(options, 0, MAX_MS, "match_wait_ms", "store_stall_ms", "stop_timeout_ms")

@@ -5,6 +5,7 @@ import time
 
 import incipit
 
+from ..engines.options import codec_for
 from ..engines.warnings import Warnings
 from .config import Options
 from .geometry import Geometry
@@ -20,13 +21,15 @@ class Tier:
         self._options = options
         self._recorder = recorder
         self._warnings = Warnings(logger)
+        layout = geometry.layout()
         self._client = incipit.Client(
             options.address,
             geometry.model_of_shard(shard),
-            geometry.layout(),
+            layout,
             tenant=options.tenant,
             secret_file=options.secret_file,
             sealing_key_file=options.sealing_key_file,
+            codec=codec_for(options.codec, layout),
             client_name=f"vllm-{side}-{shard}",
             connect_lazily=True,  # the engine must start without a node
             default_deadline_ms=options.deadline_ms,

@@ -72,6 +72,26 @@ TEST(StoreCoder, PartsAreCodedOnManyThreads) {
   });
 }
 
+TEST(StoreCoder, PartsThatDoNotShrinkAreTold) {
+  SimLoop loop;
+  InlineWorkers workers;
+  BufferPool pool;
+  std::mt19937_64 random(3);
+  std::vector<uint8_t> noise(kSegments * kSegmentBytes), mixed = Block(1);
+  for (uint8_t& byte : noise) byte = static_cast<uint8_t>(random());
+  // One segment of seven shrinks by a third: four per cent of the whole.
+  std::copy(noise.begin() + kSegmentBytes, noise.end(), mixed.begin() + kSegmentBytes);
+  StoreCoder coder(&loop, &workers, pool.Take(2 * kSegments * MaxCodedBytes(kSegmentBytes)));
+  const iovec whole[] = {{noise.data(), noise.size()}, {mixed.data(), mixed.size()}};
+  for (const iovec& block : whole) {
+    coder.AddPart(kOptions, PieceCursor({&block, 1}, 0), kSegments, kSegmentBytes);
+  }
+  DriveTask(&loop, coder.Run(), [&] { return loop.RunOnce(); });
+  EXPECT_FALSE(coder.part(0).shrank());
+  EXPECT_TRUE(coder.part(1).shrank());
+  EXPECT_EQ(BytesOf(coder.part(0).pieces), kSegments * MaxCodedBytes(kSegmentBytes));
+}
+
 TEST(StoreCoder, NothingToCodeEndsAtOnce) {
   SimLoop loop;
   InlineWorkers workers;
