@@ -19,10 +19,10 @@ struct MemNetwork::Pipe {
 
 // One connection: two pipes. Shared by its two streams.
 struct MemNetwork::Wire {
-  Wire(Loop* loop, size_t limit, std::string to)
-      : pipes{Pipe(loop, limit), Pipe(loop, limit)}, address(std::move(to)) {}
+  Wire(Loop* loop, size_t limit, std::string who, std::string to)
+      : pipes{Pipe(loop, limit), Pipe(loop, limit)}, from(std::move(who)), address(std::move(to)) {}
   Pipe pipes[2];
-  std::string address;
+  std::string from, address;
   bool broken = false;
   bool frozen = false;
   void NotifyAll() {
@@ -177,21 +177,27 @@ class MemNetwork::MemListener : public Listener {
 
 class MemNetwork::MemConnector : public Connector {
  public:
-  explicit MemConnector(MemNetwork* network) : network_(network) {}
-  Task<absl::StatusOr<std::unique_ptr<Stream>>> Connect(std::string address, int64_t) override {
+  MemConnector(MemNetwork* network, std::string from) : network_(network), from_(std::move(from)) {}
+  Task<absl::StatusOr<std::unique_ptr<Stream>>> Connect(std::string address, int64_t deadline_ns) override {
+    while (network_->Apart(from_, address)) {
+      network_->healed_.Clear();
+      const bool healed = co_await network_->healed_.WaitUntil(deadline_ns);
+      if (!healed) co_return absl::DeadlineExceededError(absl::StrCat("mem connect to ", address, ": no answer"));
+    }
     const auto found = network_->listeners_.find(address);
     const bool refused = network_->Chance(network_->faults_.refuse_per_mille);
     if (refused) ++network_->counters_.refusals;
     if (refused || found == network_->listeners_.end()) {
       co_return absl::UnavailableError(absl::StrCat("mem connect to ", address, ": refused"));
     }
-    auto [near, far] = network_->MakePairFor(address);
+    auto [near, far] = network_->MakePairFor(from_, address);
     found->second->Offer(std::move(far));
     co_return std::move(near);
   }
 
  private:
   MemNetwork* network_;
+  std::string from_;
 };
 
 absl::StatusOr<std::unique_ptr<Listener>> MemNetwork::Listen(std::string address) {
@@ -202,13 +208,17 @@ absl::StatusOr<std::unique_ptr<Listener>> MemNetwork::Listen(std::string address
   return listener;
 }
 
-std::unique_ptr<Connector> MemNetwork::MakeConnector() { return std::make_unique<MemConnector>(this); }
+std::unique_ptr<Connector> MemNetwork::MakeConnector(std::string from) {
+  return std::make_unique<MemConnector>(this, std::move(from));
+}
 
-std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MemNetwork::MakePair() { return MakePairFor("pair"); }
+std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MemNetwork::MakePair() { return MakePairFor("", "pair"); }
 
-std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MemNetwork::MakePairFor(const std::string& address) {
+std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MemNetwork::MakePairFor(const std::string& from,
+                                                                                    const std::string& address) {
   ++counters_.connections;
-  auto wire = std::make_shared<Wire>(loop_, pipe_bytes_, address);
+  auto wire = std::make_shared<Wire>(loop_, pipe_bytes_, from, address);
+  wire->frozen = !Stands(from, address);
   std::erase_if(wires_, [](const std::weak_ptr<Wire>& old) { return old.expired(); });
   wires_.push_back(wire);
   return {std::make_unique<MemStream>(this, wire, 0), std::make_unique<MemStream>(this, wire, 1)};
@@ -226,12 +236,45 @@ void MemNetwork::Kill(const std::string& address) {
 }
 
 void MemNetwork::Freeze(const std::string& address, bool frozen) {
+  if (frozen) {
+    frozen_.insert(address);
+  } else {
+    frozen_.erase(address);
+  }
+  Restand();
+}
+
+void MemNetwork::Partition(const std::string& one, const std::string& other, bool apart) {
+  if (apart) {
+    apart_.insert(std::minmax(one, other));
+  } else {
+    apart_.erase(std::minmax(one, other));
+  }
+  Restand();
+}
+
+bool MemNetwork::Apart(const std::string& one, const std::string& other) const {
+  return !apart_.empty() && apart_.contains(std::minmax(one, other));
+}
+
+void MemNetwork::HealAll() {
+  frozen_.clear();
+  apart_.clear();
+  Restand();
+}
+
+bool MemNetwork::Stands(const std::string& from, const std::string& address) const {
+  return !frozen_.contains(address) && !frozen_.contains(from) && !Apart(from, address);
+}
+
+void MemNetwork::Restand() {
   for (const std::weak_ptr<Wire>& weak : wires_) {
-    std::shared_ptr<Wire> wire = weak.lock();
-    if (wire == nullptr || wire->address != address) continue;
-    wire->frozen = frozen;
+    const std::shared_ptr<Wire> wire = weak.lock();
+    if (wire == nullptr) continue;
+    wire->frozen = !Stands(wire->from, wire->address);
     wire->NotifyAll();
   }
+  healed_.Set();
 }
 
 }  // namespace incipit

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "cache/runtime/loop.h"
 #include "cache/runtime/sync.h"
 #include "cache/seams/random.h"
@@ -32,7 +33,7 @@ struct MemNetworkCounters {
 class MemNetwork {
  public:
   MemNetwork(Loop* loop, Random* random, size_t pipe_bytes = 256 * 1024)
-      : loop_(loop), random_(random), pipe_bytes_(pipe_bytes) {}
+      : loop_(loop), random_(random), pipe_bytes_(pipe_bytes), healed_(loop) {}
   MemNetwork(const MemNetwork&) = delete;
   MemNetwork& operator=(const MemNetwork&) = delete;
 
@@ -41,13 +42,19 @@ class MemNetwork {
 
   // AlreadyExists if somebody listens there.
   absl::StatusOr<std::unique_ptr<Listener>> Listen(std::string address);
-  std::unique_ptr<Connector> MakeConnector();
+  // `from`: who connects, for Partition and Freeze; empty = nobody in particular.
+  std::unique_ptr<Connector> MakeConnector(std::string from = "");
   // A connected pair, for tests of one channel.
   std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MakePair();
   // Breaks every connection now and forgets listeners at `address`: what a kill -9 of that node looks like.
   void Kill(const std::string& address);
-  // Nothing moves on connections to `address` (a stopped process) until called with false.
+  // Nothing moves on connections to or from `address` (a stopped process) until called with false.
   void Freeze(const std::string& address, bool frozen);
+  // Nothing moves between the two, and neither reaches the other anew, until called with false. Connections last.
+  void Partition(const std::string& one, const std::string& other, bool apart);
+  bool Apart(const std::string& one, const std::string& other) const;
+  // Ends all that Freeze and Partition began.
+  void HealAll();
 
  private:
   struct Pipe;
@@ -56,7 +63,10 @@ class MemNetwork {
   class MemListener;
   class MemConnector;
 
-  std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MakePairFor(const std::string& address);
+  std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> MakePairFor(const std::string& from,
+                                                                          const std::string& address);
+  bool Stands(const std::string& from, const std::string& address) const;
+  void Restand();
   bool Chance(uint32_t per_mille) { return per_mille > 0 && random_->Below(1000) < per_mille; }
 
   Loop* loop_;
@@ -66,6 +76,9 @@ class MemNetwork {
   MemNetworkCounters counters_;
   absl::flat_hash_map<std::string, MemListener*> listeners_;
   std::vector<std::weak_ptr<Wire>> wires_;
+  absl::flat_hash_set<std::string> frozen_;
+  absl::flat_hash_set<std::pair<std::string, std::string>> apart_;  // the lesser name first
+  Event healed_;
 };
 
 }  // namespace incipit

@@ -93,6 +93,35 @@ TEST_F(MemNetworkTest, FrozenNodeDeliversNothingUntilThawed) {
   EXPECT_EQ(got, std::vector<uint8_t>{5});
 }
 
+TEST_F(MemNetworkTest, APartitionStopsTheTwoAndNobodyElseUntilItHeals) {
+  auto listener = *network_.Listen("a");
+  const auto connect = [&](const std::string& from, int64_t deadline_ns) {
+    return loop_.Run(network_.MakeConnector(from)->Connect("a", deadline_ns));
+  };
+  auto near = *connect("b", kForeverNs), other = *connect("c", kForeverNs);
+  auto far = *loop_.Run(listener->Accept());
+  EXPECT_TRUE(loop_.Run(Write(near.get(), {5})).ok());
+  network_.Partition("b", "a", true);
+  EXPECT_TRUE(network_.Apart("a", "b"));
+  EXPECT_EQ(connect("b", loop_.NowNs() + 1000).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(connect("c", kForeverNs).ok());
+  EXPECT_TRUE(loop_.Run(Write(other.get(), {1})).ok());
+  absl::StatusOr<std::vector<uint8_t>> got = absl::UnknownError("nothing yet");
+  TaskScope scope(&loop_);
+  const auto read = [](Stream* stream, absl::StatusOr<std::vector<uint8_t>>* out) -> Task<void> {
+    Task<absl::StatusOr<std::vector<uint8_t>>> reading = Read(stream, 10);
+    *out = co_await reading;
+  };
+  scope.Spawn(read(far.get(), &got));
+  loop_.RunUntilIdle();
+  EXPECT_FALSE(got.ok());
+  network_.HealAll();
+  loop_.RunUntilIdle();
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(*got, std::vector<uint8_t>{5}) << "the connection lasted, and nothing on it was lost";
+  EXPECT_TRUE(connect("b", loop_.NowNs() + 1000).ok());
+}
+
 TEST_F(MemNetworkTest, CancelEndsAWaitingReadOnly) {
   auto [near, far] = network_.MakePair();
   absl::StatusCode code = absl::StatusCode::kOk;
