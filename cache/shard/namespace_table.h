@@ -11,6 +11,7 @@
 #include "cache/format/identity.h"
 #include "cache/shard/entry.h"
 #include "cache/shard/tenant_usage.h"
+#include "eviction/cost_model.h"
 
 namespace incipit {
 
@@ -24,6 +25,7 @@ class NamespaceTable {
     NamespaceIdentity identity;
     std::vector<uint8_t> framed;
     TenantIndex owner = kUnlistedTenants;
+    CostModel cost;                // of the layout; that of the V3 class as long as it is unknown
     std::optional<Layout> layout;  // unknown for what recovery found, until a session opens the namespace
   };
 
