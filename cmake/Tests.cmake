@@ -81,4 +81,6 @@ if(INCIPIT_FUZZ)
     target_link_libraries(${name} PRIVATE incipit_client incipit_cache incipit_cluster)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   endforeach()
+  # All of bench/ that it needs.
+  target_sources(trace_line_fuzz PRIVATE bench/replay/trace_line.cc)
 endif()

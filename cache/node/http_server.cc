@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "cache/base/status_macros.h"
 #include "fmt/format.h"
 #include "transport/tcp/tcp_address.h"
@@ -27,6 +28,14 @@ std::pair<std::string, int> HostAndPort(const std::string& address) {
   std::string host = address.substr(0, colon);
   if (!host.empty() && host.front() == '[') host = host.substr(1, host.size() - 2);
   return {host, std::stoi(address.substr(colon + 1))};
+}
+
+HttpResponse Render(const HttpPage& page, const httplib::Request& request) {
+  if (page.render_from == nullptr) return page.render();
+  const std::string text = request.has_param("from") ? request.get_param_value("from") : "0";
+  uint64_t from = 0;
+  if (!absl::SimpleAtoi(text, &from)) return {.code = 400, .body = "from: no number from 0 to 2^64 - 1\n"};
+  return page.render_from(from);
 }
 
 // The library's default also sets SO_REUSEPORT, with which two nodes would share a port and each miss requests.
@@ -63,8 +72,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string&
   std::string known;
   for (HttpPage& page : pages) {
     known += page.path + "\n";
-    server.Get(page.path, [render = std::move(page.render)](const httplib::Request&, httplib::Response& response) {
-      HttpResponse made = render();
+    const std::string path = page.path;
+    server.Get(path, [page = std::move(page)](const httplib::Request& request, httplib::Response& response) {
+      HttpResponse made = Render(page, request);
       response.status = made.code;
       response.set_content(made.body, made.content_type);
     });

@@ -18,6 +18,8 @@ struct HttpResponse {
 struct HttpPage {
   std::string path;                      // "/metrics"
   std::function<HttpResponse()> render;  // called on a thread of the server, by several at once
+  // In place of `render`: of a page that goes on, "path?from=N"; without N from 0. What is no number is answered 400.
+  std::function<HttpResponse(uint64_t from)> render_from = nullptr;
 };
 
 // Owner: the process, for as long as it should answer. Start and destruction from one thread.

@@ -125,6 +125,8 @@ constexpr MetricRow kRows[] = {
     {"demotions_total", kCounter, "Blocks moved from RAM to NVMe, by result.", "result=done",
      [](R r) { return r.store.demoted; }},
     {"demotions_total", kCounter, nullptr, "result=failed", [](R r) { return r.store.demotions_failed; }},
+    {"over_write_budget_total", kCounter, "Blocks not written to NVMe for want of write budget.", "",
+     [](R r) { return r.store.over_write_budget; }},
     {"spare_drops_total", kCounter, "Blocks that left RAM and had a copy on NVMe already.", "",
      [](R r) { return r.store.dropped_as_spare; }},
     {"backups_total", kCounter, "Blocks copied to NVMe ahead of need.", "", [](R r) { return r.store.backed_up; }},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <sstream>
@@ -25,6 +26,7 @@ using Labels = std::vector<ClientMetric::Label>;
 constexpr char kPrefix[] = "incipit_";
 constexpr double kMicrosecondsPerSecond = 1e6;
 constexpr char kOthers[] = "(others)";
+constexpr int kCurveOctaves[] = {10, 12, 14, 16, 18, 20, 22, 24, 26, 28};  // sizes of tiers, in blocks
 
 void Add(const TenantUsage& from, TenantUsage* to) {
   to->blocks += from.blocks;
@@ -258,6 +260,27 @@ void AddNamespaces(const MetricsInput& input, std::vector<MetricFamily>* familie
   }
 }
 
+// Blocks are spread evenly over shards, so what each would hit with its part of a size, all would hit with the whole.
+void AddReuse(const MetricsInput& input, std::vector<MetricFamily>* families) {
+  std::map<std::string, ReuseDistances> sums;
+  for (const ShardReport& report : input.reports) {
+    for (const ReuseReport& reuse : report.reuse) sums[reuse.tenant].Add(reuse.distances);
+  }
+  families->push_back(NewFamily("tenant_lru_hit_ratio",
+                                "Of the blocks that a tenant's requests asked for of late, what a tier of so many "
+                                "blocks for it alone would have hit by LRU; estimated from a sample.",
+                                MetricType::Gauge));
+  for (const auto& [tenant, distances] : sums) {
+    if (distances.uses == 0) continue;
+    for (const int octave : kCurveOctaves) {
+      const double blocks = std::exp2(octave);
+      AddSample(&families->back(),
+                {{"tenant", tenant.empty() ? kOthers : tenant}, {"blocks", fmt::format("{:.0f}", blocks)}},
+                distances.HitRatioAt(blocks / std::max<uint16_t>(1, input.shards)));
+    }
+  }
+}
+
 }  // namespace
 
 std::string RenderMetrics(const MetricsInput& input) {
@@ -268,6 +291,7 @@ std::string RenderMetrics(const MetricsInput& input) {
   AddPagesAndLatencies(input, &families);
   AddTenants(input, &families);
   AddNamespaces(input, &families);
+  AddReuse(input, &families);
   // A family without samples would be a lone header: a scrape during start or stop has no shards.
   std::erase_if(families, [](const MetricFamily& family) { return family.metric.empty(); });
   std::ostringstream text;

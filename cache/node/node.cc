@@ -99,11 +99,14 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
   result.shard.identity.node_name = options_.node_name;
   result.shard.limits = options_.limits;
   result.shard.audit = options_.audit;
+  result.shard.recorder = recorder_;
   result.tenants = tenants_;
   result.shard.store = options_.store;
   result.shard.store.ram_peers = ram_peers_;
   result.shard.store.all_peers = all_peers_;
   result.shard.store.max_ghosts = std::max<size_t>(1, options_.store.max_ghosts / options_.shards);
+  result.shard.store.nvme_write_bytes_per_day =
+      (options_.store.nvme_write_bytes_per_day + options_.shards - 1) / options_.shards;
   result.shard.store.ram_bytes = options_.ram_bytes / options_.shards;
   result.shard.store.huge_pages = options_.huge_pages;
   result.shard.nvme = options_.nvme;
@@ -167,6 +170,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
     node->ram_peers_ = std::make_shared<PolicyPeers>(options.shards);
     node->all_peers_ = std::make_shared<PolicyPeers>(options.shards);
   }
+  if (options.record_bytes > 0) node->recorder_ = std::make_shared<RequestRecorder>(options.record_bytes);
   for (uint16_t shard = 0; shard < options.shards; ++shard) {
     ASSIGN_OR_RETURN(ShardThreadOptions thread_options, node->OptionsOf(shard));
     Node* raw = node.get();

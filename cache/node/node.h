@@ -44,6 +44,8 @@ class Node {
   // Who serves which shard: this node, all of them.
   const Membership& membership() const { return *membership_; }
   const NodeIdentity& identity() const { return identity_; }
+  // Null unless record_bytes.
+  const RequestRecorder* recorder() const { return recorder_.get(); }
   // Of the shards that answer within `timeout_ms`; a stopped shard gives none.
   std::vector<ShardReport> Reports(int64_t timeout_ms = 1000);
 
@@ -57,6 +59,7 @@ class Node {
   bool nvme_is_device_ = false;
   TenantTableRef tenants_;                              // as read at the start
   std::shared_ptr<PolicyPeers> ram_peers_, all_peers_;  // of several shards
+  std::shared_ptr<RequestRecorder> recorder_;           // null = none
   std::vector<std::unique_ptr<ShardThread>> shards_;
 };
 

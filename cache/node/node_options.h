@@ -28,7 +28,8 @@ struct NodeOptions {
   std::string state_dir;                       // where the node's identity is kept; default: nvme_path if a directory
   bool sparse_files = false;                   // do not preallocate region files (tests)
   bool huge_pages = true;
-  std::string node_name;  // default: host name
+  uint64_t record_bytes = 0;  // memory for a recording of the latest requests, shown over HTTP; 0 = none
+  std::string node_name;      // default: host name
   ShardLimits limits;
   BlockStoreOptions store;  // ram_bytes is set from above
   NvmeOptions nvme;         // shard numbers are set from above

@@ -1,5 +1,8 @@
 #include "cache/node/node_pages.h"
 
+#include <chrono>
+
+#include "absl/strings/str_cat.h"
 #include "cache/node/metrics.h"
 
 namespace incipit {
@@ -34,7 +37,22 @@ void NodePages::Forget() {
 std::vector<HttpPage> NodePages::Pages() {
   return {{"/metrics", [this] { return Metrics(); }},
           {"/healthz", [] { return HttpResponse{.body = "ok\n"}; }},
-          {"/readyz", [this] { return Ready(); }}};
+          {"/readyz", [this] { return Ready(); }},
+          {"/recording", nullptr, [this](uint64_t from) { return Recording(from); }}};
+}
+
+// One line of JSON with what to ask for next, then lines of a trace.
+HttpResponse NodePages::Recording(uint64_t from) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (node_ == nullptr || node_->recorder() == nullptr) {
+    return {.code = 404, .body = "nothing is recorded; start the node with --record-bytes\n"};
+  }
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const RequestRecorder::Page page =
+      node_->recorder()->PageFrom(from, std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  return {.content_type = "application/x-ndjson",
+          .body = absl::StrCat(R"({"next": )", page.next, R"(, "missed": )", page.missed, R"(, "partial": )",
+                               page.partial, "}\n", page.lines)};
 }
 
 HttpResponse NodePages::Metrics() {

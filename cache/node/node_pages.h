@@ -1,4 +1,4 @@
-// What a node shows over HTTP: /metrics, /healthz, /readyz. Also before it serves and while it stops.
+// What a node shows over HTTP: /metrics, /healthz, /readyz, /recording. Also before it serves and while it stops.
 #pragma once
 
 #include <functional>
@@ -37,6 +37,7 @@ class NodePages {
   HttpResponse Metrics();
   HttpResponse Ready();
   std::optional<ClusterGauges> Cluster() const;  // under mutex_
+  HttpResponse Recording(uint64_t from);
 
   std::mutex mutex_;  // held while the node is used, so that Forget() means what it says
   NodePhase phase_ = NodePhase::kStarting;

@@ -30,6 +30,7 @@ BlockStore::BlockStore(Loop* loop, Random* random, const BlockStoreOptions& opti
       index_(&entries_, options.index_hash_bits),
       ram_policy_(make_ram),
       all_policy_(make_all),
+      write_budget_(options.nvme_write_bytes_per_day, loop->NowNs()),
       space_freed_(loop),
       tasks_(loop) {
   random->Fill(secret_);
@@ -40,9 +41,9 @@ BlockStore::~BlockStore() = default;
 Task<absl::StatusOr<std::unique_ptr<BlockStore>>> BlockStore::Open(Loop* loop, Random* random, Disk* disk,
                                                                    BlockStoreOptions options, NvmeOptions nvme) {
   const uint64_t seed = random->Next();
-  const absl::StatusOr<PartitionedPolicy::Maker> make_ram = MakerOf(options.eviction, seed, options.ram_peers);
+  const absl::StatusOr<PartitionedPolicy::Maker> make_ram = MakerOf(options, seed, options.ram_peers);
   if (!make_ram.ok()) co_return make_ram.status();
-  const absl::StatusOr<PartitionedPolicy::Maker> make_all = MakerOf(options.eviction, ~seed, options.all_peers);
+  const absl::StatusOr<PartitionedPolicy::Maker> make_all = MakerOf(options, ~seed, options.all_peers);
   if (!make_all.ok()) co_return make_all.status();
   std::unique_ptr<BlockStore> store(new BlockStore(loop, random, options, *make_ram, *make_all));
   ArenaOptions arena_options;
@@ -311,8 +312,8 @@ StoreGauges BlockStore::gauges() const {
   gauges.blocks_in_nvme_only = nvme_only_blocks_;
   gauges.dirty_blocks = backups_.size();
   gauges.writing_bytes = writing_bytes_;
-  gauges.metadata_bytes =
-      entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_.MemoryBytes() + all_policy_.MemoryBytes();
+  gauges.metadata_bytes = entries_.MemoryBytes() + index_.MemoryBytes() + ram_policy_.MemoryBytes() +
+                          all_policy_.MemoryBytes() + reuse_curves_.MemoryBytes();
   gauges.namespaces = namespaces_.size();
   gauges.recovered = nvme_ == nullptr || nvme_->stats().state != NvmeState::kRecovering;
   gauges.arena = arena_->stats();

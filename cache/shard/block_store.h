@@ -29,8 +29,10 @@
 #include "cache/shard/entry.h"
 #include "cache/shard/namespace_table.h"
 #include "cache/shard/request_turns.h"
+#include "cache/shard/reuse_curves.h"
 #include "cache/shard/store_counters.h"
 #include "cache/shard/tenant_usage.h"
+#include "cache/shard/write_budget.h"
 #include "eviction/ghost_table.h"
 #include "eviction/partitioned_policy.h"
 #include "transport/wire/messages.h"
@@ -44,8 +46,10 @@ struct BlockStoreOptions {
   bool huge_pages = true;
   int index_hash_bits = 128;                   // fewer only in tests that force collisions
   uint64_t demotion_backlog_bytes = 64 << 20;  // records being written to NVMe at once, at most
+  uint64_t nvme_write_bytes_per_day = 0;       // allowance for demotions and write-behind; 0 = no limit
   double free_ram_target = 0.02;               // share of RAM kept free ahead of need by demoting early
   std::string eviction = "lru";                // policy of both tiers: one of PolicyNames() (eviction/policies.h)
+  bool eviction_by_flops = false;              // what `auto` strives for: FLOPs saved, by each model's cost, or hits
   size_t max_ghosts = kMaxGhosts;              // evicted blocks that each tier's policy may remember, 100 bytes each
   // Of the node's shards, which learn together; null = alone.
   std::shared_ptr<PolicyPeers> ram_peers, all_peers;
@@ -120,6 +124,11 @@ class BlockStore : private NvmeTier::Host {
   void Touch(BlockId id, uint64_t stamp_ns);
   // The same of all blocks of the request that are here: which turn of its conversation it is follows from them.
   void TouchAll(std::span<const BlockId> ids, uint64_t stamp_ns);
+  // A request asks for these blocks of a namespace, here or not, in the order of its prompt: for the curves of reuse.
+  void NoteUses(NamespaceId name_space, std::span<const uint64_t> hashes, uint64_t stamp_ns) {
+    reuse_curves_.Use(OwnerOf(name_space), hashes, stamp_ns);
+  }
+  std::vector<ReuseReport> ReuseReports() const;
   // The engine says what it expects of the block.
   void GiveHint(BlockId id, const Hint& hint);
   void Pin(BlockId id);
@@ -191,7 +200,7 @@ class BlockStore : private NvmeTier::Host {
   void NoteSpaceFreed() { space_freed_.Set(); }
 
   // block_store_policy.cc: what the policies are told.
-  static absl::StatusOr<PartitionedPolicy::Maker> MakerOf(const std::string& name, uint64_t seed,
+  static absl::StatusOr<PartitionedPolicy::Maker> MakerOf(const BlockStoreOptions& options, uint64_t seed,
                                                           const std::shared_ptr<PolicyPeers>& peers);
   Access AccessOf(const Entry& entry, uint64_t stamp_ns) const;
   void EnterRam(BlockId id, uint64_t stamp_ns);
@@ -224,6 +233,7 @@ class BlockStore : private NvmeTier::Host {
   bool NvmeServes() const { return nvme_ != nullptr && nvme_->stats().state != NvmeState::kSuspended; }
   bool MayGiveWayTo(BlockId id, BlockId candidate) const;
   BlockId MakeNvmeRoom(BlockId id);
+  bool WorthItsWrite(BlockId id);
   Task<void> WriteToNvme(BlockId id, bool demote);
   void FinishDemotion(BlockId id);
   void QueueBackup(BlockId id);
@@ -257,6 +267,10 @@ class BlockStore : private NvmeTier::Host {
   std::unique_ptr<NvmeTier> nvme_;
   PartitionedPolicy ram_policy_, all_policy_;  // of blocks in RAM; with NVMe, of all that are indexed
   RequestTurns turns_;
+  ReuseCurves reuse_curves_;
+  WriteBudget write_budget_;
+  WrittenRequests written_requests_;
+  uint64_t samples_ = 0;  // of blocks on NVMe, drawn so far
   uint64_t ram_record_bytes_ = 0, all_record_bytes_ = 0, nvme_only_blocks_ = 0, entries_since_told_ = 0;
   std::vector<TenantUsage> usages_{1};  // by TenantIndex
   absl::flat_hash_map<std::string, TenantIndex> listed_;

@@ -10,6 +10,9 @@ namespace {
 
 constexpr size_t kVictimCandidates = 256;
 constexpr size_t kMaxQueuedBackups = 1 << 20;
+// A block that is to be written is compared with so many of those on NVMe, which are looked for so many times.
+constexpr int kCompared = 16, kDraws = 128;
+constexpr double kLevelForBackups = 0.5;  // of the write budget: what is left of it is for demotions
 
 // Copies between two lists of pieces of equal total length.
 void CopyPieces(std::span<const iovec> from, std::span<const iovec> to) {
@@ -41,12 +44,38 @@ bool BlockStore::MayGiveWayTo(BlockId id, BlockId candidate) const {
   return entry.in_ram && entry.readers == 0 && !entry.writing && entry.owner == entries_.At(id).owner;
 }
 
+// Whether the write budget should be spent on `id`: the less of it is left, the more of what is on NVMe must be worth
+// less. Along a chain the answer does not turn from yes to no. A pinned block is promised to stay.
+bool BlockStore::WorthItsWrite(BlockId id) {
+  if (!write_budget_.limited() || entries_.At(id).pins > 0) return true;
+  const uint64_t stamp_ns = ram_policy_.StampOf(id);
+  const uint32_t depth_tokens = entries_.At(id).depth_tokens;
+  if (written_requests_.HasDeeper(stamp_ns, depth_tokens)) return true;
+  const double level = write_budget_.Level(loop_->NowNs());
+  int compared = 0, outranked = 0;
+  for (int i = 0; i < kDraws && compared < kCompared && nvme_only_blocks_ > 0; ++i) {
+    const auto other = static_cast<BlockId>(MixKey(++samples_) % entries_.end());
+    if (!entries_.At(other).nvme_only) continue;
+    ++compared;
+    if (all_policy_.Outranks(id, other)) ++outranked;
+  }
+  const double share = compared == 0 ? 1 : static_cast<double>(outranked) / compared;
+  if (level <= 0 || share < 1 - level) {
+    ++counters_.over_write_budget;
+    return false;
+  }
+  written_requests_.Note(stamp_ns, depth_tokens);
+  return true;
+}
+
 // Evicts from NVMe what is worth least until `id` may be demoted there, and returns kNoBlock. Where a block in RAM is
 // worth less than all on NVMe, `id` itself perhaps, it returns that: evicting it costs least, and no write. Also `id`
 // where NVMe does not take it at all.
 BlockId BlockStore::MakeNvmeRoom(BlockId id) {
   const uint64_t bytes = entries_.At(id).RecordBytes();
-  if (shutting_down_ || !NvmeServes() || !nvme_->Fits(bytes) || !MayStayOnNvme(id)) return id;
+  if (shutting_down_ || !NvmeServes() || !nvme_->Fits(bytes) || !WorthItsWrite(id) || !MayStayOnNvme(id)) {
+    return id;
+  }
   while (nvme_->stats().valued_bytes + writing_bytes_ + bytes > nvme_->UsableBytes()) {
     const BlockId least =
         all_policy_.Victim([&](BlockId candidate) { return MayGiveWayTo(id, candidate); }, kVictimCandidates);
@@ -65,6 +94,7 @@ Task<void> BlockStore::WriteToNvme(BlockId id, bool demote) {
   const TenantIndex owner = entry.owner;
   entry.writing = true;
   writing_bytes_ += record_bytes;
+  write_budget_.Spend(record_bytes);
   TocEntry toc;
   toc.header_bytes = entry.header_bytes;
   toc.stored_bytes = entry.stored_bytes;
@@ -130,6 +160,7 @@ void BlockStore::PumpBackups() {
       return;
     }
     if (writing_bytes_ >= options_.demotion_backlog_bytes) return;
+    if (write_budget_.Level(loop_->NowNs()) < kLevelForBackups) return;
     const auto [id, hash] = backups_.front();
     backups_.pop_front();
     const Entry& entry = entries_.At(id);

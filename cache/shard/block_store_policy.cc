@@ -11,7 +11,6 @@
 namespace incipit {
 namespace {
 
-constexpr const char* kCostLayout = "deepseek-v3";  // for policies that value depth; a shard holds many models' blocks
 constexpr uint8_t kLastTurn = std::numeric_limits<uint8_t>::max();
 // Capacities are told again after a sixteenth of the blocks has entered, and not before so many.
 constexpr uint64_t kFewestEntriesToRetell = 64;
@@ -25,10 +24,12 @@ size_t CapacityInBlocks(double capacity_bytes, uint64_t blocks, uint64_t bytes) 
 }  // namespace
 
 // Owners of one shard learn together, or each would need a model of its own, which is megabytes.
-absl::StatusOr<PartitionedPolicy::Maker> BlockStore::MakerOf(const std::string& name, uint64_t seed,
+absl::StatusOr<PartitionedPolicy::Maker> BlockStore::MakerOf(const BlockStoreOptions& options, uint64_t seed,
                                                              const std::shared_ptr<PolicyPeers>& peers) {
+  const std::string& name = options.eviction;
   PolicyOptions policy;
-  policy.cost = CostModelOf(kCostLayout);
+  policy.cost = CostModelOf("");  // blocks name their model's own
+  policy.by_flops = options.eviction_by_flops;
   policy.models = std::make_shared<SharedModels>();
   policy.peers = peers;
   RETURN_IF_ERROR(MakePolicy(name, policy).status());
@@ -45,7 +46,8 @@ Access BlockStore::AccessOf(const Entry& entry, uint64_t stamp_ns) const {
           .depth_tokens = entry.depth_tokens,
           .bytes = entry.header_bytes + entry.stored_bytes,
           .turn = turn == 0 ? entry.turn : turn,
-          .key = entry.hash.low};
+          .key = entry.hash.low,
+          .cost = &namespaces_.At(entry.namespace_id).cost};
 }
 
 void BlockStore::Touch(BlockId id, uint64_t stamp_ns) {

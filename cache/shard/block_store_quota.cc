@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "cache/shard/block_store.h"
+#include "eviction/reuse_curve.h"
 
 namespace incipit {
 namespace {
@@ -143,6 +144,17 @@ std::vector<TenantReport> BlockStore::TenantReports() const {
   reports.resize(usages_.size());
   for (const auto& [name, index] : listed_) reports[index].name = name;
   for (size_t i = 0; i < usages_.size(); ++i) reports[i].usage = usages_[i];
+  return reports;
+}
+
+std::vector<ReuseReport> BlockStore::ReuseReports() const {
+  std::vector<std::string> names(usages_.size());
+  for (const auto& [name, index] : listed_) names[index] = name;
+  std::vector<ReuseReport> reports;
+  for (TenantIndex owner = 0; owner < reuse_curves_.size(); ++owner) {
+    const ReuseCurve* curve = reuse_curves_.Of(owner);
+    if (curve != nullptr) reports.push_back({names[owner], curve->distances()});
+  }
   return reports;
 }
 

@@ -33,6 +33,7 @@ absl::StatusOr<NamespaceId> NamespaceTable::Intern(const NamespaceIdentity& iden
   Owned& owned = tenants_[identity.tenant];
   ++owned.namespaces;
   info->owner = owned.owner;
+  info->cost = CostModelOf("");
   infos_.push_back(std::move(info));
   by_framed_[std::move(name)] = id;
   return id;
@@ -49,7 +50,10 @@ absl::StatusOr<NamespaceId> NamespaceTable::Open(const std::string& tenant, cons
         absl::StrCat("tenant '", tenant, "' has ", found->second.namespaces, " namespaces on this shard, the limit"));
   }
   ASSIGN_OR_RETURN(const NamespaceId id, Intern(identity));
-  if (!infos_[id]->layout.has_value()) infos_[id]->layout = layout;
+  if (!infos_[id]->layout.has_value()) {
+    infos_[id]->layout = layout;
+    infos_[id]->cost = CostModelOf(layout.name);
+  }
   return id;
 }
 

@@ -12,6 +12,7 @@
 #include "cache/shard/entry.h"
 #include "cache/shard/namespace_usage.h"
 #include "cache/shard/tenant_usage.h"
+#include "eviction/cost_model.h"
 
 namespace incipit {
 
@@ -26,6 +27,7 @@ class NamespaceTable {
     std::vector<uint8_t> framed;
     TenantIndex owner = kUnlistedTenants;
     NamespaceUsage usage;
+    CostModel cost;                // of the layout; that of the V3 class as long as it is unknown
     std::optional<Layout> layout;  // unknown for what recovery found, until a session opens the namespace
   };
 

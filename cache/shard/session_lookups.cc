@@ -5,6 +5,7 @@
 #include "cache/base/status_macros.h"
 #include "cache/shard/checked_request.h"
 #include "cache/shard/session.h"
+#include "cache/shard/session_recording.h"
 #include "transport/wire/auth_messages.h"
 
 namespace incipit {
@@ -68,8 +69,13 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
   wire::MatchReply reply;
   reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
   std::vector<BlockId> hits;
+  std::vector<uint64_t> used;
+  SessionRecording recording(shard_->options().recorder.get(), store->namespaces().At(request->name_space));
   hits.reserve(match.keys.size());
-  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id, const Hash128&) {
+  used.reserve(match.keys.size());
+  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id, const Hash128& hash) {
+    used.push_back(hash.low);
+    recording.Add(match.keys[index], hash);
     if (id == kNoBlock) return;
     reply.presence[index] = store->PresenceOf(id);
     if (reply.presence[index] == wire::Presence::kMiss) return;
@@ -77,6 +83,8 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
     if (reply.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
   });
   store->TouchAll(hits, stamp_ns);
+  store->NoteUses(request->name_space, used, stamp_ns);
+  recording.Note(stamp_ns, received_ns);
   ++counters->matches;
   counters->match_keys += match.keys.size();
   counters->match_hits += hits.size();

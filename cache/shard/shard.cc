@@ -106,7 +106,8 @@ Task<absl::Status> Shard::Shutdown(int64_t deadline_ns) {
 uint64_t Shard::ClampStamp(uint64_t stamp_ns) const {
   const auto now_ns = static_cast<uint64_t>(loop_->WallNs());
   if (stamp_ns == 0) return now_ns;
-  return std::clamp(stamp_ns, now_ns - options_.limits.stamp_past_ms * kMillisecondNs, now_ns);
+  const uint64_t past_ms = std::min(options_.limits.stamp_past_ms, now_ns / kMillisecondNs);
+  return std::clamp(stamp_ns, now_ns - past_ms * kMillisecondNs, now_ns);
 }
 
 uint64_t Shard::AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockId> blocks) {
@@ -172,6 +173,7 @@ ShardReport Shard::Report() const {
   report.pinned_bytes = pinned_bytes_;
   report.tenants = store_->TenantReports();
   report.namespaces = store_->namespaces().Reports();
+  report.reuse = store_->ReuseReports();
   report.claims = claims_.counters();
   report.claimed_blocks = claims_.claimed_blocks();
   report.watched_keys = claims_.watched_keys();

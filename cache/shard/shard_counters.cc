@@ -77,6 +77,7 @@ void AddStore(const ShardReport& report, Values* out) {
                               {"evicted_from_nvme_total", report.store.evicted_from_nvme},
                               {"demoted_total", report.store.demoted},
                               {"demotions_failed_total", report.store.demotions_failed},
+                              {"over_write_budget_total", report.store.over_write_budget},
                               {"spare_dropped_from_ram_total", report.store.dropped_as_spare},
                               {"backed_up_total", report.store.backed_up},
                               {"promoted_total", report.store.promoted},

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "cache/nvme/nvme_tier.h"
 #include "cache/shard/block_store.h"
+#include "cache/shard/request_recorder.h"
 #include "cache/tenants/audit_log.h"
 #include "transport/shared/region_table.h"
 
@@ -53,7 +55,8 @@ struct ShardOptions {
   ShardLimits limits;
   BlockStoreOptions store;
   NvmeOptions nvme;
-  AuditSink audit;  // where refusals are written; none: they are only counted
+  std::shared_ptr<RequestRecorder> recorder;  // of the node's requests; null = nobody records
+  AuditSink audit;                            // where refusals are written; none: they are only counted
 };
 
 }  // namespace incipit

@@ -15,6 +15,7 @@ struct StoreCounters {
   uint64_t blocks_stored = 0, blocks_already_present = 0, conflicts = 0, store_refused_no_room = 0;
   uint64_t index_collisions = 0, damaged_in_ram = 0, damaged_on_nvme = 0, damaged_on_arrival = 0;
   uint64_t evicted_from_ram = 0, evicted_from_nvme = 0, demoted = 0, demotions_failed = 0, dropped_as_spare = 0;
+  uint64_t over_write_budget = 0;
   uint64_t backed_up = 0, promoted = 0, promotions_skipped = 0, removed = 0, lost_in_reclaim = 0;
   uint64_t nvme_read_failures = 0;
 };

@@ -13,6 +13,7 @@
 #include "client/cli/match_command.h"
 #include "client/cli/plan_command.h"
 #include "client/cli/put_command.h"
+#include "client/cli/record_command.h"
 #include "client/cli/remove_command.h"
 #include "client/cli/replay_command.h"
 #include "client/cli/serve_command.h"
@@ -54,13 +55,14 @@ void AddCommands(CLI::App* app, int* exit_code) {
   AddRemoveCommand(*app, exit_code);
   AddKeyCommand(*app, exit_code);
   AddDemoCommand(*app, exit_code);
+  AddRecordCommand(*app, exit_code);
   AddReplayCommand(*app, exit_code);
   AddPlanCommand(*app, exit_code);
   AddBenchCommand(*app, exit_code);
   for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; })) {
     const std::string name = command->get_name();
     const bool blocks = name == "match" || name == "put" || name == "get" || name == "remove" || name == "key";
-    const bool measures = name == "bench" || name == "replay" || name == "demo" || name == "plan";
+    const bool measures = name == "bench" || name == "replay" || name == "demo" || name == "plan" || name == "record";
     command->group(blocks ? kBlocksGroup : measures ? kMeasureGroup : kRunGroup);
   }
 }

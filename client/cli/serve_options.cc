@@ -135,6 +135,9 @@ void AddSpace(CLI::App* command, ServeOptions* options) {
           "NVMe tier, all shards together; needed for a directory, a device is taken whole");
   AddSize(command, kSpace, "--region-bytes", &node.nvme.region_bytes,
           "unit of writing and reclaim; fixed once blocks are on NVMe");
+  AddSize(command, kSpace, "--record-bytes", &node.record_bytes,
+          "memory for a recording of the latest requests, without names or contents, which --http then shows to "
+          "`incipit record`; 0 = none");
   command
       ->add_option("--state-dir", node.state_dir, "where the node's identity is kept; default: the directory of --nvme")
       ->type_name("PATH")
@@ -215,12 +218,20 @@ void AddTiers(CLI::App* command, NodeOptions* node) {
       ->capture_default_str()
       ->group(kTiers);
   command
+      ->add_flag("--eviction-by-flops", node->store.eviction_by_flops,
+                 "auto strives for FLOPs saved, by the cost of each block's model, instead of hits")
+      ->group(kTiers);
+  command
       ->add_option("--eviction-history", node->store.max_ghosts,
                    "evicted blocks that each tier's policy remembers at most, all shards together; some 100 bytes each")
       ->type_name("N")
       ->check(CLI::Range(size_t{1}, kMaxGhosts).description(""))
       ->capture_default_str()
       ->group(kTiers);
+  AddSize(
+      command, kTiers, "--nvme-write-bytes-per-day", &node->store.nvme_write_bytes_per_day,
+      "budget for blocks that leave RAM for NVMe, all shards together: as it runs out, only those go there that are "
+      "worth more than most there, and the rest is evicted; 0 = no limit");
   AddSize(command, kTiers, "--demotion-backlog-bytes", &node->store.demotion_backlog_bytes,
           "records being written to NVMe at once, at most");
   AddShare(command, kTiers, "--free-ram-target", &node->store.free_ram_target,

@@ -28,7 +28,7 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
   fill(s.blocks_stored, s.blocks_already_present, s.conflicts, s.store_refused_no_room, s.index_collisions,
        s.damaged_in_ram, s.damaged_on_nvme, s.evicted_from_ram, s.evicted_from_nvme, s.demoted, s.demotions_failed,
        s.dropped_as_spare, s.backed_up, s.promoted, s.promotions_skipped, s.removed, s.lost_in_reclaim,
-       s.nvme_read_failures);
+       s.nvme_read_failures, s.over_write_budget);
   StoreGauges& g = report.gauges;
   fill(g.blocks, g.blocks_in_ram, g.blocks_in_nvme_only, g.dirty_blocks, g.writing_bytes, g.metadata_bytes,
        g.namespaces, g.arena.requested_bytes, g.arena.allocated_bytes, g.arena.capacity_bytes, g.arena.allocations);

@@ -164,5 +164,24 @@ TEST(MetricsTest, ANodeInAClusterShowsIt) {
   EXPECT_EQ(series["incipit_cluster_errors_total{kind=\"unreachable\"}"], 0);
 }
 
+TEST(MetricsTest, CurvesOfReuseAddUpOverShards) {
+  MetricsInput input;
+  input.shards = 2;
+  input.reports.resize(2);
+  input.reports[1].shard = 1;
+  ReuseDistances near{.uses = 10}, far{.uses = 10};
+  near.reused[2 * 8] = 5;   // hits with 256 blocks of a shard
+  far.reused[2 * 12] = 10;  // and with 4096
+  input.reports[0].reuse = {{"a", near}, {"", near}};
+  input.reports[1].reuse = {{"a", far}};
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  const auto ratio = [&](const std::string& tenant, const std::string& blocks) {
+    return series["incipit_tenant_lru_hit_ratio{tenant=\"" + tenant + "\",blocks=\"" + blocks + "\"}"];
+  };
+  EXPECT_DOUBLE_EQ(ratio("a", "1024"), 5.0 / 20);
+  EXPECT_DOUBLE_EQ(ratio("a", "16384"), 15.0 / 20);
+  EXPECT_DOUBLE_EQ(ratio("(others)", "1024"), 5.0 / 10);
+}
+
 }  // namespace
 }  // namespace incipit

@@ -17,13 +17,14 @@ HttpResponse Render(NodePages* pages, const std::string& path) {
   return {};
 }
 
-std::unique_ptr<Node> StartNode() {
+std::unique_ptr<Node> StartNode(uint64_t record_bytes = 0) {
   NodeOptions options;
   options.listen = "127.0.0.1:0";
   options.shards = 2;
   options.ram_bytes = 16 << 20;
   options.huge_pages = false;
   options.node_name = "tested";
+  options.record_bytes = record_bytes;
   absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(options);
   EXPECT_TRUE(node.ok()) << node.status();
   return node.ok() ? *std::move(node) : nullptr;
@@ -58,6 +59,32 @@ TEST(NodePagesTest, StoppedNodeIsNotReadyAndItsShardsAreDown) {
   EXPECT_THAT(Render(&pages, "/metrics").body, HasSubstr("incipit_shard_up{shard=\"0\"} 0"));
   pages.Forget();
   EXPECT_THAT(Render(&pages, "/metrics").body, Not(HasSubstr("incipit_shard_up")));
+}
+
+HttpResponse Recording(NodePages* pages, uint64_t from) {
+  for (const HttpPage& page : pages->Pages()) {
+    if (page.path == "/recording") return page.render_from(from);
+  }
+  ADD_FAILURE() << "no page of recordings";
+  return {};
+}
+
+TEST(NodePagesTest, WithoutARecordingThereIsNoPage) {
+  NodePages pages;
+  EXPECT_EQ(Recording(&pages, 0).code, 404);
+  const std::unique_ptr<Node> node = StartNode();
+  pages.Serving(node.get());
+  EXPECT_EQ(Recording(&pages, 0).code, 404);
+  EXPECT_THAT(Recording(&pages, 0).body, HasSubstr("--record-bytes"));
+  pages.Forget();
+}
+
+TEST(NodePagesTest, ARecordingIsShownFromWhereOneAsks) {
+  const std::unique_ptr<Node> node = StartNode(1 << 20);
+  NodePages pages;
+  pages.Serving(node.get());
+  EXPECT_EQ(Recording(&pages, 0).body, "{\"next\": 0, \"missed\": 0, \"partial\": 0}\n");
+  pages.Forget();
 }
 
 }  // namespace

@@ -35,12 +35,14 @@ struct Outcome {
 
 class PolicyRun {
  public:
-  PolicyRun(const std::string& policy, uint64_t seed, bool with_nvme) : random_(MakeSeededRandom(seed)), draw_(seed) {
+  PolicyRun(const std::string& policy, uint64_t seed, bool with_nvme, uint64_t write_bytes_per_day = 0)
+      : random_(MakeSeededRandom(seed)), draw_(seed) {
     BlockStoreOptions options;
     options.ram_bytes = 4 << 20;
     options.huge_pages = false;
     options.eviction = policy;
     options.max_ghosts = 500;
+    options.nvme_write_bytes_per_day = write_bytes_per_day;
     NvmeOptions nvme;
     nvme.region_bytes = 512 << 10;
     if (with_nvme) disk_ = std::make_unique<MemDisk>(&loop_, contents_, MemDiskOptions{.latency_ns = 50'000});
@@ -177,6 +179,20 @@ TEST_P(BlockStorePolicyTest, WhatIsFoundIsWhatWasStored) {
 
 TEST_P(BlockStorePolicyTest, SameSeedSameHistory) {
   EXPECT_EQ(PolicyRun(GetParam(), 5, true).Run().Key(), PolicyRun(GetParam(), 5, true).Run().Key());
+}
+
+TEST_P(BlockStorePolicyTest, WritesKeepToTheirBudget) {
+  const Outcome free = PolicyRun(GetParam(), 3, true).Run();
+  // A run takes seconds, in which a day's budget does not grow: one MiB is there at the start.
+  const Outcome limited = PolicyRun(GetParam(), 3, true, 24 << 20).Run();
+  const auto written = [](const Outcome& outcome) {
+    return kBlockBytes * (outcome.counters.demoted + outcome.counters.backed_up);
+  };
+  EXPECT_GT(written(free), 3u << 20);
+  EXPECT_GT(written(limited), 0u);
+  EXPECT_LE(written(limited), 3u << 19);  // openings of prompts that were written in part may go beyond
+  EXPECT_GT(limited.counters.over_write_budget, 50u);
+  EXPECT_EQ(limited.wrong_blocks, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BlockStorePolicyTest, ::testing::ValuesIn(PolicyNames()), [](const auto& tested) {

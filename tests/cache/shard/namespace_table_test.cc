@@ -37,6 +37,17 @@ TEST(NamespaceTable, LayoutIsUnknownUntilASessionOpensTheNamespace) {
   EXPECT_TRUE(table.At(id).layout == layout);
 }
 
+TEST(NamespaceTable, CostIsThatOfTheLayoutsModel) {
+  NamespaceTable table;
+  Layout layout = samples::SampleLayout();
+  layout.name = "deepseek-v3.2-fp8";
+  const NamespaceId id = *table.Intern({"acme", "m", layout.Fingerprint()});
+  EXPECT_EQ(table.At(id).cost.RelativeAt(100'000), CostModelOf("").RelativeAt(100'000));
+  EXPECT_EQ(*table.Open("acme", "m", layout), id);
+  EXPECT_EQ(table.At(id).cost.RelativeAt(100'000), CostModelOf("deepseek-v3.2").RelativeAt(100'000));
+  EXPECT_NE(CostModelOf("deepseek-v3.2").RelativeAt(100'000), CostModelOf("").RelativeAt(100'000));
+}
+
 TEST(NamespaceTable, LimitRefusesNewOnesAndStillFindsOldOnes) {
   NamespaceTable table;
   const Layout layout = samples::SampleLayout();
