@@ -17,6 +17,7 @@ namespace {
 
 struct Settings {
   bench::ReplayOptions replay;
+  std::string stamps = "now";
   bool spawn = false;
   bool json = false;
 };
@@ -36,7 +37,8 @@ constexpr char kFooter[] =
     "deviation_points, tolerance_points.\n"
     "Exit status: 0 if all requests were replayed, every byte was right, and the hit ratio was as forecast.";
 
-void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
+void AddTraceOptions(CLI::App* command, Settings* settings) {
+  bench::ReplayOptions* options = &settings->replay;
   command->add_option("--trace", options->trace_path, "the trace, one JSON object a line")
       ->required()
       ->type_name("FILE");
@@ -55,6 +57,13 @@ void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
   command
       ->add_option("--speed", options->speed, "1 = the trace's own pace, 10 = ten times that; 0 = as fast as possible")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--stamps", settings->stamps,
+                   "time that requests carry: the trace's own, up to now (a node takes it if its --stamp-past-ms "
+                   "reaches back as far, as a private one's does), or that of the replay")
+      ->check(CLI::IsMember({"trace", "now"}).description(""))
+      ->type_name("trace|now")
       ->capture_default_str();
 }
 
@@ -99,8 +108,9 @@ void AddNodeOptions(CLI::App* command, Settings* settings) {
 }
 
 absl::StatusOr<int> Run(const Settings& settings) {
-  ASSIGN_OR_RETURN(const bench::ReplayReport report,
-                   bench::RunReplay(settings.replay, MakeProgressSink(!settings.json)));
+  bench::ReplayOptions options = settings.replay;
+  if (settings.stamps == "trace") options.stamps = bench::ReplayStamps::kTrace;
+  ASSIGN_OR_RETURN(const bench::ReplayReport report, bench::RunReplay(options, MakeProgressSink(!settings.json)));
   if (settings.json) {
     PrintJson(bench::ReplayJson(report));
   } else {
@@ -115,7 +125,7 @@ void AddReplayCommand(CLI::App& app, int* exit_code) {
   auto settings = std::make_shared<Settings>();
   CLI::App* command =
       app.add_subcommand("replay", "drive a node with a trace of requests; report hits, speed, wrong bytes");
-  AddTraceOptions(command, &settings->replay);
+  AddTraceOptions(command, settings.get());
   AddNodeOptions(command, settings.get());
   command->add_flag("--json", settings->json, "print JSON");
   command->footer(kFooter);
