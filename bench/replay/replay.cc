@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr const char* kModel = "replay";
 constexpr auto kProgressStep = std::chrono::milliseconds(100);
+constexpr uint64_t kStampSlackMs = 86'400'000;  // a replay takes less
 
 absl::StatusOr<Layout> LayoutFor(const ReplayOptions& options) {
   ASSIGN_OR_RETURN(Layout layout, CustomLayout(/*layers=*/1, options.bytes_per_token, options.trace.block_tokens));
@@ -52,6 +54,15 @@ void ChooseSizes(const Layout& layout, ReplayReport* report) {
   } else if (report->nvme_bytes > 0) {
     report->region_bytes = RegionBytesFor(report->nvme_bytes, shape, options.shards);
   }
+}
+
+std::vector<std::string> NodeArguments(const ReplayReport& report, const Trace& trace) {
+  std::vector<std::string> arguments = {"--eviction", report.options.eviction};
+  if (report.options.stamps == ReplayStamps::kTrace) {
+    const uint64_t span_ms = std::min(ReplayQueue::SpanMs(trace), UINT64_MAX - kStampSlackMs);
+    arguments.insert(arguments.end(), {"--stamp-past-ms", std::to_string(span_ms + kStampSlackMs)});
+  }
+  return arguments;
 }
 
 PlanQuestion QuestionOf(const ReplayOptions& options, const Trace& trace) {
@@ -104,7 +115,7 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
                                                .ram_bytes = report.ram_bytes,
                                                .nvme_bytes = report.nvme_bytes,
                                                .region_bytes = report.region_bytes,
-                                               .more_arguments = {"--eviction", options.eviction}}));
+                                               .more_arguments = NodeArguments(report, trace)}));
   }
   std::vector<std::unique_ptr<ReplayWorker>> workers;
   for (uint16_t i = 0; i < options.workers; ++i) {
@@ -122,7 +133,9 @@ absl::StatusOr<ReplayReport> RunReplay(const ReplayOptions& options, const Progr
     workers.push_back(std::move(worker));
   }
   const double cpu_before = node != nullptr ? node->process()->CpuSeconds() : 0;
-  ReplayQueue queue(&trace, options.speed);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_ns = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  ReplayQueue queue(&trace, options.speed, options.stamps, now_ns);
   const Stopwatch watch;
   RETURN_IF_ERROR(RunWorkers(&workers, &queue, trace.requests.size(), progress));
   report.seconds = watch.Seconds();

@@ -9,6 +9,7 @@
 
 #include "bench/common/percentiles.h"
 #include "bench/replay/hit_account.h"
+#include "bench/replay/replay_queue.h"
 
 namespace incipit::bench {
 
@@ -17,7 +18,8 @@ struct ReplayOptions {
   TraceOptions trace;
   uint32_t bytes_per_token = 128;
   uint16_t workers = 4;
-  double speed = 0;                  // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
+  double speed = 0;  // 1 = at the trace's own pace, 10 = ten times as fast; 0 = as fast as possible
+  ReplayStamps stamps = ReplayStamps::kNow;
   std::string connect;               // address of a running node; empty = a private one of the sizes below
   std::vector<std::string> cluster;  // or seeds of a running cluster
   uint32_t interval_ms = 0;          // length of the intervals that are reported apart too; 0 = none

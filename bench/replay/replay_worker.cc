@@ -1,13 +1,12 @@
 #include "bench/replay/replay_worker.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "bench/common/block_set.h"
 #include "bench/common/payload.h"
+#include "bench/common/stopwatch.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit::bench {
@@ -18,27 +17,8 @@ constexpr uint32_t kClusterDeadlineMs = 5'000;  // nodes go away while it runs
 constexpr uint32_t kLeaseMs = 60'000;
 constexpr int kStoreTries = 50;
 constexpr auto kStorePause = std::chrono::milliseconds(5);
-constexpr auto kLongestSleep = std::chrono::milliseconds(50);
 
 }  // namespace
-
-const TraceRequest* ReplayQueue::Take() {
-  const uint64_t index = next_.fetch_add(1);
-  if (index >= trace_->requests.size()) return nullptr;
-  const TraceRequest& request = trace_->requests[index];
-  if (speed_ > 0) {
-    const uint64_t first_ms = trace_->requests.front().timestamp_ms;
-    const double due_s =
-        static_cast<double>(request.timestamp_ms - std::min(request.timestamp_ms, first_ms)) / 1e3 / speed_;
-    for (double left_s = due_s; !stopped_ && left_s > 0; left_s = due_s - since_start_.Seconds()) {
-      std::this_thread::sleep_for(
-          std::min<std::chrono::duration<double>>(kLongestSleep, std::chrono::duration<double>(left_s)));
-    }
-  }
-  return stopped_ ? nullptr : &request;
-}
-
-uint64_t ReplayQueue::taken() const { return std::min<uint64_t>(next_.load(), trace_->requests.size()); }
 
 absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions options,
                                                                    const std::vector<std::string>& seeds,
@@ -57,9 +37,10 @@ absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions
 }
 
 absl::Status ReplayWorker::Run(ReplayQueue* queue) {
-  while (const TraceRequest* request = queue->Take()) {
+  for (ReplayQueue::Taken taken = queue->Take(); taken.request != nullptr; taken = queue->Take()) {
     const uint64_t wrong_before = counts_.wrong_bytes;
-    const absl::Status status = Handle(*request);
+    // One stamp for all calls: what they touch ages together.
+    const absl::Status status = Handle(*taken.request, taken.stamp_ns != 0 ? taken.stamp_ns : client_->NewStamp());
     if (!status.ok() && !client_->of_cluster()) return status;
     counts_.failed_requests += status.ok() ? 0 : 1;
     if (interval_ms_ == 0) continue;
@@ -68,7 +49,7 @@ absl::Status ReplayWorker::Run(ReplayQueue* queue) {
     ReplayInterval& interval = counts_.intervals[index];
     interval.wrong_bytes += counts_.wrong_bytes - wrong_before;
     if (status.ok()) {
-      interval.hits.Add(*request, request_hits_, group_.block_tokens);
+      interval.hits.Add(*taken.request, request_hits_, group_.block_tokens);
       interval.present_blocks += request_present_;
       interval.latency_us.Add(request_us_);
     } else {
@@ -78,14 +59,13 @@ absl::Status ReplayWorker::Run(ReplayQueue* queue) {
   return absl::OkStatus();
 }
 
-absl::Status ReplayWorker::Handle(const TraceRequest& request) {
+absl::Status ReplayWorker::Handle(const TraceRequest& request, uint64_t stamp_ns) {
   blocks_.clear();
   std::vector<BlockKey> keys;
   for (const uint64_t id : request.ids) {
     keys.push_back(SyntheticKey(0, id));
     blocks_.push_back({keys.back(), PayloadSeed(fingerprint_, 0, keys.back().bytes())});
   }
-  const uint64_t stamp_ns = client_->NewStamp();  // one for all calls: what they touch ages together
   request_us_ = 0;
   uint64_t run = 0;
   Lease lease;

@@ -2,35 +2,16 @@
 // verifies it, and stores the rest.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "bench/common/any_client.h"
-#include "bench/common/stopwatch.h"
 #include "bench/replay/replay_options.h"
+#include "bench/replay/replay_queue.h"
 #include "incipit/client.h"
 
 namespace incipit::bench {
-
-// Hands out a trace's requests, each once, in order and, at a speed over 0, not before their time. Any thread.
-class ReplayQueue {
- public:
-  ReplayQueue(const Trace* trace, double speed) : trace_(trace), speed_(speed) {}
-  // Sleeps until the next request is due. Null: there are no more, or Stop() was called.
-  const TraceRequest* Take();
-  void Stop() { stopped_ = true; }
-  uint64_t taken() const;
-  double SecondsSinceStart() const { return since_start_.Seconds(); }
-
- private:
-  const Trace* trace_;
-  double speed_;
-  Stopwatch since_start_;
-  std::atomic<uint64_t> next_{0};
-  std::atomic<bool> stopped_{false};
-};
 
 // One thread, with a client of its own. Payload buffers of at most kWindowBytes, or one block, are kept for reuse.
 class ReplayWorker {
@@ -55,7 +36,7 @@ class ReplayWorker {
     uint64_t seed = 0;
   };
   ReplayWorker() = default;
-  absl::Status Handle(const TraceRequest& request);
+  absl::Status Handle(const TraceRequest& request, uint64_t stamp_ns);
   absl::StatusOr<uint64_t> LoadLeadingRun(uint64_t run, uint64_t stamp_ns);
   absl::Status StoreFrom(uint64_t first, uint64_t stamp_ns);
   absl::Status StoreWindow(uint64_t first, uint64_t count, uint64_t stamp_ns);

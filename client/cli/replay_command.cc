@@ -17,6 +17,7 @@ namespace {
 
 struct Settings {
   bench::ReplayOptions replay;
+  std::string stamps = "now";
   bool spawn = false;
   bool json = false;
 };
@@ -39,7 +40,8 @@ constexpr char kFooter[] =
     "failed_requests, whose calls gave an error (a node that is away costs hits, and is none).\n"
     "Exit status: 0 if all requests were replayed, every byte was right, and the hit ratio was as forecast.";
 
-void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
+void AddTraceOptions(CLI::App* command, Settings* settings) {
+  bench::ReplayOptions* options = &settings->replay;
   command->add_option("--trace", options->trace_path, "the trace, one JSON object a line")
       ->required()
       ->type_name("FILE");
@@ -58,6 +60,13 @@ void AddTraceOptions(CLI::App* command, bench::ReplayOptions* options) {
   command
       ->add_option("--speed", options->speed, "1 = the trace's own pace, 10 = ten times that; 0 = as fast as possible")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--stamps", settings->stamps,
+                   "time that requests carry: the trace's own, up to now (a node takes it if its --stamp-past-ms "
+                   "reaches back as far, as a private one's does), or that of the replay")
+      ->check(CLI::IsMember({"trace", "now"}).description(""))
+      ->type_name("trace|now")
       ->capture_default_str();
 }
 
@@ -112,8 +121,9 @@ void AddNodeOptions(CLI::App* command, Settings* settings) {
 }
 
 absl::StatusOr<int> Run(const Settings& settings) {
-  ASSIGN_OR_RETURN(const bench::ReplayReport report,
-                   bench::RunReplay(settings.replay, MakeProgressSink(!settings.json)));
+  bench::ReplayOptions options = settings.replay;
+  if (settings.stamps == "trace") options.stamps = bench::ReplayStamps::kTrace;
+  ASSIGN_OR_RETURN(const bench::ReplayReport report, bench::RunReplay(options, MakeProgressSink(!settings.json)));
   if (settings.json) {
     PrintJson(bench::ReplayJson(report));
   } else {
@@ -128,7 +138,7 @@ void AddReplayCommand(CLI::App& app, int* exit_code) {
   auto settings = std::make_shared<Settings>();
   CLI::App* command =
       app.add_subcommand("replay", "drive a node with a trace of requests; report hits, speed, wrong bytes");
-  AddTraceOptions(command, &settings->replay);
+  AddTraceOptions(command, settings.get());
   AddIntervalOption(command, &settings->replay);
   AddNodeOptions(command, settings.get());
   command->add_flag("--json", settings->json, "print JSON");
