@@ -42,6 +42,7 @@ class PolicyPeers;
 struct BlockStoreOptions {
   uint64_t ram_bytes = 256 << 20;
   bool huge_pages = true;
+  bool touch_ram = true;                       // fault all of it in at the start; not for simulations of many nodes
   int index_hash_bits = 128;                   // fewer only in tests that force collisions
   uint64_t demotion_backlog_bytes = 64 << 20;  // records being written to NVMe at once, at most
   double free_ram_target = 0.02;               // share of RAM kept free ahead of need by demoting early
