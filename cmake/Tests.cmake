@@ -37,7 +37,18 @@ if(TARGET test_client)  # The C interface is called from C; the examples are run
   add_dependencies(test_client incipit_example_cc incipit_example_c)
 endif()
 incipit_tests(bench incipit_bench)
-incipit_tests(sim incipit_client incipit_cache)
+file(GLOB cluster_sim CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/cluster_sim/*.cc)
+add_library(incipit_cluster_sim STATIC EXCLUDE_FROM_ALL ${cluster_sim})
+target_link_libraries(incipit_cluster_sim PUBLIC incipit_client incipit_cache incipit_cluster GTest::gtest)
+target_compile_options(incipit_cluster_sim PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
+incipit_tests(sim incipit_cluster_sim)
+# The only program with defences that can be taken away: it compiles the sources that hold one itself, and the linker
+# then has no use for those of the libraries.
+incipit_tests(canary incipit_cluster_sim)
+target_compile_definitions(test_canary PRIVATE INCIPIT_CANARY)
+target_sources(test_canary PRIVATE cache/shard/block_store.cc cache/shard/block_store_ram.cc cache/shard/session.cc
+  cache/shard/shard.cc cache/shard/store_receiver.cc client/src/core/load_receiver.cc
+  cluster/membership/cluster_map.cc)
 incipit_tests(conformance incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache incipit_cluster)
 incipit_tests(campaigns incipit_client incipit_member)

@@ -26,6 +26,7 @@ EXEMPT = {
     "cache/shard/shard_options": INTERFACE,
     "cache/shard/store_counters": INTERFACE,
     "client/cli/doctor/doctor_check": INTERFACE,
+    "cluster/membership/map_calls": INTERFACE,
     "client/main": "one call of RunCli",
     "eviction/policy": INTERFACE,
     "eviction/reuse_counts": INTERFACE,
@@ -69,8 +70,9 @@ COVERED = {
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "cache/node/acceptor"],
     "tests/client/src/cluster_client_test.cc": [  # several real nodes
-        "client/include/incipit/cluster_client", "client/src/cluster_match", "client/src/cluster_view",
-        "client/src/fan_out"],
+        "client/include/incipit/cluster_client", "client/src/cluster_match", "client/src/cluster_route",
+        "client/src/cluster_view", "client/src/fan_out"],
+    "tests/canary/canary_test.cc": ["cache/base/defence"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/sealing_key_test.cc": ["client/include/incipit/sealing_key"],
     "tests/transport/ucx/ucx_api_test.cc": ["transport/ucx/ucx_config"],

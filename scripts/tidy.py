@@ -27,6 +27,7 @@ BUILT = re.compile(
     r"^(cache|cluster|transport|eviction|bench|client/(src|hasher|layouts|cli|python/src))/.+\.cc$"
     r"|^client/main\.cc$|^client/examples/.+\.(cc|c)$"
     r"|^tests/(cache|cluster|transport|eviction|client|bench|sim|golden|conformance|campaigns|processes|rdma)/.+\.cc$"
+    r"|^tests/(canary|support/cluster_sim)/.+\.cc$"
     r"|^tests/client/.+\.c$"
     r"|^tests/fuzz/[^/]+_fuzz\.cc$")
 TEST_LINE = re.compile(r"^\s*(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+)\s*,\s*(\w+)\s*\)", re.MULTILINE)

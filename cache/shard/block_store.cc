@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
+#include "cache/base/defence.h"
 #include "cache/base/status_macros.h"
 #include "cache/shard/recovery_state.h"
 
@@ -49,6 +50,7 @@ Task<absl::StatusOr<std::unique_ptr<BlockStore>>> BlockStore::Open(Loop* loop, R
   ArenaOptions arena_options;
   arena_options.bytes = options.ram_bytes;
   arena_options.huge_pages = options.huge_pages;
+  arena_options.touch = options.touch_ram;
   absl::StatusOr<std::unique_ptr<Arena>> arena = Arena::Create(arena_options);
   if (!arena.ok()) co_return arena.status();
   store->arena_ = *std::move(arena);
@@ -86,7 +88,7 @@ bool BlockStore::Matches(const Entry& entry, NamespaceId name_space, const wire:
 BlockId BlockStore::Find(const Hash128& hash, NamespaceId name_space, const wire::KeyRef& key) {
   const BlockId id = index_.Probe(hash);
   if (id == kNoBlock) return kNoBlock;
-  if (Matches(entries_.At(id), name_space, key)) return id;
+  if (!INCIPIT_DEFENDED(kIdentity) || Matches(entries_.At(id), name_space, key)) return id;
   ++counters_.index_collisions;
   return kNoBlock;
 }
@@ -265,7 +267,8 @@ void BlockStore::MarkSpare(BlockId id, bool spare) {
 // Frees what nothing needs: the RAM copy of a block that left RAM, and the slot of one that left the index.
 void BlockStore::FreeIfUnused(BlockId id) {
   Entry& entry = entries_.At(id);
-  if (!entry.in_ram && entry.readers == 0 && !entry.writing) ReleaseRam(id);
+  const bool read = INCIPIT_DEFENDED(kExtentReuse) && entry.readers > 0;
+  if (!entry.in_ram && !read && !entry.writing) ReleaseRam(id);
   if (!entry.indexed && !entry.InUse()) entries_.Free(id);
 }
 

@@ -44,6 +44,7 @@ class PolicyPeers;
 struct BlockStoreOptions {
   uint64_t ram_bytes = 256 << 20;
   bool huge_pages = true;
+  bool touch_ram = true;                       // fault all of it in at the start; not for simulations of many nodes
   int index_hash_bits = 128;                   // fewer only in tests that force collisions
   uint64_t demotion_backlog_bytes = 64 << 20;  // records being written to NVMe at once, at most
   uint64_t nvme_write_bytes_per_day = 0;       // allowance for demotions and write-behind; 0 = no limit

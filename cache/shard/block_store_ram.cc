@@ -1,5 +1,6 @@
 // Room in RAM: who gives way, and who waits.
 #include "cache/base/check.h"
+#include "cache/base/defence.h"
 #include "cache/shard/block_store.h"
 
 namespace incipit {
@@ -18,7 +19,7 @@ BlockId BlockStore::RamVictim(const TenantIndex* of_tenant) {
   const bool demotable = NvmeServes();
   const auto evictable = [&](BlockId id) {
     const Entry& entry = entries_.At(id);
-    if (entry.readers > 0 || entry.writing) return false;
+    if ((INCIPIT_DEFENDED(kExtentReuse) && entry.readers > 0) || entry.writing) return false;
     return entry.pins == 0 || entry.nvme.valid() || demotable;
   };
   if (of_tenant != nullptr) return ram_policy_.VictimOf(*of_tenant, evictable, kVictimCandidates);

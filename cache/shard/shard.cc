@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/base/defence.h"
 #include "cache/base/status_macros.h"
 #include "cache/shard/session.h"
 
@@ -121,7 +122,9 @@ uint64_t Shard::AddLease(uint64_t session, uint32_t lease_ms, std::vector<BlockI
     return 0;
   }
   pinned_bytes_ += bytes;
-  for (const BlockId id : blocks) store_->Pin(id);
+  if (INCIPIT_DEFENDED(kLeasePin)) {
+    for (const BlockId id : blocks) store_->Pin(id);
+  }
   ++counters_.leases_granted;
   lease_added_.Set();
   return leases_.Add(session, loop_->NowNs() + int64_t{lease_ms} * kMillisecondNs, std::move(blocks));
@@ -132,7 +135,7 @@ void Shard::EndLease(uint64_t session, uint64_t lease_id) { UnpinAll(leases_.Rem
 void Shard::UnpinAll(const std::vector<BlockId>& blocks) {
   for (const BlockId id : blocks) {
     pinned_bytes_ -= store_->At(id).RecordBytes();
-    store_->Unpin(id);
+    if (INCIPIT_DEFENDED(kLeasePin)) store_->Unpin(id);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "cache/base/defence.h"
 #include "cache/base/status_macros.h"
 #include "transport/shared/piece_copy.h"
 #include "transport/wire/segment_table.h"
@@ -270,7 +271,7 @@ class StoreReceiver {
 
   wire::BlockStatus VerifyAndCommit(Incoming* incoming) {
     for (size_t i = 0; i < incoming->segments.size(); ++i) {
-      if (incoming->segments[i].checksum == incoming->stated[i]) continue;
+      if (!INCIPIT_DEFENDED(kPublishAfterVerify) || incoming->segments[i].checksum == incoming->stated[i]) continue;
       ++shard_->counters()->store_damaged;
       return wire::BlockStatus::kDamaged;
     }

@@ -164,15 +164,13 @@ absl::StatusOr<std::shared_ptr<const ClusterView>> ClusterClient::CurrentView() 
   const std::shared_ptr<const ClusterMap> map = options_.membership->Map();
   if (map == nullptr) return absl::UnavailableError("cluster: there is no map yet");
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (view_ != nullptr && view_->map->epoch >= map->epoch) return view_;
-  std::vector<size_t> owners;
-  absl::StatusOr<ClusterPlacement> placement = PlacementOver(*map, &owners);
-  if (!placement.ok()) {
+  if (view_ != nullptr && !IsNewerMap(view_->map.get(), *map)) return view_;
+  absl::StatusOr<ClusterRoute> route = ClusterRoute::Over(map, framed_namespace_);
+  if (!route.ok()) {
     if (view_ != nullptr) return view_;  // nobody serves: rather those who did a moment ago
-    return absl::UnavailableError(placement.status().message());
+    return absl::UnavailableError(route.status().message());
   }
-  auto view = std::make_shared<ClusterView>(
-      ClusterView{map, framed_namespace_, *std::move(placement), std::move(owners), {}, {}});
+  auto view = std::make_shared<ClusterView>(ClusterView{*std::move(route), {}, {}});
   absl::Status trouble;
   for (const size_t index : view->owners) {
     view->addresses.push_back(map->nodes[index].AddressOn(options_.lane));

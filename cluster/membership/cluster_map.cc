@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "cache/base/defence.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit {
@@ -76,6 +77,16 @@ const ClusterNode* ClusterMap::Find(uint64_t id) const {
   const auto found = std::lower_bound(nodes.begin(), nodes.end(), id,
                                       [](const ClusterNode& node, uint64_t wanted) { return node.id < wanted; });
   return found != nodes.end() && found->id == id ? &*found : nullptr;
+}
+
+bool IsNewerMap(const ClusterMap* held, const ClusterMap& offered) {
+  if (held == nullptr) return true;
+  return !INCIPIT_DEFENDED(kEpoch) || offered.epoch > held->epoch;
+}
+
+size_t LiveNodesOf(const ClusterMap& map) {
+  return static_cast<size_t>(std::count_if(map.nodes.begin(), map.nodes.end(),
+                                           [](const ClusterNode& node) { return node.state != NodeState::kGone; }));
 }
 
 bool IsPlainName(std::string_view text) {

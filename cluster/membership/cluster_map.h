@@ -54,6 +54,12 @@ std::string NodeIdText(uint64_t id);
 absl::Status CheckClusterNode(const ClusterNode& node);
 absl::Status CheckClusterMap(const ClusterMap& map);
 
+// Whether `offered` takes the place of `held`, which may be null: only a higher epoch does. Everybody who follows maps
+// asks this, so that nobody goes back.
+bool IsNewerMap(const ClusterMap* held, const ClusterMap& offered);
+// Nodes that are not gone.
+size_t LiveNodesOf(const ClusterMap& map);
+
 // Letters, digits, '.', '_' and '-' only: zones and names of clusters.
 bool IsPlainName(std::string_view text);
 

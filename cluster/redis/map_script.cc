@@ -56,7 +56,10 @@ end
 local function finish(outcome, with_map)
   if version then redis.call('HSET', meta, 'seen_ms', string.format('%.0f', now)) end
   if changed then
-    epoch = epoch + 1
+    -- A time, so that an epoch never means another map, also after changes were lost: a counter would come to it again.
+    -- Where the clock went back, the odd step keeps apart what it can.
+    local us = tonumber(time[2])
+    epoch = math.max(epoch + 1 + us % 1000, tonumber(time[1]) * 1000000 + us)
     redis.call('HSET', meta, 'epoch', string.format('%.0f', epoch))
     redis.call('PUBLISH', channel, string.format('%.0f', epoch))
   end

@@ -2,33 +2,13 @@
 // calls. docs/membership.md ("From Redis") specifies the keys and the rules. Nothing else touches them.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cluster/membership/cluster_map.h"
+#include "cluster/membership/map_calls.h"
 #include "cluster/redis/redis_connection.h"
 
 namespace incipit {
-
-inline constexpr uint64_t kForgetGoneMs = 3'600'000;
-
-// What every call tells Redis about its caller.
-struct MapCaller {
-  uint64_t id = 0;
-  std::string fence;           // 32 hexadecimal digits: incarnation, then a random number of the process
-  uint64_t known_epoch = 0;    // of the caller's map, 0 = none; Redis' epoch never stays below it
-  uint32_t lease_ms = 10'000;  // taken if the cluster is new
-};
-
-struct MapAnswer {
-  uint64_t epoch = 0;
-  uint64_t lease_ms = 0;          // of the cluster
-  bool lapsed = false;            // Renew, SetState: the node is not registered (any more) and has to join
-  std::optional<ClusterMap> map;  // Join, Fetch, SetState
-  uint64_t bad_records = 0;       // nodes left out of the map, because their records do not decode
-};
 
 // One thread at a time. Errors: those of RedisConnection, and
 //   Aborted: another process with a higher fence is this node;

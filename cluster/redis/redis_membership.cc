@@ -18,26 +18,18 @@
 namespace incipit {
 namespace {
 
-constexpr uint32_t kMinLeaseMs = 100;
-constexpr uint32_t kMaxLeaseMs = 600'000;
-
 // Of this process' steady clock: only for pauses; leases are timed by Redis.
 int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
-size_t LiveNodes(const ClusterMap& map) {
-  return static_cast<size_t>(std::count_if(map.nodes.begin(), map.nodes.end(),
-                                           [](const ClusterNode& node) { return node.state != NodeState::kGone; }));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RedisMembership>> RedisMembership::Start(RedisMembershipOptions options) {
-  if (options.lease_ms < kMinLeaseMs || options.lease_ms > kMaxLeaseMs) {
+  if (options.lease_ms < kMinMemberLeaseMs || options.lease_ms > kMaxMemberLeaseMs) {
     return absl::InvalidArgumentError(
-        absl::StrCat("lease_ms ", options.lease_ms, ", allowed are ", kMinLeaseMs, " to ", kMaxLeaseMs));
+        absl::StrCat("lease_ms ", options.lease_ms, ", allowed are ", kMinMemberLeaseMs, " to ", kMaxMemberLeaseMs));
   }
   if (options.timeout_ms == 0 || options.retry_min_ms == 0 || options.retry_max_ms < options.retry_min_ms) {
     return absl::InvalidArgumentError("membership: timeout_ms and retry_min_ms are at least 1, retry_max_ms not below");
@@ -58,15 +50,11 @@ RedisMembership::RedisMembership(RedisMembershipOptions options)
     : options_(std::move(options)),
       script_(options_.address.cluster),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      retry_ms_(options_.retry_min_ms),
-      lease_ms_(options_.lease_ms) {
-  const std::unique_ptr<Random> random = MakeSystemRandom();
-  random->Fill(seed_);
+      random_(MakeSystemRandom()),
+      rules_(options_.self, options_.lease_ms, random_.get()),
+      retry_ms_(options_.retry_min_ms) {
   status_.renewed_at = std::chrono::steady_clock::now();
-  if (!options_.self.has_value()) return;
-  self_ = *options_.self;
-  wanted_state_ = self_.state;
-  fence_ = NodeIdText(self_.incarnation) + NodeIdText(random->Next());
+  if (options_.self.has_value()) wanted_state_ = options_.self->state;
 }
 
 RedisMembership::~RedisMembership() { Stop(Leaving::kKeepLease); }
@@ -126,11 +114,6 @@ absl::Status RedisMembership::WaitForStatus(const std::function<bool(const Redis
                                                   " ms; last error: ", status_.last_error.ToString()));
 }
 
-MapCaller RedisMembership::Caller() const {
-  const std::shared_ptr<const ClusterMap> map = Map();
-  return {.id = self_.id, .fence = fence_, .known_epoch = map == nullptr ? 0 : map->epoch, .lease_ms = lease_ms_};
-}
-
 void RedisMembership::Run() {
   const auto stopping = [this] {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -145,11 +128,11 @@ void RedisMembership::Run() {
   bool leave = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    leave = leave_ && joined_ && !status_.fenced;
+    leave = leave_ && rules_.joined();
   }
   if (!leave) return;
   absl::Status left = calls_.has_value() ? absl::OkStatus() : Connect();
-  if (left.ok()) left = script_.SetState(&*calls_, Caller(), NodeState::kGone).status();
+  if (left.ok()) left = script_.SetState(&*calls_, rules_.Caller(), NodeState::kGone).status();
   if (!left.ok()) spdlog::warn("event=membership_leave_failed cause=\"{}\"; the lease will run out", left.ToString());
 }
 
@@ -161,51 +144,36 @@ absl::Status RedisMembership::Connect() {
   RETURN_IF_ERROR(news.Call({"SUBSCRIBE", script_.channel()}).status());
   calls_ = std::move(calls);
   news_ = std::move(news);
-  fetch_due_ = true;  // what was published before is not told again
-  renew_at_ms_ = 0;
-  // Redis may be back without its data: then all come back, one after the other.
-  if (Map() != nullptr) hold_until_ms_ = NowMs() + lease_ms_;
+  rules_.OnConnected(NowMs());
   return absl::OkStatus();
 }
 
 // What is to be done now: join, tell the state, renew, fetch.
 absl::Status RedisMembership::Step() {
-  const int64_t now = NowMs();
-  bool registered = options_.self.has_value();
-  NodeState wanted;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    wanted = wanted_state_;
-    registered = registered && !status_.fenced;
-  }
-  if (registered && joined_ && wanted != self_.state) {
-    self_.state = wanted;
-    RETURN_IF_ERROR(Handle(script_.SetState(&*calls_, Caller(), wanted)));
-  }
-  if (registered && joined_ && now >= renew_at_ms_) RETURN_IF_ERROR(Handle(script_.Renew(&*calls_, Caller())));
-  if (registered && !joined_) {
-    self_.state = wanted;
-    RETURN_IF_ERROR(Join());
-  }
-  if (!registered && now >= renew_at_ms_) fetch_due_ = true;
-  if (hold_until_ms_ != 0 && now >= hold_until_ms_) {
-    hold_until_ms_ = 0;
-    fetch_due_ = true;
-  }
-  if (fetch_due_) RETURN_IF_ERROR(Handle(script_.Fetch(&*calls_, Caller())));
-  const bool renewed = now >= renew_at_ms_;
-  if (renewed) {
-    // A little earlier than a third of the lease, each node differently, so that they do not call all at once.
-    const int64_t third = std::max<int64_t>(1, lease_ms_ / 3);
-    renew_at_ms_ = NowMs() + third - static_cast<int64_t>(MakeSystemRandom()->Below(third / 5 + 1));
+  bool renewed = false;
+  while (true) {
+    NodeState wanted;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      wanted = wanted_state_;
+    }
+    const MemberCall call = rules_.Next(NowMs(), wanted);
+    if (call == MemberCall::kNone) break;
+    const absl::StatusOr<MapAnswer> answer = Make(call);
+    ASSIGN_OR_RETURN(std::shared_ptr<const ClusterMap> taken, rules_.Handle(call, answer, NowMs()));
+    const bool follows_only = !options_.self.has_value();
+    renewed = renewed || call == MemberCall::kJoin || call == MemberCall::kRenew ||
+              (follows_only && call == MemberCall::kFetch);
+    if (rules_.fenced()) Fence(answer.status());
+    if (taken != nullptr) Publish(std::move(taken));
   }
   retry_ms_ = options_.retry_min_ms;
   bool news = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    news = !status_.connected || status_.joined != joined_;
+    news = !status_.connected || status_.joined != rules_.joined();
     status_.connected = true;
-    status_.joined = joined_;
+    status_.joined = rules_.joined();
     if (renewed) status_.renewed_at = std::chrono::steady_clock::now();
     status_.last_error = absl::OkStatus();
   }
@@ -213,91 +181,61 @@ absl::Status RedisMembership::Step() {
   return absl::OkStatus();
 }
 
-absl::Status RedisMembership::Join() {
-  const std::shared_ptr<const ClusterMap> map = Map();
-  const absl::StatusOr<MapAnswer> answer =
-      script_.Join(&*calls_, Caller(), self_, map == nullptr ? seed_ : map->placement_seed);
-  joined_ = answer.ok();
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++status_.joins;
+absl::StatusOr<MapAnswer> RedisMembership::Make(MemberCall call) {
+  absl::StatusOr<MapAnswer> answer;
+  switch (call) {
+    case MemberCall::kJoin:
+      answer = script_.Join(&*calls_, rules_.Caller(), rules_.self(), rules_.seed());
+      break;
+    case MemberCall::kRenew:
+      answer = script_.Renew(&*calls_, rules_.Caller());
+      break;
+    case MemberCall::kSetState:
+      answer = script_.SetState(&*calls_, rules_.Caller(), rules_.self().state);
+      break;
+    default:
+      answer = script_.Fetch(&*calls_, rules_.Caller());
   }
-  return Handle(answer);
-}
-
-absl::Status RedisMembership::Handle(absl::StatusOr<MapAnswer> answer) {
+  const uint64_t bad_records = answer.ok() ? answer->bad_records : 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++status_.calls;
+    if (call == MemberCall::kJoin) ++status_.joins;
+    if (answer.ok() && answer->map.has_value()) ++status_.fetches;
+    status_.bad_records += bad_records;
   }
-  if (absl::IsAborted(answer.status())) {
-    Fence(answer.status());
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(answer.status());
-  if (answer->lease_ms >= kMinLeaseMs && answer->lease_ms <= kMaxLeaseMs) {
-    lease_ms_ = static_cast<uint32_t>(answer->lease_ms);
-  }
-  if (answer->lapsed && joined_) {
-    joined_ = false;  // cut off for long, or Redis lost what it had
-    hold_until_ms_ = NowMs() + lease_ms_;
-  }
-  if (answer->map.has_value()) {
-    Take(*answer);
-    return absl::OkStatus();
-  }
-  const std::shared_ptr<const ClusterMap> map = Map();
-  fetch_due_ = !answer->lapsed && (map == nullptr || map->epoch != answer->epoch);
-  return absl::OkStatus();
+  if (bad_records > 0) spdlog::warn("event=membership_bad_records count={}; left out", bad_records);
+  return answer;
 }
 
-void RedisMembership::Take(const MapAnswer& answer) {
-  fetch_due_ = false;
-  std::shared_ptr<const ClusterMap> taken;
+void RedisMembership::Publish(std::shared_ptr<const ClusterMap> map) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    ++status_.fetches;
-    status_.bad_records += answer.bad_records;
-    if (map_ != nullptr && answer.map->epoch <= map_->epoch) return;
-    const ClusterNode* own = joined_ ? answer.map->Find(self_.id) : &self_;
-    if (own == nullptr || own->state == NodeState::kGone) {  // as when a renewal finds no lease; join soon
-      joined_ = false;
-      renew_at_ms_ = std::min<int64_t>(renew_at_ms_, NowMs() + lease_ms_ / 10);
-      hold_until_ms_ = NowMs() + lease_ms_;
-    }
-    if (map_ != nullptr && hold_until_ms_ != 0 && LiveNodes(*answer.map) < LiveNodes(*map_)) return;
-    hold_until_ms_ = 0;
-    taken = std::make_shared<const ClusterMap>(*answer.map);
-    map_ = taken;
+    map_ = map;
   }
   changed_.notify_all();
-  if (answer.bad_records > 0) spdlog::warn("event=membership_bad_records count={}; left out", answer.bad_records);
-  spdlog::info("event=cluster_map epoch={} nodes={} live={}", taken->epoch, taken->nodes.size(), LiveNodes(*taken));
-  if (options_.on_map) options_.on_map(taken);
+  spdlog::info("event=cluster_map epoch={} nodes={} live={}", map->epoch, map->nodes.size(), LiveNodesOf(*map));
+  if (options_.on_map) options_.on_map(std::move(map));
 }
 
 // Waits for a message, a wake-up or the next thing that is due.
 absl::Status RedisMembership::AwaitNews() {
-  int64_t until = renew_at_ms_;
-  if (hold_until_ms_ != 0) until = std::min(until, hold_until_ms_);
-  const int64_t wait_ms = fetch_due_ ? 0 : std::clamp<int64_t>(until - NowMs(), 0, kMaxLeaseMs);
+  const int64_t wait_ms = std::clamp<int64_t>(rules_.DueAtMs() - NowMs(), 0, kMaxMemberLeaseMs);
   pollfd fds[] = {{.fd = news_->fd(), .events = POLLIN}, {.fd = wake_.get(), .events = POLLIN}};
   if (poll(fds, std::size(fds), static_cast<int>(wait_ms)) < 0) return absl::OkStatus();  // a signal: look again
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t drained = read(wake_.get(), &count, sizeof(count));  // empty if nobody woke us
   if (fds[0].revents == 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<RedisReply> messages, news_->ReadMessages());
-  const std::shared_ptr<const ClusterMap> map = Map();
   for (const RedisReply& message : messages) {
     uint64_t epoch = 0;
     const bool number = message.list.size() == 3 && absl::SimpleAtoi(message.list[2], &epoch);
-    if (!number || map == nullptr || epoch > map->epoch) fetch_due_ = true;
+    rules_.OnNews(number ? std::optional<uint64_t>(epoch) : std::nullopt);
   }
   return absl::OkStatus();
 }
 
 void RedisMembership::Fence(const absl::Status& why) {
-  joined_ = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (status_.fenced) return;

@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "cache/seams/random.h"
 #include "cluster/membership/cluster_membership.h"
+#include "cluster/membership/membership_rules.h"
 #include "cluster/redis/map_script.h"
 #include "cluster/redis/redis_address.h"
 #include "transport/owned_fd.h"
@@ -75,30 +77,22 @@ class RedisMembership : public ClusterMembership {
   void Run();
   absl::Status Connect();
   absl::Status Step();
-  absl::Status Join();
-  absl::Status Handle(absl::StatusOr<MapAnswer> answer);
-  void Take(const MapAnswer& answer);
+  absl::StatusOr<MapAnswer> Make(MemberCall call);
+  void Publish(std::shared_ptr<const ClusterMap> map);
   absl::Status AwaitNews();
   void Fence(const absl::Status& why);
   void Failed(const absl::Status& why);
   void Sleep(uint32_t ms);
   void Wake();
-  MapCaller Caller() const;
 
   const RedisMembershipOptions options_;
   const MapScript script_;
   OwnedFd wake_;
   // The thread's own.
+  const std::unique_ptr<Random> random_;
+  MembershipRules rules_;
   std::optional<RedisConnection> calls_, news_;
-  ClusterNode self_;
-  PlacementSeed seed_{};
-  std::string fence_;
-  bool joined_ = false;
-  bool fetch_due_ = true;
   uint32_t retry_ms_ = 0;
-  uint32_t lease_ms_ = 0;
-  int64_t renew_at_ms_ = 0;
-  int64_t hold_until_ms_ = 0;  // before that, a map with fewer live nodes than ours is not taken
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

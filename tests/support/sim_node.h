@@ -23,7 +23,7 @@ class SimNode {
 
   // One shard per disk; a null disk means no NVMe tier. With `tenants`, clients need credentials.
   absl::Status Start(ShardOptions options, std::vector<Disk*> disks, TenantTableRef tenants = nullptr) {
-    options.identity.node_id = 42;
+    if (options.identity.node_id == 0) options.identity.node_id = 42;
     options.identity.incarnation = random_->Next();
     options.identity.shard_count = static_cast<uint16_t>(disks.size());
     options.store.huge_pages = false;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/support/cluster_maps.h"
 #include "tests/support/redis_server.h"
@@ -51,48 +52,53 @@ TEST_F(MapScriptTest, NodesJoinOneEpochEach) {
   EXPECT_TRUE(Fetch().lapsed) << "no cluster is there yet";
   const auto first = Join(5);
   ASSERT_TRUE(first.ok()) << first.status();
-  EXPECT_EQ(first->epoch, 1u);
+  EXPECT_EQ(first->map->epoch, first->epoch);
   EXPECT_EQ(first->map->placement_seed, kSeed);
   EXPECT_EQ(first->lease_ms, 60'000u);
   auto second = script_.Join(&*redis_, Caller(3), SampleClusterNode(3), {9, 9});
   ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_EQ(second->epoch, 2u);
+  EXPECT_GT(second->epoch, first->epoch);
   EXPECT_EQ(second->map->placement_seed, kSeed) << "the first one's seed is the cluster's";
   ASSERT_EQ(second->map->nodes.size(), 2u);
   EXPECT_EQ(second->map->nodes[0], SampleClusterNode(3));
   EXPECT_EQ(second->map->nodes[1], SampleClusterNode(5));
-  EXPECT_EQ(Join(3)->epoch, 2u) << "nothing changed";
+  EXPECT_EQ(Join(3)->epoch, second->epoch) << "nothing changed";
   EXPECT_EQ(Fetch().map, second->map);
 }
 
 TEST_F(MapScriptTest, RenewingChangesNothing) {
-  ASSERT_TRUE(Join(1).ok());
+  const auto joined = Join(1);
+  ASSERT_TRUE(joined.ok());
   const auto renewed = script_.Renew(&*redis_, Caller(1));
   ASSERT_TRUE(renewed.ok()) << renewed.status();
   EXPECT_FALSE(renewed->lapsed);
-  EXPECT_EQ(renewed->epoch, 1u);
+  EXPECT_EQ(renewed->epoch, joined->epoch);
   EXPECT_TRUE(script_.Renew(&*redis_, Caller(2))->lapsed) << "it never joined";
 }
 
 TEST_F(MapScriptTest, ALeaseThatEndedMakesItsNodeGone) {
   ASSERT_TRUE(Join(1).ok());
   ASSERT_TRUE(Join(2).ok());
+  const uint64_t before = Fetch().epoch;
   EndLease(2);
-  EXPECT_EQ(script_.Renew(&*redis_, Caller(1))->epoch, 3u) << "whoever calls next ends it";
+  const uint64_t ended = script_.Renew(&*redis_, Caller(1))->epoch;
+  EXPECT_GT(ended, before) << "whoever calls next ends it";
   EXPECT_EQ(StateOf(Fetch(), 2), NodeState::kGone);
   EXPECT_EQ(StateOf(Fetch(), 1), NodeState::kServing);
   EXPECT_TRUE(script_.Renew(&*redis_, Caller(2))->lapsed);
   EXPECT_TRUE(script_.SetState(&*redis_, Caller(2), NodeState::kServing)->lapsed);
-  EXPECT_EQ(Join(2)->epoch, 4u);
+  EXPECT_GT(Join(2)->epoch, ended);
   EXPECT_EQ(StateOf(Fetch(), 2), NodeState::kServing);
 }
 
 TEST_F(MapScriptTest, StatesChangeWithAnEpochAndGoneGivesTheLeaseBack) {
   ASSERT_TRUE(Join(1).ok());
-  EXPECT_EQ(StateOf(*script_.SetState(&*redis_, Caller(1), NodeState::kDraining), 1), NodeState::kDraining);
-  EXPECT_EQ(script_.SetState(&*redis_, Caller(1), NodeState::kDraining)->epoch, 2u) << "the same again";
+  const auto draining = script_.SetState(&*redis_, Caller(1), NodeState::kDraining);
+  ASSERT_TRUE(draining.ok());
+  EXPECT_EQ(StateOf(*draining, 1), NodeState::kDraining);
+  EXPECT_EQ(script_.SetState(&*redis_, Caller(1), NodeState::kDraining)->epoch, draining->epoch) << "the same again";
   const auto gone = script_.SetState(&*redis_, Caller(1), NodeState::kGone);
-  EXPECT_EQ(gone->epoch, 3u);
+  EXPECT_GT(gone->epoch, draining->epoch);
   EXPECT_EQ(StateOf(*gone, 1), NodeState::kGone);
   EXPECT_TRUE(script_.Renew(&*redis_, Caller(1))->lapsed);
 }
@@ -118,10 +124,11 @@ TEST_F(MapScriptTest, AZombieIsRefusedWhateverItWrites) {
 TEST_F(MapScriptTest, AfterRedisWasAwayLeasesAreRenewedInsteadOfEnded) {
   ASSERT_TRUE(Join(1).ok());
   ASSERT_TRUE(Join(2).ok());
+  const uint64_t before = Fetch().epoch;
   EndLease(1);
   EndLease(2);
   server_.Ask({"HSET", "incipit:{test}:meta", "seen_ms", "2000"});  // nobody has called since
-  EXPECT_EQ(script_.Renew(&*redis_, Caller(1))->epoch, 2u);
+  EXPECT_EQ(script_.Renew(&*redis_, Caller(1))->epoch, before);
   EXPECT_FALSE(script_.Renew(&*redis_, Caller(2))->lapsed);
   EXPECT_EQ(StateOf(Fetch(), 2), NodeState::kServing);
 }
@@ -137,24 +144,40 @@ TEST_F(MapScriptTest, AClockOfRedisThatGoesBackEndsNoLease) {
 
 TEST_F(MapScriptTest, EpochsNeverFallBelowWhatACallerKnows) {
   ASSERT_TRUE(Join(1).ok());
-  // As after a failover to a replica that was behind: one epoch above what is known, so that all take it.
-  EXPECT_EQ(script_.Renew(&*redis_, Caller(1, 1, 50))->epoch, 51u);
-  EXPECT_EQ(script_.Renew(&*redis_, Caller(1, 1, 51))->epoch, 51u);
+  // As after a failover to a replica that was behind, and whose clock is too: above what is known, so that all take it.
+  const uint64_t known = Fetch().epoch + 1'000'000'000;
+  const uint64_t raised = script_.Renew(&*redis_, Caller(1, 1, known))->epoch;
+  EXPECT_GT(raised, known);
+  EXPECT_EQ(script_.Renew(&*redis_, Caller(1, 1, raised))->epoch, raised);
   server_.Ask({"FLUSHALL"});
-  EXPECT_TRUE(script_.Renew(&*redis_, Caller(1, 1, 51))->lapsed);
-  EXPECT_EQ(Join(1, 1, 51)->epoch, 52u);
-  EXPECT_EQ(Fetch(52).map->epoch, 52u);
+  EXPECT_TRUE(script_.Renew(&*redis_, Caller(1, 1, raised))->lapsed);
+  const uint64_t joined = Join(1, 1, raised)->epoch;
+  EXPECT_GT(joined, raised);
+  EXPECT_EQ(Fetch(joined).map->epoch, joined);
+}
+
+TEST_F(MapScriptTest, AnEpochIsNeverGivenTwiceThoughRedisForgotIt) {
+  std::set<uint64_t> epochs;
+  for (int round = 0; round < 5; ++round) {
+    for (uint64_t id = 1; id <= 3; ++id) {
+      const auto joined = Join(id);
+      ASSERT_TRUE(joined.ok()) << joined.status();
+      EXPECT_TRUE(epochs.insert(joined->epoch).second) << "epoch " << joined->epoch << " again, for another map";
+    }
+    server_.Ask({"FLUSHALL"});  // and nobody who comes back knows of it
+  }
 }
 
 TEST_F(MapScriptTest, GoneNodesAreForgottenAfterAnHour) {
   ASSERT_TRUE(Join(1).ok());
   ASSERT_TRUE(Join(2).ok());
   ASSERT_TRUE(script_.SetState(&*redis_, Caller(2), NodeState::kGone).ok());
-  EXPECT_EQ(Fetch().map->nodes.size(), 2u);
+  const MapAnswer before = Fetch();
+  EXPECT_EQ(before.map->nodes.size(), 2u);
   server_.Ask({"ZADD", "incipit:{test}:gone", "1000", NodeIdText(2)});
   const MapAnswer answer = Fetch();
   EXPECT_EQ(answer.map->nodes.size(), 1u);
-  EXPECT_EQ(answer.epoch, 4u);
+  EXPECT_GT(answer.epoch, before.epoch);
   EXPECT_EQ(server_.Ask({"HLEN", "incipit:{test}:nodes"}), "3");
 }
 
@@ -162,16 +185,17 @@ TEST_F(MapScriptTest, ChangesArePublishedWithTheirEpoch) {
   auto news = RedisConnection::Connect(server_.Address(), "", 5000);
   ASSERT_TRUE(news.ok()) << news.status();
   ASSERT_TRUE(news->Call({"SUBSCRIBE", script_.channel()}).ok());
-  ASSERT_TRUE(Join(1).ok());
+  const auto one = Join(1);
   ASSERT_TRUE(script_.Renew(&*redis_, Caller(1)).ok());
-  ASSERT_TRUE(Join(2).ok());
+  const auto two = Join(2);
+  ASSERT_TRUE(one.ok() && two.ok());
   std::vector<std::string> epochs;
   while (epochs.size() < 2) {
     const auto messages = news->ReadMessages();
     ASSERT_TRUE(messages.ok()) << messages.status();
     for (const RedisReply& message : *messages) epochs.push_back(message.list.at(2));
   }
-  EXPECT_EQ(epochs, (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(epochs, (std::vector<std::string>{std::to_string(one->epoch), std::to_string(two->epoch)}));
 }
 
 TEST_F(MapScriptTest, ARecordThatDoesNotDecodeCostsOnlyItsNode) {
@@ -209,10 +233,11 @@ TEST_F(MapScriptTest, AFullClusterTakesNoMoreNodes) {
 }
 
 TEST_F(MapScriptTest, ClustersOfOneRedisDoNotMeet) {
-  ASSERT_TRUE(Join(1).ok());
+  const auto joined = Join(1);
+  ASSERT_TRUE(joined.ok());
   const MapScript other("other");
-  EXPECT_EQ(other.Join(&*redis_, Caller(1), SampleClusterNode(1), kSeed)->epoch, 1u);
-  EXPECT_EQ(Fetch().epoch, 1u);
+  EXPECT_TRUE(other.Join(&*redis_, Caller(1), SampleClusterNode(1), kSeed).ok());
+  EXPECT_EQ(Fetch().epoch, joined->epoch);
   EXPECT_EQ(server_.Ask({"DBSIZE"}), "6") << "meta, nodes and leases of each";
 }
 
