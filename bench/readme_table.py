@@ -36,7 +36,8 @@ def row(name):
     against = f"{ceiling['value']:g} {ceiling['unit']}: {ceiling['name']}" if ceiling else "–"
     target = result.get("target", {})
     met = {True: "met", False: "missed", None: "–"}[target.get("met")]
-    return f"| {title} | {result['value']:g} {result['unit']} | {against} | {ratio_of(result)} | {met} | {result['wrong_bytes']} |"
+    cells = [title, f"{result['value']:g} {result['unit']}", against, ratio_of(result), met, result["wrong_bytes"]]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main():

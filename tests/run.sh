@@ -47,7 +47,7 @@ asan_targets=(test_cache test_transport test_cluster test_client test_eviction t
   test_campaigns)
 # Names that ctest gives to what was not built. The ucx lane is run by test_conformance; of its own tests (Ucx.*)
 # one wants crash handlers that are not the sanitizer's, and one with many tiny blocks overflows the stack there.
-not_in_asan='^EndToEnd|^Ucx\.|^test_(cli|bench)_NOT_BUILT'
+not_in_asan='^EndToEnd|^Ucx\.|^test_(cli|bench|canary)_NOT_BUILT'
 
 # What uses more than one thread; everything else is single-threaded by design and has nothing for TSan to find.
 tsan_targets=(test_transport test_cache test_cluster test_client)

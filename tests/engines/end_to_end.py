@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+from disk_damage import flip_on_disk
 from processes import Engine, Node, Proxy, free_port
 
 VOCABULARY = 1024
@@ -207,24 +208,6 @@ def case_c(bench):
     )
     check(counts.get("load_failed_blocks", 0) > 0, "no load met a damaged block")
     bench.compare(requests, results)
-
-
-def flip_on_disk(directory):
-    """Flips a byte in every MiB of payload: of each run of bytes that look random."""
-    flipped = 0
-    for path in directory.rglob("*"):
-        if not path.is_file() or path.stat().st_size < 1 << 20:
-            continue
-        with open(path, "r+b") as file:
-            for offset in range(512 << 10, path.stat().st_size, 1 << 20):
-                file.seek(offset)
-                window = file.read(4096)
-                if len(set(window)) < 128:
-                    continue  # a hole, or the node's own tables
-                file.seek(offset + 2048)
-                file.write(bytes([window[2048] ^ 0x40]))
-                flipped += 1
-    return flipped
 
 
 def case_d(bench):
