@@ -136,8 +136,7 @@ void AddSpace(CLI::App* command, ServeOptions* options) {
   AddSize(command, kSpace, "--region-bytes", &node.nvme.region_bytes,
           "unit of writing and reclaim; fixed once blocks are on NVMe");
   AddSize(command, kSpace, "--record-bytes", &node.record_bytes,
-          "memory for a recording of the latest requests, without names or contents, which --http then shows to "
-          "`incipit record`; 0 = none");
+          "memory for a recording of the latest requests, which `incipit record` reads by --http; 0 = none");
   command
       ->add_option("--state-dir", node.state_dir, "where the node's identity is kept; default: the directory of --nvme")
       ->type_name("PATH")
@@ -228,10 +227,8 @@ void AddTiers(CLI::App* command, NodeOptions* node) {
       ->check(CLI::Range(size_t{1}, kMaxGhosts).description(""))
       ->capture_default_str()
       ->group(kTiers);
-  AddSize(
-      command, kTiers, "--nvme-write-bytes-per-day", &node->store.nvme_write_bytes_per_day,
-      "budget for blocks that leave RAM for NVMe, all shards together: as it runs out, only those go there that are "
-      "worth more than most there, and the rest is evicted; 0 = no limit");
+  AddSize(command, kTiers, "--nvme-write-bytes-per-day", &node->store.nvme_write_bytes_per_day,
+          "budget of demotions, all shards: as it runs out, only the blocks worth most go to NVMe; 0 = no limit");
   AddSize(command, kTiers, "--demotion-backlog-bytes", &node->store.demotion_backlog_bytes,
           "records being written to NVMe at once, at most");
   AddShare(command, kTiers, "--free-ram-target", &node->store.free_ram_target,
