@@ -5,6 +5,7 @@
 #include "tests/fuzz/check.h"
 #include "transport/wire/auth_messages.h"
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
 #include "transport/wire/shared_messages.h"
 
