@@ -160,7 +160,7 @@ class Proxy:
 
     @property
     def address(self):
-        return f"unix://@incipit-engines-{self.port}" if self._lane == "unix" else f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://127.0.0.1:{self.port}"
 
     @property
     def struck(self):
