@@ -24,6 +24,7 @@ class SeedMembership::Impl {
       {
         const std::lock_guard<std::mutex> lock(mutex_);
         map_ = std::move(map);
+        counters_ = follower_->counters();  // who sees the map sees it counted
       }
       changed_.notify_all();
     };
@@ -31,6 +32,7 @@ class SeedMembership::Impl {
       {
         const std::lock_guard<std::mutex> lock(mutex_);
         last_error_ = why;
+        counters_ = follower_->counters();
       }
       changed_.notify_all();
     };
