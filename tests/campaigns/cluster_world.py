@@ -70,6 +70,13 @@ class World:
         with open(log, "ab") as out:
             return subprocess.Popen(command, stdout=out, stderr=out)
 
+    def start_cluster(self, nodes):
+        """Redis, and so many nodes that serve."""
+        self.start_redis()
+        for number in range(nodes):
+            self.start_node(number)
+        self.wait_for_serving(nodes)
+
     # Redis
 
     def start_redis(self):

@@ -25,3 +25,17 @@ run_process_campaign() {
   cp build/release/incipit "build/release/campaign_$1" "$INCIPIT_CAMPAIGN_DIR"
   "$INCIPIT_CAMPAIGN_DIR/campaign_$1" "$INCIPIT_CAMPAIGN_DIR/incipit"
 }
+
+# run_cluster_campaign NAME: tests/campaigns/NAME.py with a copy of the binary; each process of the cluster has a
+# network namespace of its own where root permits that.
+run_cluster_campaign() {
+  local apart=(unshare --net --mount --propagation private)
+  build_targets incipit
+  scratch_folder
+  cp build/release/incipit "$INCIPIT_CAMPAIGN_DIR"
+  if [ "$(id -u)" -eq 0 ] && "${apart[@]}" tests/campaigns/may_network 2>/dev/null; then
+    "${apart[@]}" python3 "tests/campaigns/$1.py" "$INCIPIT_CAMPAIGN_DIR/incipit" --namespaced
+  else
+    python3 "tests/campaigns/$1.py" "$INCIPIT_CAMPAIGN_DIR/incipit"
+  fi
+}

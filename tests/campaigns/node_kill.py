@@ -33,10 +33,7 @@ def main():
     write_trace(trace, seed, seconds)
     events = []
     with World(binary, scratch, namespaced) as world:
-        world.start_redis()
-        for number in range(NODES):
-            world.start_node(number)
-        world.wait_for_serving(NODES)
+        world.start_cluster(NODES)
         begin = time.monotonic()
         replay = world.replay(trace, INTERVAL_MS)
         for kill in range(kills):
