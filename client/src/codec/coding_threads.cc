@@ -11,12 +11,6 @@ namespace incipit {
 
 uint32_t CodingThreads::DefaultThreads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 4u); }
 
-bool CodingThreads::HasProcessorsToSpare() const {
-  constexpr uint32_t kEnough = 4;
-  static const uint32_t processors = std::thread::hardware_concurrency();  // of those that this process may use
-  return processors >= kEnough;
-}
-
 CodingThreads::CodingThreads(UringLoop* loop, uint32_t threads) : loop_(loop), thread_count_(threads) {
   INCIPIT_CHECK(threads >= 1 && threads <= kMaxThreads, "a number of coding threads out of range");
 }

@@ -28,8 +28,6 @@ class CodingThreads : public CodingWorkers {
   CodingThreads& operator=(const CodingThreads&) = delete;
 
   void Start(Work work, std::function<void()> done) override;
-  // At least four: the node's, the loop's and the engine's may be busy.
-  bool HasProcessorsToSpare() const override;
 
  private:
   struct Job {

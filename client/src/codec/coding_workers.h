@@ -16,8 +16,6 @@ class CodingWorkers {
   // Runs `work` once, on any thread, and afterwards `done` on the loop's thread; both perhaps inside this call. Works
   // that were started first begin first. What is in flight is bounded by those who start it.
   virtual void Start(Work work, std::function<void()> done) = 0;
-  // Whether what the loop's thread can do as well is better done here, while that goes on.
-  virtual bool HasProcessorsToSpare() const { return false; }
 };
 
 // Works at once, on the loop's thread: where there must be no other, as in tests in virtual time.

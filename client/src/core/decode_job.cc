@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "cache/base/xxh3.h"
-#include "client/src/codec/segment_codec.h"
 
 namespace incipit {
 
@@ -21,15 +20,11 @@ void DecodeJob::Run(PieceCoder* coder) {
   ByteView left = landed_;
   size_t pieces_begin = 0;
   for (Item& item : items_) {
+    const ByteView stored = left.first(item.segment.stored_bytes);
+    left = left.subspan(stored.size());
     const std::span<const iovec> raw =
         std::span<const iovec>(pieces_).subspan(pieces_begin, item.pieces_end - pieces_begin);
     pieces_begin = item.pieces_end;
-    if (item.codec == Codec::kRaw) {
-      item.outcome = VerifySegment(raw, item.segment) ? Outcome::kDecoded : Outcome::kDamaged;
-      continue;
-    }
-    const ByteView stored = left.first(item.segment.stored_bytes);
-    left = left.subspan(stored.size());
     if (Xxh3Of(stored) != item.segment.checksum) {
       item.outcome = Outcome::kDamaged;
     } else {

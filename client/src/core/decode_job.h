@@ -1,5 +1,4 @@
-// Segments of a load that have landed, on a worker thread: coded ones on their way into the caller's memory, raw ones,
-// which are there already, to be verified.
+// Coded segments of a load that have landed, on their way through a worker thread into the caller's memory.
 #pragma once
 
 #include <sys/uio.h>
@@ -26,10 +25,10 @@ class DecodeJob {
     Outcome outcome = Outcome::kWaiting;
   };
 
-  // The next segment: its stored bytes lie behind those of the coded one before, or, raw, in `raw`.
+  // The next segment: its stored bytes lie behind those of the one before.
   void Add(uint32_t block, Codec codec, const Segment& segment, std::span<const iovec> raw);
   bool empty() const { return items_.empty(); }
-  // REQUIRES: `landed` is what the added coded segments landed in, in memory of `buffer`.
+  // REQUIRES: `landed` is what the added segments landed in, in memory of `buffer`.
   void SetLanded(BufferPool::Buffer buffer, ByteView landed);
 
   // Verifies each segment's checksum, then decodes it. REQUIRES: SetLanded() was called.

@@ -15,8 +15,6 @@ namespace {
 // Received at once and then verified: small enough that the bytes are still in the processor's cache.
 constexpr uint64_t kStretchBytes = 1 * kMiB;
 constexpr uint64_t kSkipBytes = 64 * kKiB;
-// Fewer are verified sooner than handed to another thread and back.
-constexpr uint64_t kAsideBytes = 256 * kKiB;
 
 }  // namespace
 
@@ -68,8 +66,6 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   CO_RETURN_IF_ERROR(CheckReply(*reply, frame, channel->PeerName()));
   const bool placed = (frame.header.flags & wire::kFrameFlagShared) != 0;
   const bool expects = !placed && context_->codec->in_place() && channel->WantsExpectations();
-  // Such a lane brings bytes only while the loop's thread works for it.
-  verifies_aside_ = expects && context_->workers->HasProcessorsToSpare();
   if (expects) Expect(channel, *reply);
   Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
   const absl::Status status = co_await taking;
@@ -261,9 +257,8 @@ void LoadReceiver::AddToJob(Stretch* stretch, DecodeJob* job) {
 void LoadReceiver::FinishStretches(BufferPool::Buffer landing) {
   auto job = std::make_shared<DecodeJob>();
   MutableBytes landed = landing.bytes();
-  const bool aside = verifies_aside_ && stretch_bytes_ >= kAsideBytes;
   for (Stretch& stretch : stretches_) {
-    if (IsCoded(stretch.codec) || (aside && stretch.codec == Codec::kRaw)) {
+    if (IsCoded(stretch.codec)) {
       AddToJob(&stretch, job.get());
     } else {
       FinishStretch(&stretch, &landed);
@@ -287,7 +282,6 @@ void LoadReceiver::OnDecoded(const DecodeJob& job) {
     Progress& progress = progress_[item.block];
     --progress.decoding;
     if (item.outcome == DecodeJob::Outcome::kDecoded) {
-      if (!IsCoded(item.codec)) continue;
       counters_->decoded_raw_bytes += item.segment.raw_bytes;
       counters_->decoded_stored_bytes += item.segment.stored_bytes;
       continue;

@@ -62,7 +62,7 @@ class LoadReceiver : public PendingReply {
   // Of raw and sealed segments: verified, and opened. Takes what landed of them off `landed`.
   void FinishStretch(Stretch* stretch, MutableBytes* landed);
   bool FinishSegment(const SegmentPlace& place, const Segment& segment, std::span<const iovec> raw, ByteView landed);
-  // Adds segments to what is decoded, or verified aside, next.
+  // Adds coded segments to what is decoded next.
   void AddToJob(Stretch* stretch, DecodeJob* job);
   void StartDecoding(std::shared_ptr<DecodeJob> job);
   void OnDecoded(const DecodeJob& job);
@@ -75,7 +75,6 @@ class LoadReceiver : public PendingReply {
   LoadBatch* batch_;
   ClientCounters* counters_;
   bool shared_;
-  bool verifies_aside_ = false;  // raw bytes, on worker threads, while the lane brings the next
   std::array<uint8_t, kMaxFramedIdentityBytes> identity_{};
   std::vector<bool> seen_;
   std::vector<Progress> progress_;  // by block

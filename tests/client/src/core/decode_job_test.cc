@@ -72,22 +72,5 @@ TEST_F(DecodeJobTest, DamageStaysWithItsSegment) {
   EXPECT_EQ(loaded_[2], raw_[2]);
 }
 
-TEST_F(DecodeJobTest, RawSegmentsAreVerifiedWhereTheyAre) {
-  const auto add = [this](size_t i) {
-    const iovec pieces[] = {{raw_[i].data(), 500}, {raw_[i].data() + 500, kSegmentBytes - 500}};
-    job_.Add(0, Codec::kRaw, {kSegmentBytes, kSegmentBytes, Xxh3Of(raw_[i])}, pieces);
-  };
-  add(0);
-  add(1);
-  raw_[1][kSegmentBytes / 2] ^= 1;
-  const auto before = raw_;
-  job_.SetLanded({}, {});
-  PieceCoder coder;
-  job_.Run(&coder);
-  EXPECT_EQ(job_.items()[0].outcome, Outcome::kDecoded);
-  EXPECT_EQ(job_.items()[1].outcome, Outcome::kDamaged);
-  EXPECT_EQ(raw_, before);
-}
-
 }  // namespace
 }  // namespace incipit
