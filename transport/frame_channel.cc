@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
+#include "transport/landed_digests.h"
 
 namespace incipit {
 namespace {
@@ -121,9 +122,10 @@ Task<absl::Status> FrameChannel::ReceivePayload(std::span<const iovec> into) {
   }
 }
 
-void FrameChannel::ExpectPayload(std::span<const iovec> into) {
+void FrameChannel::ExpectPayload(std::span<const iovec> into, LandedDigests* digests) {
   size_t index = 0, offset = 0;
   // What was read ahead is not to come any more.
+  if (digests != nullptr) digests->StartBehind(buffer_end_ - buffer_begin_);
   for (size_t ahead = buffer_end_ - buffer_begin_; ahead > 0 && index < into.size(); offset = 0, ++index) {
     const size_t take = std::min(ahead, into[index].iov_len);
     ahead -= take;
@@ -133,7 +135,7 @@ void FrameChannel::ExpectPayload(std::span<const iovec> into) {
     }
   }
   std::vector<iovec> pieces;
-  if (Window(into, index, offset, payload_remaining_, &pieces) > 0) stream_->ExpectRead(pieces);
+  if (Window(into, index, offset, payload_remaining_, &pieces) > 0) stream_->ExpectRead(pieces, digests);
 }
 
 Task<absl::Status> FrameChannel::DiscardPayload() {

@@ -47,8 +47,8 @@ class FrameChannel {
   Task<absl::Status> DiscardPayload();
   // Announces what the next calls of ReceivePayload will ask for, all in order; on some lanes the bytes then come by
   // themselves while those before them are being worked on. EndExpected() must follow, whatever happens, before the
-  // memory may be used for anything else.
-  void ExpectPayload(std::span<const iovec> into);
+  // memory may be used for anything else. `digests` as in Stream::ExpectRead, of all of `into`; may be null.
+  void ExpectPayload(std::span<const iovec> into, LandedDigests* digests);
   bool WantsExpectations() const { return stream_->WantsExpectations(); }  // otherwise it is of no use
   Task<void> EndExpected() { return stream_->EndExpectedReads(); }
   uint64_t payload_remaining() const { return payload_remaining_; }

@@ -18,6 +18,8 @@
 
 namespace incipit {
 
+class LandedDigests;
+
 // By which lane bytes travel, for what is counted by lane. What runs in memory counts as tcp.
 enum class LaneKind : uint8_t { kTcp, kUnix, kUcx };
 inline constexpr size_t kLaneKinds = 3;
@@ -33,9 +35,9 @@ class Stream {
   // Writes at least one byte. The bytes must not change until it ends.
   virtual Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) = 0;
   // Promises that the next reads will ask for exactly these bytes, so that a lane which moves bytes by itself may
-  // begin. From here to the end of EndExpectedReads() the memory may be written to at any time. REQUIRES: no promise
-  // stands.
-  virtual void ExpectRead(std::span<const iovec>) {}
+  // begin. From here to the end of EndExpectedReads() the memory may be written to at any time, and `digests`, which
+  // may be null, be told of what is copied there. REQUIRES: no promise stands.
+  virtual void ExpectRead(std::span<const iovec>, LandedDigests*) {}
   virtual bool WantsExpectations() const { return false; }  // otherwise they are not worth making
   // Takes the promise back, fulfilled or not; what was not read stays to be read, by any memory.
   virtual Task<void> EndExpectedReads() { co_return; }

@@ -63,7 +63,7 @@ class FaultyStream : public Stream {
     faults_->changed.Set();
     stream_->Close();
   }
-  void ExpectRead(std::span<const iovec> into) override { stream_->ExpectRead(into); }
+  void ExpectRead(std::span<const iovec> into, LandedDigests* digests) override { stream_->ExpectRead(into, digests); }
   bool WantsExpectations() const override { return stream_->WantsExpectations(); }
   Task<void> EndExpectedReads() override { return stream_->EndExpectedReads(); }
   uint64_t MaxTransferBytes() const override { return stream_->MaxTransferBytes(); }

@@ -18,6 +18,7 @@ struct UcxSettings {
   std::string TransportsOrDefault() const;
   // Whether UCX's own tcp transport is among them, which trusts its peers with this process's memory (guard/).
   bool UsesTcp() const;
+  bool UsesTcpAlone() const { return TransportsOrDefault() == "tcp"; }
   friend bool operator==(const UcxSettings&, const UcxSettings&) = default;
 };
 

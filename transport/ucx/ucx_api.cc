@@ -58,8 +58,9 @@ bool FindAll(void* library, UcxApi* api) {
          Find(library, "ucp_ep_flush_nbx", &api->ep_flush_nbx) && Find(library, "ucp_am_send_nbx", &api->am_send_nbx) &&
          Find(library, "ucp_am_recv_data_nbx", &api->am_recv_data_nbx) &&
          Find(library, "ucp_am_data_release", &api->am_data_release) &&
-         Find(library, "ucp_request_free", &api->request_free) && Find(library, "ucp_mem_map", &api->mem_map) &&
-         Find(library, "ucp_mem_unmap", &api->mem_unmap);
+         Find(library, "ucp_dt_create_generic", &api->dt_create_generic) &&
+         Find(library, "ucp_dt_destroy", &api->dt_destroy) && Find(library, "ucp_request_free", &api->request_free) &&
+         Find(library, "ucp_mem_map", &api->mem_map) && Find(library, "ucp_mem_unmap", &api->mem_unmap);
 }
 
 // UCX writes a warning of some forty lines to standard output for every message that it has no use for, so that a peer

@@ -43,6 +43,8 @@ struct UcxApi {
   decltype(&::ucp_am_send_nbx) am_send_nbx = nullptr;
   decltype(&::ucp_am_recv_data_nbx) am_recv_data_nbx = nullptr;
   decltype(&::ucp_am_data_release) am_data_release = nullptr;
+  decltype(&::ucp_dt_create_generic) dt_create_generic = nullptr;
+  decltype(&::ucp_dt_destroy) dt_destroy = nullptr;
   decltype(&::ucp_request_free) request_free = nullptr;
   decltype(&::ucp_mem_map) mem_map = nullptr;
   decltype(&::ucp_mem_unmap) mem_unmap = nullptr;

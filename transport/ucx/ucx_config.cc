@@ -15,8 +15,6 @@ namespace {
 // reach us. (Those of single transports still do, where nothing is set here.)
 constexpr char kEnvironmentPrefix[] = "INCIPIT_NOT_FROM_THE_ENVIRONMENT";
 
-constexpr char kTcp[] = "tcp";
-
 std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings& settings) {
   const std::string transports = settings.TransportsOrDefault();
   std::vector<std::pair<const char*, std::string>> fixed = {
@@ -31,7 +29,7 @@ std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings
       {"CM_REUSEADDR", "y"},  // or a node could not take its ports again for a minute
   };
   // Settings of transports go by their names within the transport, to all that know them; UCX warns of others.
-  if (transports == kTcp) fixed.emplace_back("CM_USE_ALL_DEVICES", "n");  // one device: nothing to agree on
+  if (settings.UsesTcpAlone()) fixed.emplace_back("CM_USE_ALL_DEVICES", "n");  // one device: nothing to agree on
   if (settings.UsesTcp()) {
     // Its put aborts the process (an assertion in uct_tcp_ep_handle_put_ack) if the acknowledgement of one is still to
     // be read when the peer has gone. Without it, the bytes travel as active messages and are copied once more.
@@ -51,8 +49,7 @@ std::vector<std::pair<const char*, std::string>> FixedSettings(const UcxSettings
 }  // namespace
 
 absl::StatusOr<ucp_context_h> MakeUcxContext(const UcxApi* api, const UcxSettings& settings) {
-  const std::string transports = settings.TransportsOrDefault();
-  if (settings.UsesTcp()) RETURN_IF_ERROR(UcxSocketGuard::Install(/*may_wireup=*/transports != kTcp));
+  if (settings.UsesTcp()) RETURN_IF_ERROR(UcxSocketGuard::Install(/*may_wireup=*/!settings.UsesTcpAlone()));
   ucp_config_t* config = nullptr;
   ucs_status_t status = api->config_read(kEnvironmentPrefix, nullptr, &config);
   if (status != UCS_OK) return absl::UnavailableError(absl::StrCat("ucp_config_read: ", api->ErrorText(status)));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
+#include "transport/landed_digests.h"
 #include "transport/ucx/ucx_link.h"
 
 namespace incipit {
@@ -69,11 +70,14 @@ struct UcxInbox::Incoming {
 
   UcxWorker* worker;
   uint64_t bytes = 0;
-  uint64_t position = 0;      // in the stream
-  uint64_t offset = 0;        // read so far
-  void* announced = nullptr;  // by rendezvous, and not yet given memory
-  bool landing = false;       // UCX is writing to its memory
-  bool foreign = false;       // target is somebody else's memory; otherwise `own`
+  uint64_t position = 0;             // in the stream
+  uint64_t offset = 0;               // read so far
+  void* announced = nullptr;         // by rendezvous, and not yet given memory
+  bool landing = false;              // UCX is writing to its memory
+  bool foreign = false;              // target is somebody else's memory; otherwise `own`
+  LandedDigests* digests = nullptr;  // of bytes that we place ourselves
+  uint64_t digests_position = 0;     // of the first byte, for these
+  uint64_t placed = 0;
   std::vector<uint8_t> own;
   std::vector<iovec> target;
   std::vector<ucp_dt_iov_t> ucx_target;  // the same for UCX, which reads it until the receive has ended
@@ -158,7 +162,8 @@ void UcxInbox::Enqueue(IncomingPtr incoming) {
   in_order_.push_back(std::move(incoming));
 }
 
-void UcxInbox::ExpectRead(std::span<const iovec> into) {
+void UcxInbox::ExpectRead(std::span<const iovec> into, LandedDigests* digests) {
+  digests_ = digests;
   expected_.assign(into.begin(), into.end());
   expected_begin_ = read_position_;
   expected_end_ = read_position_ + TotalBytes(into);
@@ -170,6 +175,8 @@ void UcxInbox::GiveMemory() {
   for (const IncomingPtr& incoming : in_order_) {
     if (incoming->position + incoming->bytes > expected_end_) return;
     if (incoming->announced == nullptr || incoming->position < expected_begin_) continue;
+    if (link_->worker()->places()) incoming->digests = digests_;
+    incoming->digests_position = incoming->position - expected_begin_;
     Start(incoming, Slice(expected_, incoming->position - expected_begin_, incoming->bytes));
   }
 }
@@ -189,8 +196,12 @@ void UcxInbox::Start(const IncomingPtr& incoming, std::vector<iovec> target) {
   void* buffer = incoming->target[0].iov_base;
   size_t count = incoming->bytes;
   param.datatype = ucp_dt_make_contig(1);
-  // UCX announces the memory to the peer if it is in one piece, and never if it is described as a list.
-  if (!offer_memory_ || incoming->target.size() > 1) {
+  if (incoming->digests != nullptr) {
+    buffer = param.user_data;
+    count = 1;
+    param.datatype = link_->worker()->placing_type();
+    // UCX announces the memory to the peer if it is in one piece, and never if it is described as a list.
+  } else if (!offer_memory_ || incoming->target.size() > 1) {
     for (const iovec& piece : incoming->target) incoming->ucx_target.push_back({piece.iov_base, piece.iov_len});
     buffer = incoming->ucx_target.data();
     count = incoming->ucx_target.size();
@@ -208,9 +219,30 @@ void UcxInbox::Start(const IncomingPtr& incoming, std::vector<iovec> target) {
 void UcxInbox::OnLanded(void* request, ucs_status_t status, size_t bytes, void* landing) {
   const std::unique_ptr<Landing> done(static_cast<Landing*>(landing));
   if (request != nullptr) done->link->worker()->api()->request_free(request);
-  if (status == UCS_OK && bytes != done->incoming->bytes) status = UCS_ERR_MESSAGE_TRUNCATED;
+  const Incoming& incoming = *done->incoming;
+  const uint64_t landed = incoming.digests != nullptr ? incoming.placed : bytes;
+  if (status == UCS_OK && landed != incoming.bytes) status = UCS_ERR_MESSAGE_TRUNCATED;
   done->link->inbox()->Ended(done->incoming.get(), status);
 }
+
+// Each byte once and in order: UCX takes the peer's word for where they belong, and what has a checksum must stay.
+ucs_status_t UcxInbox::Place(void* landing, size_t offset, const void* bytes, size_t count) {
+  Incoming* incoming = static_cast<Landing*>(landing)->incoming.get();
+  if (offset != incoming->placed || count > incoming->bytes - offset) return UCS_ERR_INVALID_PARAM;
+  incoming->digests->Place(incoming->digests_position + offset, {static_cast<const uint8_t*>(bytes), count},
+                           Slice(incoming->target, offset, count));
+  incoming->placed += count;
+  return UCS_OK;
+}
+
+const ucp_generic_dt_ops_t UcxInbox::kPlacing = {
+    .start_pack = [](void*, const void*, size_t) -> void* { return nullptr; },  // nothing is sent this way
+    .start_unpack = [](void*, void* landing, size_t) { return landing; },
+    .packed_size = [](void* landing) -> size_t { return static_cast<Landing*>(landing)->incoming->bytes; },
+    .pack = [](void*, size_t, void*, size_t) -> size_t { return 0; },
+    .unpack = &UcxInbox::Place,
+    .finish = [](void*) {},
+};
 
 void UcxInbox::Ended(Incoming* incoming, ucs_status_t status) {
   incoming->landing = false;
@@ -293,6 +325,7 @@ Task<void> UcxInbox::EndExpectedReads() {
   if (landing_ > 0) link_->StartGrace();
   Task<void> ending = AwaitLandings();
   co_await ending;
+  digests_ = nullptr;
   for (const IncomingPtr& incoming : in_order_) {
     if (!incoming->foreign || incoming->announced != nullptr) continue;
     if (link_->failed()) {

@@ -18,6 +18,7 @@
 
 namespace incipit {
 
+class LandedDigests;
 class UcxLink;
 
 // Small messages are copied out of UCX as they come. Large ones are only announced; their bytes move once they have
@@ -40,13 +41,17 @@ class UcxInbox {
   absl::Status OnEnd(uint64_t messages);
 
   Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into);
-  void ExpectRead(std::span<const iovec> into);
+  // `digests`, which may be null, is told of the bytes that are copied there. (Over verbs the peer writes them.)
+  void ExpectRead(std::span<const iovec> into, LandedDigests* digests);
   Task<void> EndExpectedReads();
   void Cancel();
   // Starts the receives of announced messages whose memory is known. Not to be called out of UCX's callbacks.
   void GiveMemory();
   // Something changed that a reader should look at: the link failed.
   void Wake() { changed_.Set(); }
+
+  // How UCX is told to hand over the bytes of a message as they come, in place of copying them itself.
+  static const ucp_generic_dt_ops_t kPlacing;
 
   size_t landing() const { return landing_; }
   uint64_t taken() const { return taken_; }
@@ -60,6 +65,7 @@ class UcxInbox {
   bool at_end() const { return in_order_.empty() && next_sequence_ == end_sequence_; }
   void Enqueue(IncomingPtr incoming);
   void Start(const IncomingPtr& incoming, std::vector<iovec> target);
+  static ucs_status_t Place(void* landing, size_t offset, const void* bytes, size_t count);
   static void OnLanded(void* request, ucs_status_t status, size_t bytes, void* landing);
   void Ended(Incoming* incoming, ucs_status_t status);
   bool TakeFrom(Incoming* incoming, PieceWalk* to);
@@ -77,6 +83,7 @@ class UcxInbox {
   uint64_t read_position_ = 0, end_position_ = 0;
   std::vector<iovec> expected_;  // from expected_begin_ on
   uint64_t expected_begin_ = 0, expected_end_ = 0;
+  LandedDigests* digests_ = nullptr;  // of expected_
   size_t landing_ = 0;
   bool cancel_ = false;
   Breather breather_;

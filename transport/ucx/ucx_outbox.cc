@@ -11,8 +11,9 @@ namespace {
 
 // From here on a piece is worth a rendezvous, which costs a round trip of its own.
 constexpr size_t kRendezvousBytes = 16 << 10;
-// Of one message: the receiver verifies one while the next is on its way.
-constexpr size_t kCutBytes = 1 << 20;
+// Of one message: the receiver verifies one while the next is on its way. With UCX's headers it fits into one of tcp's
+// segments (TX_SEG_SIZE), and the layers of the usual layouts, of 72 or 36 KiB, into it without a rest.
+constexpr size_t kCutBytes = 1008 << 10;
 constexpr uint64_t kMaxBytesInFlight = 16 << 20;
 static_assert(kCutBytes <= UcxMessage::kMaxBytes && kRendezvousBytes <= UcxMessage::kMaxEagerBytes);
 

@@ -18,7 +18,9 @@ class UcxStream : public Stream {
 
   Task<absl::StatusOr<size_t>> Read(std::span<const iovec> into) override;
   Task<absl::StatusOr<size_t>> Write(std::span<const iovec> from) override;
-  void ExpectRead(std::span<const iovec> into) override { link_->inbox()->ExpectRead(into); }
+  void ExpectRead(std::span<const iovec> into, LandedDigests* digests) override {
+    link_->inbox()->ExpectRead(into, digests);
+  }
   bool WantsExpectations() const override { return true; }
   Task<void> EndExpectedReads() override { return link_->inbox()->EndExpectedReads(); }
   // Of many rendezvous the waiting overlaps, so as much as possible is begun at once.

@@ -57,6 +57,10 @@ absl::Status UcxWorker::MakeWorker() {
   handler.arg = this;
   status = api_->worker_set_am_recv_handler(worker_, &handler);
   if (status != UCS_OK) return UcxError(api_, "ucp_worker_set_am_recv_handler", status);
+  if (options_.settings.UsesTcpAlone()) {
+    status = api_->dt_create_generic(&UcxInbox::kPlacing, nullptr, &placing_type_);
+    if (status != UCS_OK) return UcxError(api_, "ucp_dt_create_generic", status);
+  }
   status = api_->worker_get_efd(worker_, &event_fd_);
   if (status != UCS_OK) return UcxError(api_, "ucp_worker_get_efd", status);
   return absl::OkStatus();
@@ -77,6 +81,7 @@ UcxWorker::~UcxWorker() {
     to_settle_.clear();
     for (const ucp_mem_h memory : registered_) api_->mem_unmap(context_, memory);
     api_->worker_destroy(worker_);
+    if (placing_type_ != 0) api_->dt_destroy(placing_type_);
   }
   if (context_ != nullptr) api_->cleanup(context_);
 }

@@ -53,6 +53,10 @@ class UcxWorker : private LoopPoller, private Timer {
   UringLoop* loop() const { return loop_; }
   const UcxApi* api() const { return api_; }
   ucp_worker_h handle() const { return worker_; }
+  // Whether bytes of large messages reach memory by this side's processor in any case, so that it may as well checksum
+  // them on the way: where no adapter writes. Then, the type of such a receive (UcxInbox::kPlacing).
+  bool places() const { return placing_type_ != 0; }
+  ucp_datatype_t placing_type() const { return placing_type_; }
   void ReleaseData(void* announced);
   // Looks at this link again once UCX's callbacks are over.
   void AfterProgress(UcxLink* link);
@@ -93,6 +97,7 @@ class UcxWorker : private LoopPoller, private Timer {
   ucp_context_h context_ = nullptr;
   ucp_worker_h worker_ = nullptr;
   ucp_listener_h listener_ = nullptr;
+  ucp_datatype_t placing_type_ = 0;
   int event_fd_ = -1;
   std::vector<ucp_mem_h> registered_;
 

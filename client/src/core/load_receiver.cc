@@ -70,6 +70,7 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
   Task<absl::Status> taking = TakeBlocks(channel, &*reply, placed);
   const absl::Status status = co_await taking;
   if (expects) co_await channel->EndExpected();
+  digests_.reset();
   co_return status;
 }
 
@@ -77,15 +78,21 @@ Task<absl::Status> LoadReceiver::OnReply(FrameChannel* channel, const IncomingFr
 // a landing buffer, of which there is one for each stretch.
 void LoadReceiver::Expect(FrameChannel* channel, const wire::LoadReply& reply) {
   std::vector<iovec> pieces;
+  std::vector<uint64_t> segment_bytes;
   for (const wire::LoadedBlock& block : reply.blocks) {
     if (block.status != BlockStatus::kOk) continue;
     // It is skipped or lands elsewhere, and those behind it come as they are read.
     if (!FitsPart(block) || block.codec != Codec::kRaw) break;
     const LoadPart& part = batch_->parts[block.index];
     PieceCursor cursor(part.pieces, part.offset);
-    for (const Segment& segment : block.segments) cursor.Take(segment.stored_bytes, &pieces);
+    for (const Segment& segment : block.segments) {
+      cursor.Take(segment.stored_bytes, &pieces);
+      segment_bytes.push_back(segment.stored_bytes);
+    }
   }
-  channel->ExpectPayload(pieces);
+  digests_.emplace(segment_bytes);
+  looked_at_ = 0;
+  channel->ExpectPayload(pieces, &*digests_);
 }
 
 // `placed`: their bytes are where they belong already.
@@ -219,10 +226,16 @@ ByteView LoadReceiver::IdentityOf(uint32_t index) {
   return FrameIdentity(context_->framed_namespace, key.group, key.part, key.key, &identity_);
 }
 
+// In the order in which they come, which is that of Expect().
+bool LoadReceiver::IsIntact(const Segment& segment, std::span<const iovec> raw) {
+  const std::optional<uint64_t> landed = digests_.has_value() ? digests_->Of(looked_at_++) : std::nullopt;
+  return landed.has_value() ? *landed == segment.checksum : VerifySegment(raw, segment);
+}
+
 bool LoadReceiver::FinishSegment(const SegmentPlace& place, const Segment& segment, std::span<const iovec> raw,
                                  ByteView landed) {
   const bool decodes = !landed.empty();
-  const bool intact = decodes ? Xxh3Of(landed) == segment.checksum : VerifySegment(raw, segment);
+  const bool intact = decodes ? Xxh3Of(landed) == segment.checksum : IsIntact(segment, raw);
   if (INCIPIT_DEFENDED(kChecksum) && !intact) {
     ++counters_->damaged_segments;
     return false;

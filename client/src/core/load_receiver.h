@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "client/src/core/decode_job.h"
 #include "client/src/core/load_plan.h"
 #include "client/src/core/pending_reply.h"
 #include "client/src/core/piece_cursor.h"
+#include "transport/landed_digests.h"
 
 namespace incipit {
 
@@ -47,6 +49,7 @@ class LoadReceiver : public PendingReply {
   };
   absl::Status CheckReply(const wire::LoadReply& reply, const IncomingFrame& frame, const std::string& peer);
   void Expect(FrameChannel* channel, const wire::LoadReply& reply);
+  bool IsIntact(const Segment& segment, std::span<const iovec> raw);
   Task<absl::Status> TakeBlocks(FrameChannel* channel, const wire::LoadReply* reply, bool placed);
   bool Accepts(Codec codec) const;
   bool FitsPart(const wire::LoadedBlock& block) const;
@@ -84,7 +87,10 @@ class LoadReceiver : public PendingReply {
   std::vector<iovec> segment_pieces_;
   uint64_t stretch_bytes_ = 0;
   uint64_t landing_bytes_ = 0;  // of these, what does not go straight to the caller's memory
-  size_t decoding_ = 0;         // jobs
+  // Of the segments that Expect() announced, and how many of these were looked at.
+  std::optional<LandedDigests> digests_;
+  size_t looked_at_ = 0;
+  size_t decoding_ = 0;  // jobs
   Event decoded_;
 };
 
