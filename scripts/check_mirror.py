@@ -26,6 +26,7 @@ EXEMPT = {
     "cache/shard/shard_options": INTERFACE,
     "cache/shard/store_counters": INTERFACE,
     "client/cli/doctor/doctor_check": INTERFACE,
+    "client/src/core/links": INTERFACE,
     "cluster/membership/map_calls": INTERFACE,
     "client/main": "one call of RunCli",
     "eviction/policy": INTERFACE,
@@ -69,9 +70,11 @@ COVERED = {
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],
     "tests/client/src/client_test.cc": [  # a real node over TCP
         "client/include/incipit/client", "cache/node/acceptor"],
-    "tests/client/src/cluster_client_test.cc": [  # several real nodes
-        "client/include/incipit/cluster_client", "client/src/cluster_match", "client/src/cluster_route",
-        "client/src/cluster_view", "client/src/fan_out"],
+    "tests/client/src/client_cluster_test.cc": ["client/src/cluster_route"],  # several real nodes
+    "tests/client/src/copies/hot_copies_test.cc": [  # the same
+        "client/src/copies/copied_load", "client/src/copies/copy_maker", "client/src/copies/copy_search",
+        "client/src/copies/rank_chooser"],
+    "tests/client/src/core/cluster_links_test.cc": ["client/src/core/shard_set"],
     "tests/canary/canary_test.cc": ["cache/base/defence"],
     "tests/cache/node/node_test.cc": ["cache/node/shard_thread"],
     "tests/client/src/sealing_key_test.cc": ["client/include/incipit/sealing_key"],
@@ -94,6 +97,8 @@ COVERED = {
 SITUATIONS = {"tests/cache/nvme/crash_test.cc": "loss of power at each disk operation",
               "tests/cache/shard/metadata_test.cc": "memory that knowing a block takes",
               "tests/cache/shard/tenants_test.cc": "sessions of tenants: handshake, roles, grants, reload",
+              "tests/client/src/client_cluster_test.cc": "clients of several real nodes",
+              "tests/client/src/copies/hot_copies_test.cc": "hot blocks on several real nodes",
               "tests/eviction/conv_trace_test.cc": "policies against a recorded trace"}
 
 

@@ -32,7 +32,12 @@ absl::StatusOr<std::unique_ptr<ReplayWorker>> ReplayWorker::Create(ClientOptions
   worker->buffer_.resize(worker->window_blocks_ * worker->block_bytes_);
   worker->interval_ms_ = interval_ms;
   worker->deadline_ms_ = seeds.empty() ? kDeadlineMs : kClusterDeadlineMs;
-  ASSIGN_OR_RETURN(worker->client_, AnyClient::Connect(std::move(options), seeds));
+  worker->of_cluster_ = !seeds.empty();
+  if (worker->of_cluster_) {
+    options.address = ClusterAddress(seeds);
+    options.progress = Progress::kThread;
+  }
+  ASSIGN_OR_RETURN(worker->client_, Client::Connect(std::move(options)));
   return worker;
 }
 
@@ -41,7 +46,7 @@ absl::Status ReplayWorker::Run(ReplayQueue* queue) {
     const uint64_t wrong_before = counts_.wrong_bytes;
     // One stamp for all calls: what they touch ages together.
     const absl::Status status = Handle(*taken.request, taken.stamp_ns != 0 ? taken.stamp_ns : client_->NewStamp());
-    if (!status.ok() && !client_->of_cluster()) return status;
+    if (!status.ok() && !of_cluster_) return status;
     counts_.failed_requests += status.ok() ? 0 : 1;
     if (interval_ms_ == 0) continue;
     const auto index = static_cast<size_t>(queue->SecondsSinceStart() * 1000 / interval_ms_);
@@ -79,7 +84,7 @@ absl::Status ReplayWorker::Handle(const TraceRequest& request, uint64_t stamp_ns
     counts_.match_us.Add(us);
     request_us_ += us;
     // Of a cluster some node may be away: its blocks are misses.
-    if (!match.complete && !client_->of_cluster())
+    if (!match.complete && !of_cluster_)
       return absl::UnavailableError("a shard did not answer a match within a minute");
     const std::vector<Presence>& presence = match.presence[0];
     while (run < presence.size() && presence[run] != Presence::kMiss) ++run;
@@ -150,7 +155,7 @@ absl::Status ReplayWorker::StoreWindow(uint64_t first, uint64_t count, uint64_t 
     absl::StatusOr<StatusResult> result =
         client_->Store({.items = items, .stamp_ns = stamp_ns, .deadline_ms = deadline_ms_});
     // The node that owns all of these is away: they are not stored, as a shard's that is busy are not.
-    if (client_->of_cluster() && absl::IsUnavailable(result.status())) break;
+    if (of_cluster_ && absl::IsUnavailable(result.status())) break;
     if (!result.ok()) return result.status();
     const double us = watch.Microseconds();
     counts_.store_us.Add(us);

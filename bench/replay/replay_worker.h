@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "bench/common/any_client.h"
 #include "bench/replay/replay_options.h"
 #include "bench/replay/replay_queue.h"
 #include "incipit/client.h"
@@ -20,7 +19,7 @@ class ReplayWorker {
   static constexpr size_t kKeyBytes = 32;
 
   // With `seeds` it works on the cluster that they are of, else on the node at client.address. Errors of
-  // AnyClient::Connect. `interval_ms`: of the intervals to count apart, 0 = none.
+  // Client::Connect. `interval_ms`: of the intervals to count apart, 0 = none.
   static absl::StatusOr<std::unique_ptr<ReplayWorker>> Create(ClientOptions client,
                                                               const std::vector<std::string>& seeds,
                                                               uint64_t longest_chain, uint32_t interval_ms);
@@ -44,7 +43,8 @@ class ReplayWorker {
   uint32_t DepthOf(uint64_t block) const { return static_cast<uint32_t>(block * group_.block_tokens); }
   uint8_t* BufferOf(uint64_t slot) { return buffer_.data() + slot * block_bytes_; }
 
-  std::unique_ptr<AnyClient> client_;
+  std::unique_ptr<Client> client_;
+  bool of_cluster_ = false;
   GroupSpec group_;
   LayoutFingerprint fingerprint_{};
   uint64_t block_bytes_ = 0;

@@ -68,6 +68,7 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = shard_->ClampStamp(match.stamp_ns);
   wire::MatchReply reply;
   reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
+  const bool knows_copies = (hello_.features & wire::kFeatureHotCopies) != 0;
   std::vector<BlockId> hits;
   std::vector<uint64_t> used;
   SessionRecording recording(shard_->options().recorder.get(), store->namespaces().At(request->name_space));
@@ -81,6 +82,12 @@ Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
     if (reply.presence[index] == wire::Presence::kMiss) return;
     hits.push_back(id);
     if (reply.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
+    if (!knows_copies) return;
+    const uint8_t copies = shard_->heat()->CopiesOf(id, received_ns);
+    if (copies == 0) return;
+    reply.copies.resize(match.keys.size());
+    reply.copies[index] = copies;
+    ++counters->hot_marks;
   });
   store->TouchAll(hits, stamp_ns);
   store->NoteUses(request->name_space, used, stamp_ns);

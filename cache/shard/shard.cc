@@ -19,6 +19,7 @@ Shard::Shard(Loop* loop, ShardOptions options)
       options_(std::move(options)),
       claims_(options_.limits),
       admission_(loop, options_.limits),
+      heat_(options_.limits.heat),
       audit_(options_.audit),
       stop_(loop),
       lease_added_(loop),
@@ -179,6 +180,7 @@ ShardReport Shard::Report() const {
   report.reuse = store_->ReuseReports();
   report.claims = claims_.counters();
   report.claimed_blocks = claims_.claimed_blocks();
+  report.hot_blocks = heat_.hot_blocks(loop_->NowNs());
   report.watched_keys = claims_.watched_keys();
   for (const Session* session : sessions_) session->AddBytesTo(&report.requests);
   return report;

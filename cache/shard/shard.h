@@ -54,6 +54,7 @@ class Shard {
   LeaseTable* leases() { return &leases_; }
   ClaimTable* claims() { return &claims_; }
   LoadAdmission* admission() { return &admission_; }
+  HeatTable* heat() { return &heat_; }
   Loop* loop() { return loop_; }
   const ShardOptions& options() const { return options_; }
   ShardCounters* counters() { return &counters_; }
@@ -89,6 +90,7 @@ class Shard {
   std::vector<Session*> sessions_;
   uint64_t next_session_id_ = 1;
   LoadAdmission admission_;
+  HeatTable heat_;
   ShardCounters counters_;
   TenantTableRef tenants_;
   uint64_t tenants_generation_ = 0;

@@ -22,6 +22,8 @@ void AddRequests(const ShardReport& report, Values* out) {
                               {"match_keys_total", r.match_keys},
                               {"match_hits_total", r.match_hits},
                               {"match_hits_nvme_total", r.match_hits_nvme},
+                              {"hot_marks_total", r.hot_marks},
+                              {"hot_blocks", report.hot_blocks},
                               {"loads_total", r.loads},
                               {"load_keys_total", r.load_keys},
                               {"loads_busy_total", r.loads_busy},

@@ -26,7 +26,7 @@ struct LaneCounters {
 struct ShardCounters {
   uint64_t sessions_opened = 0, sessions_refused = 0, sessions_stalled = 0, sessions_cut = 0, protocol_errors = 0,
            request_errors = 0;
-  uint64_t matches = 0, match_keys = 0, match_hits = 0, match_hits_nvme = 0;
+  uint64_t matches = 0, match_keys = 0, match_hits = 0, match_hits_nvme = 0, hot_marks = 0;
   uint64_t loads = 0, load_keys = 0, loads_busy = 0;
   uint64_t load_hits_ram = 0, load_hits_nvme = 0, load_misses = 0, load_expired = 0, load_io_errors = 0,
            load_damaged = 0;
@@ -51,7 +51,7 @@ struct ShardReport {
   std::vector<NamespaceReport> namespaces;
   std::vector<ReuseReport> reuse;
   ClaimCounters claims;
-  uint64_t claimed_blocks = 0, watched_keys = 0;
+  uint64_t claimed_blocks = 0, watched_keys = 0, hot_blocks = 0;
   uint64_t sessions = 0, loads_in_progress = 0, load_bytes_in_progress = 0, leases = 0, pinned_bytes = 0;
 
   // (metric name without prefix, value), stable names; what Stats answers.

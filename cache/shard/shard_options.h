@@ -8,6 +8,7 @@
 
 #include "cache/nvme/nvme_tier.h"
 #include "cache/shard/block_store.h"
+#include "cache/shard/heat_table.h"
 #include "cache/shard/request_recorder.h"
 #include "cache/tenants/audit_log.h"
 #include "transport/shared/region_table.h"
@@ -38,6 +39,7 @@ struct ShardLimits {
   uint64_t max_watched_keys_per_session = 262'144;
   uint32_t wait_batch_us = 1000;     // blocks that land within this time are told in one frame
   RegionLimits regions_per_session;  // memory that one client shares with this shard
+  HeatOptions heat;                  // from when on a block should have copies at other nodes
 };
 
 struct ShardIdentity {

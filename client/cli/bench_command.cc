@@ -17,6 +17,7 @@ namespace {
 
 struct Settings {
   bench::BenchOptions bench;
+  std::vector<std::string> cluster;  // seeds
   bool spawn = false;
   uint16_t stream_peer_port = 0;  // of the process that plays the other end of a plain stream
   bool json = false;
@@ -39,6 +40,7 @@ constexpr char kFooter[] =
     "  incipit bench --op load --lane ucx --layout deepseek-v3-bf16\n"
     "  incipit bench --op codec --codec bf16-lossless --data spread\n"
     "  incipit bench --op load --codec bf16-lossless-fast\n"
+    "  incipit bench --op load --cluster tcp://10.0.0.5:9400 --layout deepseek-v3-bf16\n"
     "  incipit bench --op match --layout deepseek-v4.1-flash --tokens 1048576 --json\n\n"
     "JSON: value, unit, ceiling {name, value, unit}, ratio, latency_us {p50, p99, p999}, cpu_s_per_gb {client,\n"
     "server}, wrong_bytes, and more. Exit status: 0 if it was measured and every byte was right; whether a target was\n"
@@ -117,6 +119,7 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   AddCodec(command, &settings->bench);
   CLI::Option* connect =
       command->add_option("--connect", settings->bench.connect, "a running node")->type_name("ADDRESS");
+  AddClusterOption(command, connect, &settings->cluster);
   command->add_option("--tenant", settings->bench.tenant, "of that node")->type_name("NAME")->capture_default_str();
   AddSecretFileOption(command, &settings->bench.secret_file);
   command->add_flag("--spawn", settings->spawn, "a private node in a temporary directory (the default)")
@@ -132,6 +135,7 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   command->add_flag("--json", settings->json, "print JSON");
   command->footer(kFooter);
   command->callback([settings, exit_code] {
+    if (!settings->cluster.empty()) settings->bench.connect = ClusterAddress(settings->cluster);
     const absl::StatusOr<int> result = Run(*settings);
     *exit_code = result.ok() ? *result : ReportError("bench", result.status(), settings->json);
   });

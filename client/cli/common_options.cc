@@ -48,7 +48,7 @@ namespace {
 
 ClientOptions MakeClientOptions(const ConnectOptions& options, const std::string& model, const Layout& layout) {
   ClientOptions client;
-  client.address = options.address;
+  client.address = options.cluster.empty() ? options.address : ClusterAddress(options.cluster);
   client.tenant = options.tenant;
   client.secret_file = options.secret_file;
   client.namespace_owner = options.owner;
@@ -76,14 +76,6 @@ absl::Status Explain(const std::string& flag, const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
                                                   const Layout& layout) {
   absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(MakeClientOptions(options, model, layout));
-  if (connected.ok()) return connected;
-  return Explain("--connect " + options.address, connected.status());
-}
-
-absl::StatusOr<std::unique_ptr<bench::AnyClient>> ConnectToAny(const ConnectOptions& options, const std::string& model,
-                                                               const Layout& layout) {
-  absl::StatusOr<std::unique_ptr<bench::AnyClient>> connected =
-      bench::AnyClient::Connect(MakeClientOptions(options, model, layout), options.cluster);
   if (connected.ok()) return connected;
   return Explain(options.cluster.empty() ? "--connect " + options.address : std::string("--cluster"),
                  connected.status());

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "bench/common/any_client.h"
 #include "incipit/client.h"
 
 namespace incipit {
@@ -36,11 +35,9 @@ void AddClusterOption(CLI::App* command, CLI::Option* connect, std::vector<std::
 // Adds --secret-file.
 void AddSecretFileOption(CLI::App* command, std::string* secret_file);
 
-// A client that does its work on the calling thread. Errors name the address and what to look at.
+// A client of the node, or of the cluster if --cluster is given, that does its work on the calling thread. Errors name
+// the flag and what to look at.
 absl::StatusOr<std::unique_ptr<Client>> ConnectTo(const ConnectOptions& options, const std::string& model,
                                                   const Layout& layout);
-// The same, or a client of the cluster if --cluster is given.
-absl::StatusOr<std::unique_ptr<bench::AnyClient>> ConnectToAny(const ConnectOptions& options, const std::string& model,
-                                                               const Layout& layout);
 
 }  // namespace incipit

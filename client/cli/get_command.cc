@@ -42,7 +42,7 @@ struct Outcome {
 };
 
 // Takes one batch from the node, checks it and writes it out. Misses are written as zeros, so that offsets hold.
-absl::Status LoadBatch(bench::AnyClient* client, const BlockChain& chain, std::span<const ChainBlock> batch,
+absl::Status LoadBatch(Client* client, const BlockChain& chain, std::span<const ChainBlock> batch,
                        const Settings& settings, std::ostream* out, std::vector<uint8_t>* buffer, Outcome* outcome) {
   buffer->assign(PayloadBytesOf(chain, batch), 0);
   LoadRequest request;
@@ -116,8 +116,7 @@ absl::StatusOr<int> Run(const Settings& settings) {
     return absl::InvalidArgumentError("--out - and --json both want standard output; give --out a file");
   }
   ASSIGN_OR_RETURN(const BlockChain chain, MakeBlockChain(settings.blocks));
-  ASSIGN_OR_RETURN(const std::unique_ptr<bench::AnyClient> client,
-                   ConnectToAny(settings.connect, chain.model, chain.layout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectTo(settings.connect, chain.model, chain.layout));
   std::ofstream file;
   std::ostream* out = settings.to_stdout() ? &std::cout : nullptr;
   if (!settings.out.empty() && !settings.to_stdout()) {

@@ -96,8 +96,7 @@ void PrintText(const BlockChain& chain, const MatchResult& match, bool list) {
 
 absl::StatusOr<int> Run(const Settings& settings) {
   ASSIGN_OR_RETURN(const BlockChain chain, MakeBlockChain(settings.blocks));
-  ASSIGN_OR_RETURN(const std::unique_ptr<bench::AnyClient> client,
-                   ConnectToAny(settings.connect, chain.model, chain.layout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectTo(settings.connect, chain.model, chain.layout));
   MatchRequest request;
   for (const std::vector<BlockKey>& keys : chain.keys) request.groups.emplace_back(keys);
   ASSIGN_OR_RETURN(const MatchResult match, client->Match(std::move(request)));

@@ -79,7 +79,7 @@ struct Outcome {
   bool AllThere() const { return CountOf(BlockStatus::kOk) + CountOf(BlockStatus::kPresent) == blocks; }
 };
 
-absl::Status StoreBatch(bench::AnyClient* client, const BlockChain& chain, std::span<const ChainBlock> batch,
+absl::Status StoreBatch(Client* client, const BlockChain& chain, std::span<const ChainBlock> batch,
                         PayloadSource* source, std::vector<uint8_t>* buffer, Outcome* outcome) {
   buffer->resize(PayloadBytesOf(chain, batch));
   StoreRequest request;
@@ -143,8 +143,7 @@ void PrintText(const BlockChain& chain, const Outcome& outcome) {
 absl::StatusOr<int> Run(const Settings& settings) {
   ASSIGN_OR_RETURN(const BlockChain chain, MakeBlockChain(settings.blocks));
   ASSIGN_OR_RETURN(PayloadSource source, PayloadSource::Open(settings, PayloadBytesOf(chain, chain.blocks)));
-  ASSIGN_OR_RETURN(const std::unique_ptr<bench::AnyClient> client,
-                   ConnectToAny(settings.connect, chain.model, chain.layout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectTo(settings.connect, chain.model, chain.layout));
   Outcome outcome;
   std::vector<uint8_t> buffer;
   ProgressBar progress({.label = "storing",

@@ -19,8 +19,7 @@ struct Settings {
 
 absl::StatusOr<int> Run(const Settings& settings) {
   ASSIGN_OR_RETURN(const BlockChain chain, MakeBlockChain(settings.blocks));
-  ASSIGN_OR_RETURN(const std::unique_ptr<bench::AnyClient> client,
-                   ConnectToAny(settings.connect, chain.model, chain.layout));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, ConnectTo(settings.connect, chain.model, chain.layout));
   RemoveRequest request;
   for (const ChainBlock& block : chain.blocks) {
     request.blocks.push_back({.group = block.group, .depth_tokens = block.depth_tokens, .key = block.key.bytes()});

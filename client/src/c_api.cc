@@ -197,6 +197,7 @@ int incipit_connect(const incipit_options* options, incipit_client** client) {
   }
   if (given->codec != nullptr) cpp.codec = given->codec;
   cpp.codec_threads = given->codec_threads;
+  if (given->replicas != 0) cpp.replicas = given->replicas;
   absl::StatusOr<std::unique_ptr<Client>> connected = Client::Connect(std::move(cpp));
   if (!connected.ok()) return CodeOf(connected.status());
   *client = new incipit_client{*std::move(connected)};

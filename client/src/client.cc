@@ -2,12 +2,33 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "cache/base/check.h"
+#include "cache/base/status_macros.h"
 #include "client/src/client_impl.h"
+#include "client/src/core/cluster_links.h"
 #include "transport/auth/secret_file.h"
 #include "transport/lane_connector.h"
 
 namespace incipit {
+namespace {
+
+// Of a cluster: each seed's.
+absl::Status CheckAddress(const std::string& address) {
+  if (!ClusterLinks::IsClusterAddress(address)) return LaneConnector::CheckAddress(address);
+  std::vector<std::string> seeds;
+  std::string lane;
+  RETURN_IF_ERROR(ClusterLinks::ParseAddress(address, &seeds, &lane));
+  for (const std::string& seed : seeds) RETURN_IF_ERROR(LaneConnector::CheckAddress(seed));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string ClusterAddress(std::span<const std::string> seeds) {
+  return absl::StrCat("cluster://", absl::StrJoin(seeds, ","));
+}
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   if (!options.sealing_key_file.empty()) {
@@ -21,7 +42,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(ClientOptions options) {
   }
   absl::Status valid = ClientCore::CheckOptions(options);
   if (!valid.ok()) return valid;
-  const absl::Status address = LaneConnector::CheckAddress(options.address);
+  const absl::Status address = CheckAddress(options.address);
   if (!address.ok()) return address;
   if (!options.secret_file.empty()) {
     absl::StatusOr<std::vector<uint8_t>> secret = ReadSecret("secret_file", options.secret_file);
@@ -91,6 +112,18 @@ NodeInfo Client::node() {
   NodeInfo info;
   impl_->OnLoop([&](ClientCore* core) { info = core->node(); });
   return info;
+}
+
+std::vector<NodeInfo> Client::nodes() {
+  std::vector<NodeInfo> nodes;
+  impl_->OnLoop([&](ClientCore* core) { nodes = core->nodes(); });
+  return nodes;
+}
+
+uint64_t Client::epoch() {
+  uint64_t epoch = 0;
+  impl_->OnLoop([&](ClientCore* core) { epoch = core->epoch(); });
+  return epoch;
 }
 
 }  // namespace incipit

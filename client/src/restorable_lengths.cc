@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cache/base/check.h"
+#include "client/include/incipit/client.h"
 
 namespace incipit {
 namespace {
@@ -87,6 +88,22 @@ TierBytes BytesToRestore(const Layout& layout, const GroupPresence& presence, ui
     }
   }
   return bytes;
+}
+
+uint64_t RestorableTokens(const Layout& layout, const LoadRequest& request, const LoadResult& result) {
+  constexpr size_t kMaxChainBlocks = 1 << 22;  // more than any context window has
+  GroupPresence presence(layout.groups.size());
+  for (size_t i = 0; i < request.items.size() && i < result.status.size(); ++i) {
+    const LoadItem& item = request.items[i];
+    if (item.group >= layout.groups.size()) continue;
+    std::vector<wire::Presence>& blocks = presence[item.group];
+    const size_t block = item.depth_tokens / layout.groups[item.group].block_tokens;
+    if (block >= kMaxChainBlocks) continue;
+    if (block >= blocks.size()) blocks.resize(block + 1, wire::Presence::kMiss);
+    if (result.status[i] == wire::BlockStatus::kOk) blocks[block] = result.tier[i];
+  }
+  const std::vector<uint64_t> lengths = RestorableLengths(layout, presence);
+  return lengths.empty() ? 0 : lengths.back();
 }
 
 }  // namespace incipit

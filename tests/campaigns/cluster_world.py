@@ -34,6 +34,7 @@ class World:
         self.namespaced = namespaced
         self.lease_ms, self.ram, self.nvme_bytes = lease_ms, ram, nvme_bytes
         self.nodes, self.redis, self.spaces, self.others = {}, None, set(), []
+        self.more_arguments = []  # of every node
 
     def __enter__(self):
         if self.namespaced:
@@ -124,7 +125,8 @@ class World:
             f"{self.address(at)}:9401", "--shards", "1", "--ram", self.ram, "--no-huge-pages", "--nvme", str(directory),
             "--nvme-bytes", self.nvme_bytes, "--region-bytes", "4MiB", "--sparse", "--membership",
             f"redis://{self.address(REDIS)}:7379?cluster=campaign", "--node-name", f"node{number}", "--weight", "1",
-            "--lease-ms", str(self.lease_ms), "--ready-file", str(ready)], self.scratch / f"node{at}.log")
+            "--lease-ms", str(self.lease_ms), "--ready-file", str(ready),
+            *self.more_arguments], self.scratch / f"node{at}.log")
         wait_for(f"node {number}", lambda: ready.exists() or process.poll() is not None)
         if process.poll() is not None:
             raise AssertionError(f"node {number} did not start:\n" + (self.scratch / f"node{at}.log").read_text())

@@ -27,15 +27,20 @@ run_process_campaign() {
 }
 
 # run_cluster_campaign NAME: tests/campaigns/NAME.py with a copy of the binary; each process of the cluster has a
-# network namespace of its own where root permits that.
+# network namespace of its own where root permits that. Further names are programs that NAME.py is given copies of.
 run_cluster_campaign() {
-  local apart=(unshare --net --mount --propagation private)
-  build_targets incipit
+  local apart=(unshare --net --mount --propagation private) name=$1 programs=()
+  shift
+  build_targets incipit "$@"
   scratch_folder
   cp build/release/incipit "$INCIPIT_CAMPAIGN_DIR"
+  for program in "$@"; do
+    cp "build/release/$program" "$INCIPIT_CAMPAIGN_DIR"
+    programs+=("$INCIPIT_CAMPAIGN_DIR/$program")
+  done
   if [ "$(id -u)" -eq 0 ] && "${apart[@]}" tests/campaigns/may_network 2>/dev/null; then
-    "${apart[@]}" python3 "tests/campaigns/$1.py" "$INCIPIT_CAMPAIGN_DIR/incipit" --namespaced
+    "${apart[@]}" python3 "tests/campaigns/$name.py" "$INCIPIT_CAMPAIGN_DIR/incipit" "${programs[@]}" --namespaced
   else
-    python3 "tests/campaigns/$1.py" "$INCIPIT_CAMPAIGN_DIR/incipit"
+    python3 "tests/campaigns/$name.py" "$INCIPIT_CAMPAIGN_DIR/incipit" "${programs[@]}"
   fi
 }

@@ -13,10 +13,11 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
   const auto fill = [&](auto&... fields) { ((fields = (next += step)), ...); };
   ShardReport report;
   report.shard = shard;
-  fill(report.sessions, report.loads_in_progress, report.load_bytes_in_progress, report.leases, report.pinned_bytes);
+  fill(report.sessions, report.loads_in_progress, report.load_bytes_in_progress, report.leases, report.pinned_bytes,
+       report.hot_blocks);
   ShardCounters& r = report.requests;
   fill(r.sessions_opened, r.sessions_refused, r.sessions_stalled, r.protocol_errors, r.request_errors, r.matches,
-       r.match_hits_nvme, r.match_hits, r.match_keys, r.loads, r.load_keys, r.loads_busy, r.load_hits_ram,
+       r.match_hits_nvme, r.match_hits, r.match_keys, r.hot_marks, r.loads, r.load_keys, r.loads_busy, r.load_hits_ram,
        r.load_hits_nvme, r.load_misses, r.load_expired, r.load_io_errors, r.load_damaged, r.load_bytes_ram,
        r.load_bytes_nvme, r.stores, r.store_blocks, r.store_bytes, r.store_busy, r.store_rejected, r.store_damaged,
        r.offers, r.touches, r.removes, r.releases, r.leases_granted, r.leases_expired, r.leases_refused,

@@ -8,6 +8,10 @@
 namespace incipit::wire {
 namespace {
 
+// A byte of MatchReply: the presence, and above it the copies.
+constexpr int kCopiesShift = 4;
+constexpr uint8_t kPresenceMask = 0xf;
+
 static_assert(sizeof(Presence) == 1 && sizeof(BlockStatus) == 1);
 
 }  // namespace
@@ -35,7 +39,12 @@ void MatchReply::Encode(std::vector<uint8_t>* out) const {
   ByteWriter writer(out);
   writer.Write(lease_id);
   writer.Write(lease_ms);
-  EncodeAnswers(presence, out);
+  std::vector<uint8_t> answers(presence.size());
+  for (size_t i = 0; i < presence.size(); ++i) {
+    const uint8_t more = i < copies.size() ? copies[i] : 0;
+    answers[i] = static_cast<uint8_t>(static_cast<uint8_t>(presence[i]) | more << kCopiesShift);
+  }
+  EncodeAnswers(answers, out);
 }
 
 absl::StatusOr<MatchReply> MatchReply::Decode(ByteView meta) {
@@ -43,7 +52,21 @@ absl::StatusOr<MatchReply> MatchReply::Decode(ByteView meta) {
   MatchReply reply;
   reply.lease_id = reader.Read<uint64_t>("lease_id");
   reply.lease_ms = reader.Read<uint32_t>("lease_ms");
-  DecodeAnswers(&reader, "presence", Presence::kNvme, &reply.presence);
+  std::vector<uint8_t> answers;
+  DecodeAnswers<uint8_t>(&reader, "presence", kMaxHotCopies << kCopiesShift | kPresenceMask, &answers);
+  reply.presence.reserve(answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const uint8_t presence = answers[i] & kPresenceMask;
+    const auto copies = static_cast<uint8_t>(answers[i] >> kCopiesShift);
+    if (presence > static_cast<uint8_t>(Presence::kNvme)) {
+      reader.Fail("presence", absl::StrCat("is ", presence, ", allowed are 0 to 2"));
+      break;
+    }
+    reply.presence.push_back(static_cast<Presence>(presence));
+    if (copies == 0) continue;
+    reply.copies.resize(answers.size());
+    reply.copies[i] = copies;
+  }
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   return reply;
 }

@@ -87,10 +87,15 @@ struct Match {
   static absl::StatusOr<Match> Decode(ByteView meta);
 };
 enum class Presence : uint8_t { kMiss = 0, kRam = 1, kNvme = 2 };
+inline constexpr uint64_t kFeatureHotCopies = 1ull << 5;
+inline constexpr uint8_t kMaxHotCopies = 7;
 struct MatchReply {
   uint64_t lease_id = 0;           // 0 = nothing is pinned
   uint32_t lease_ms = 0;           // granted, may be shorter than asked
   std::vector<Presence> presence;  // one per key, in request order
+  // With kFeatureHotCopies, by key: how many copies beside it a block should have, since it is loaded so much; up to
+  // kMaxHotCopies. Empty: none of them is hot.
+  std::vector<uint8_t> copies;
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<MatchReply> Decode(ByteView meta);
 };

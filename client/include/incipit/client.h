@@ -1,6 +1,7 @@
-// The C++ client library: match, load and store the KV blocks of one model on one node.
+// The C++ client library: match, load and store the KV blocks of one model on one node or a cluster of them.
 //
 //   auto client = Client::Connect({.address = "tcp://10.0.0.5:9400", .model = "deepseek-v3", .layout = layout});
+//   // or, of a cluster: .address = "cluster://10.0.0.5:9400,10.0.0.6:9400"
 //   auto match = client->Match({.groups = {KeyList(hasher.keys())}});
 //   if (match->longest_tokens() > 0 && match->worth_loading) ... Load() ...
 //
@@ -43,8 +44,15 @@ enum class Progress {
   kCaller,  // no thread: blocking calls do the work on the calling thread (lowest latency), Poll() does it for Async
 };
 
+// The address of the cluster that has these nodes.
+std::string ClusterAddress(std::span<const std::string> seeds);
+
 struct ClientOptions {
-  std::string address;             // of the node: "tcp://host:port", "unix:///path/of/socket" or "unix://@name"
+  // Of one node: "tcp://host:port", "unix:///path/of/socket", "unix://@name" or "ucx://host:port". Of a cluster, by one
+  // or a few of its nodes, any of which gives its map: "cluster://host:port,host:port" (over tcp; to use another lane
+  // each states it, as in "cluster://ucx://host:port"). Of a cluster each call goes to all nodes that it concerns at
+  // once; everything here holds for it too.
+  std::string address;
   std::string tenant = "default";  // 1 to kMaxNameBytes
   // The tenant's secret, where the node has tenants: from a file of hexadecimal digits, or as bytes (16 to 64). Without
   // one the client speaks only to nodes that ask for none, with one only to nodes that know it too.
@@ -65,6 +73,10 @@ struct ClientOptions {
   uint64_t max_inflight_bytes = 64 * kMiB;  // payload asked for and not yet received, per shard
   uint32_t busy_retries = 4;        // how often a call that the node answers "busy" is tried again before it says so
   double prefill_tokens_per_s = 0;  // of the engine; over 0: what is slower than computing it again is a miss
+  // In a cluster: how many nodes get each block that is stored, in different zones as long as there are any. Reads fall
+  // back on the others: 2 keeps all blocks while one node is away, for twice the room. 1 to kMaxReplicas.
+  uint32_t replicas = 1;
+  static constexpr uint32_t kMaxReplicas = 4;
   // With a key, blocks are sealed (encrypted by this client) before they leave it, and nothing else is accepted. Sealed
   // blocks are a namespace of their own for each key. One of the two: the key, or the file that Connect reads it from.
   std::shared_ptr<const SealingKey> sealing_key;
@@ -224,6 +236,10 @@ struct LoadResult {
   uint64_t bytes = 0;  // of hits
 };
 
+// The longest restorable length, in tokens from the prompt's start, that the hits of a load make: what is left where
+// some blocks did not come. Blocks that were not asked for count as missing. Pure.
+uint64_t RestorableTokens(const Layout& layout, const LoadRequest& request, const LoadResult& result);
+
 // A key with its place, for calls that move no payload.
 struct BlockName {
   GroupIndex group = 0;
@@ -277,6 +293,7 @@ struct RemoveRequest {
 struct ShardStats {
   uint16_t shard = 0;
   std::vector<std::pair<std::string, uint64_t>> values;
+  uint64_t node_id = 0;
 };
 
 // What this client has seen since it was made.
@@ -296,14 +313,18 @@ struct ClientCounters {
   uint64_t waits = 0, claims = 0;  // calls of Wait; claims got, by Match or Wait
   uint64_t shared_loads = 0;       // requests whose bytes the node put into shared memory itself
   uint64_t shared_stores = 0;      // requests whose bytes it took from there
+  uint64_t copy_hits = 0;          // blocks loaded from a node other than their owner
+  uint64_t second_tries = 0;       // blocks asked for at another node, since the first did not give them (in time)
+  uint64_t copies_made = 0;        // of hot blocks, stored at other nodes after a load
   // Of blocks that a codec was tried on, what they are and what was sent for them, coded or not; of coded ones loaded.
   uint64_t coded_raw_bytes = 0, coded_stored_bytes = 0;
   uint64_t decoded_raw_bytes = 0, decoded_stored_bytes = 0;
 };
 
-// What the node said of itself.
+// What a node said of itself; of a cluster's node that has never answered, what the map says.
 struct NodeInfo {
   bool connected = false;
+  std::string address;
   std::string name;
   uint64_t node_id = 0;
   uint64_t incarnation = 0;
@@ -365,6 +386,10 @@ class Client {
   const ClientOptions& options() const;
   ClientCounters counters();
   NodeInfo node();
+  // Of a cluster: its nodes that serve, in the order of the map. Of one node: that one.
+  std::vector<NodeInfo> nodes();
+  // Of the cluster's map by which blocks are placed; 0 before the first, and with one node.
+  uint64_t epoch();
 
  private:
   class Impl;

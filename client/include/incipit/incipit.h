@@ -56,8 +56,10 @@ const char* incipit_last_error(void);
 
 typedef struct {
   size_t struct_bytes;
-  const char* address; /* "tcp://host:port", "unix:///path/of/socket" or "unix://@name" */
-  const char* tenant;  /* NULL: "default" */
+  /* "tcp://host:port", "unix:///path/of/socket" or "unix://@name"; of a cluster, by some of its nodes,
+   * "cluster://host:port,host:port". */
+  const char* address;
+  const char* tenant; /* NULL: "default" */
   const char* model;
   const char* client_name; /* NULL: none */
   /* The layout: a shipped one by name ("deepseek-v3-bf16", ...), at block_tokens (0: its usual size); or, if
@@ -82,6 +84,7 @@ typedef struct {
    * "fp8-lossless", or "fp8", which is LOSSY. NULL: as they are. */
   const char* codec;
   uint32_t codec_threads; /* 0: half the processors, 1 to 4 */
+  uint32_t replicas;      /* in a cluster: how many nodes get each block that is stored; 0: one */
 } incipit_options;
 
 /* *client is set on success only. Close ends outstanding calls; matches and loads must be freed before it. */

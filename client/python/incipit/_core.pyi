@@ -391,6 +391,10 @@ class NodeInfo:
         """Whether there is a connection now."""
 
     @property
+    def address(self) -> str:
+        """Where it is."""
+
+    @property
     def name(self) -> str:
         """For people."""
 
@@ -414,9 +418,10 @@ class NativeClient:
     eventfd. Any thread. Blocking calls release the GIL; keys and buffers are held until they end.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, sealing_key_file: str = '', sealing_key: bytes | None = None, codec: str = '', codec_threads: int = 0) -> None:
+    def __init__(self, address: str, model: str, layout: Layout, *, tenant: str = 'default', secret_file: str = '', namespace_owner: str = '', client_name: str = '', connect_lazily: bool = False, connect_timeout_ms: int = 2000, default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, sealing_key_file: str = '', sealing_key: bytes | None = None, codec: str = '', codec_threads: int = 0, replicas: int = 1) -> None:
         """
-        Connects to the node at `address`, "tcp://host:port" of any of its shards.
+        Connects to the node at `address`, "tcp://host:port" of any of its shards, or to a cluster by some of its nodes,
+        "cluster://host:port,host:port".
 
         secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are
         used, if it grants that; '' = the client's own.
@@ -428,6 +433,7 @@ class NativeClient:
         codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or
         'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client
         reads. Not with a sealing key. codec_threads: that code and decode; 0 = half the processors, 1 to 4.
+        replicas: in a cluster, how many nodes get each block that is stored.
 
         InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no
         io_uring, or the credentials do not count there.
@@ -533,7 +539,10 @@ class NativeClient:
         """Submitted calls whose completions have not been taken."""
 
     def stats(self) -> dict[int, dict[str, int]]:
-        """Metrics of the node by shard. Unavailable: no shard answered."""
+        """
+        Metrics of the node by shard; of a cluster, by the shards of all nodes, numbered one after the other.
+        Unavailable: no shard answered.
+        """
 
     def counters(self) -> dict[str, int]:
         """
@@ -541,7 +550,10 @@ class NativeClient:
         """
 
     def node(self) -> NodeInfo:
-        """What the node said of itself."""
+        """What the node said of itself; of a cluster, all its nodes in one."""
+
+    def nodes(self) -> list[NodeInfo]:
+        """Of a cluster its nodes that serve; else the node."""
 
     def new_stamp(self) -> int:
         """

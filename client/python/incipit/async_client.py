@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core import Layout, LoadResult, Match, NativeClient, NodeInfo
 from .errors import ClosedError, UnsupportedDevice, WrongLoopError
-from .options import dtype_name
+from .options import dtype_name, one_address
 from .staging import StagedBlocks, any_on_gpu
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class AsyncClient:
     destinations, until the native call has ended. wait_idle() waits for that.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, dtype: object = None,
+    def __init__(self, address: str | Sequence[str], model: str, layout: Layout, *, dtype: object = None,
                  **options: Unpack[ClientOptions]) -> None:
         """As Client. Nothing is connected before open()."""
-        self._arguments = (address, model, layout)
+        self._arguments = (one_address(address), model, layout)
         self._options = dict(options, dtype=dtype_name(dtype))
         self._native: NativeClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,6 +125,10 @@ class AsyncClient:
     def node(self) -> NodeInfo:
         """As NativeClient.node()."""
         return self._ready().node()
+
+    def nodes(self) -> list[NodeInfo]:
+        """As NativeClient.nodes()."""
+        return self._ready().nodes()
 
     def new_stamp(self) -> int:
         """As NativeClient.new_stamp()."""

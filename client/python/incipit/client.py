@@ -1,12 +1,12 @@
 """The blocking client."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._core import Layout, LoadResult, NativeClient
 from .errors import UnsupportedDevice
-from .options import dtype_name
+from .options import dtype_name, one_address
 from .staging import StagedBlocks, any_on_gpu
 
 if TYPE_CHECKING:
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 
 class Client(NativeClient):
-    """Matches, loads and stores the KV blocks of one model on one node; calls block, without the GIL.
+    """Matches, loads and stores the KV blocks of one model, on one node or a cluster; calls block, without the GIL.
 
     A context manager. Any thread may call anything at any time. A node that is dead, slow or refuses costs hits, never
     an error; exceptions mean mistakes of the caller, except that connecting, store() and stats() raise Unavailable.
     Buffers on a GPU are moved through pinned host memory if torch has CUDA.
     """
 
-    def __init__(self, address: str, model: str, layout: Layout, *, dtype: object = None,
+    def __init__(self, address: str | Sequence[str], model: str, layout: Layout, *, dtype: object = None,
                  **options: Unpack[ClientOptions]) -> None:
-        """As NativeClient; dtype may also be a dtype of NumPy or torch."""
-        super().__init__(address, model, layout, dtype=dtype_name(dtype), **options)
+        """As NativeClient; dtype may also be a dtype of NumPy or torch.
+
+        address: of a node, "tcp://host:port"; or of a cluster, by some of its nodes: "cluster://host:port,host:port",
+        or a list of their addresses.
+        """
+        super().__init__(one_address(address), model, layout, dtype=dtype_name(dtype), **options)
 
     def load(self, blocks: Iterable[tuple[int, int, bytes, Any]], **options: Any) -> LoadResult:
         """As NativeClient.load(), and also into CUDA tensors."""

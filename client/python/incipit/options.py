@@ -1,6 +1,7 @@
 """Options that both clients share."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 
@@ -21,6 +22,12 @@ class ClientOptions(TypedDict, total=False):
     sealing_key: bytes | None
     codec: str
     codec_threads: int
+    replicas: int
+
+
+def one_address(address: str | Sequence[str]) -> str:
+    """The address as text: a list names some nodes of a cluster."""
+    return address if isinstance(address, str) else "cluster://" + ",".join(address)
 
 
 def dtype_name(dtype: object) -> str | None:

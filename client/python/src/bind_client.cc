@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include "client/python/src/bind.h"
 #include "client/python/src/native_client.h"
@@ -41,7 +42,7 @@ void Construct(NativeClient* self, std::string address, std::string model, const
                uint32_t connect_timeout_ms, uint32_t default_deadline_ms, uint64_t max_inflight_bytes,
                double prefill_tokens_per_s, uint32_t busy_retries, const std::optional<std::string>& dtype,
                std::string sealing_key_file, const std::optional<nb::bytes>& sealing_key, std::string codec,
-               uint32_t codec_threads) {
+               uint32_t codec_threads, uint32_t replicas) {
   std::optional<ElementType> element_type;
   if (dtype.has_value()) {
     element_type = ElementType::FromName(*dtype);
@@ -73,15 +74,19 @@ void Construct(NativeClient* self, std::string address, std::string model, const
   }
   options.codec = std::move(codec);
   options.codec_threads = codec_threads;
+  options.replicas = replicas;
   new (self) NativeClient(std::move(options), element_type);
 }
 
 nb::dict StatsOf(NativeClient& client) {
   nb::dict shards;
-  for (const ShardStats& stats : client.Stats()) {
+  const std::vector<ShardStats> all = client.Stats();
+  const bool of_one_node = all.empty() || all.front().node_id == all.back().node_id;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const ShardStats& stats = all[i];
     nb::dict values;
     for (const auto& [name, value] : stats.values) values[nb::str(name.data(), name.size())] = value;
-    shards[nb::int_(stats.shard)] = values;
+    shards[nb::int_(of_one_node ? stats.shard : i)] = values;
   }
   return shards;
 }
@@ -114,6 +119,9 @@ nb::dict CountersOf(NativeClient& client) {
   INCIPIT_COUNTER(guarded_matches);
   INCIPIT_COUNTER(waits);
   INCIPIT_COUNTER(claims);
+  INCIPIT_COUNTER(copy_hits);
+  INCIPIT_COUNTER(second_tries);
+  INCIPIT_COUNTER(copies_made);
 #undef INCIPIT_COUNTER
   return values;
 }
@@ -267,13 +275,15 @@ void BindClient(nb::module_& module) {
               "default_deadline_ms: int = 2000, max_inflight_bytes: int = 67108864, "
               "prefill_tokens_per_s: float = 0.0, busy_retries: int = 4, dtype: str | None = None, "
               "sealing_key_file: str = '', sealing_key: bytes | None = None, codec: str = '', "
-              "codec_threads: int = 0) -> None"),
+              "codec_threads: int = 0, replicas: int = 1) -> None"),
       "address"_a, "model"_a, "layout"_a, nb::kw_only(), "tenant"_a = "default", "secret_file"_a = "",
       "namespace_owner"_a = "", "client_name"_a = "", "connect_lazily"_a = false, "connect_timeout_ms"_a = 2000,
       "default_deadline_ms"_a = 2000, "max_inflight_bytes"_a = 64 * kMiB, "prefill_tokens_per_s"_a = 0.0,
       "busy_retries"_a = 4, "dtype"_a = nb::none(), "sealing_key_file"_a = "", "sealing_key"_a = nb::none(),
-      "codec"_a = "", "codec_threads"_a = 0,
-      "Connects to the node at `address`, \"tcp://host:port\" of any of its shards.\n\n"
+      "codec"_a = "", "codec_threads"_a = 0, "replicas"_a = 1,
+      "Connects to the node at `address`, \"tcp://host:port\" of any of its shards, or to a cluster by some of its "
+      "nodes,\n"
+      "\"cluster://host:port,host:port\".\n\n"
       "secret_file: with the tenant's secret, where the node has tenants. namespace_owner: tenant whose blocks are\n"
       "used, if it grants that; '' = the client's own.\n"
       "connect_lazily: do not wait for a node; calls miss until there is one. max_inflight_bytes: payload asked\n"
@@ -283,16 +293,19 @@ void BindClient(nb::module_& module) {
       "others are accepted.\n"
       "codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or\n"
       "'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client\n"
-      "reads. Not with a sealing key. codec_threads: that code and decode; 0 = half the processors, 1 to 4.\n\n"
+      "reads. Not with a sealing key. codec_threads: that code and decode; 0 = half the processors, 1 to 4.\n"
+      "replicas: in a cluster, how many nodes get each block that is stored.\n\n"
       "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no\n"
       "io_uring, or the credentials do not count there.");
   BindBlocking(&type);
   BindSubmitting(&type);
   type.def("stats", &StatsOf, nb::sig("def stats(self) -> dict[int, dict[str, int]]"),
-           "Metrics of the node by shard. Unavailable: no shard answered.")
+           "Metrics of the node by shard; of a cluster, by the shards of all nodes, numbered one after the other.\n"
+           "Unavailable: no shard answered.")
       .def("counters", &CountersOf, nb::sig("def counters(self) -> dict[str, int]"),
            "What this client has seen since it was made, as matches, bytes_loaded, expired_calls.")
-      .def("node", &NativeClient::Node, "What the node said of itself.")
+      .def("node", &NativeClient::Node, "What the node said of itself; of a cluster, all its nodes in one.")
+      .def("nodes", &NativeClient::Nodes, "Of a cluster its nodes that serve; else the node.")
       .def("new_stamp", &NativeClient::NewStamp,
            "Wall-clock nanoseconds, strictly ascending: one for all calls of one request of the engine.")
       .def_prop_ro(

@@ -103,6 +103,7 @@ void BindResults(nb::module_& module) {
       });
   nb::class_<NodeInfo>(module, "NodeInfo", nb::is_final(), "What the node said of itself.")
       .def_ro("connected", &NodeInfo::connected, "Whether there is a connection now.")
+      .def_ro("address", &NodeInfo::address, "Where it is.")
       .def_ro("name", &NodeInfo::name, "For people.")
       .def_ro("node_id", &NodeInfo::node_id, "Stays the same over restarts if the node keeps its state.")
       .def_ro("incarnation", &NodeInfo::incarnation, "Differs after each start of the node.")

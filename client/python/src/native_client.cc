@@ -219,6 +219,9 @@ ClientCounters NativeClient::Counters() {
 NodeInfo NativeClient::Node() {
   return WithoutGil([&] { return client_->node(); });
 }
+std::vector<NodeInfo> NativeClient::Nodes() {
+  return WithoutGil([&] { return client_->nodes(); });
+}
 uint64_t NativeClient::NewStamp() {
   const Pass pass(this);
   return client_->NewStamp();

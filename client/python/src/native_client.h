@@ -71,6 +71,7 @@ class NativeClient {
   std::vector<ShardStats> Stats();
   ClientCounters Counters();
   NodeInfo Node();
+  std::vector<NodeInfo> Nodes();
   uint64_t NewStamp();
   const ClientOptions& options() const { return options_; }
 

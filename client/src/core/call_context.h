@@ -1,4 +1,4 @@
-// What every call of a client needs: the seams, the namespace, the links to the node.
+// What every call of a client needs: the seams, the namespace, the links to the nodes.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 #include "client/src/codec/coding_options.h"
 #include "client/src/codec/coding_workers.h"
 #include "client/src/codec/segment_codec.h"
-#include "client/src/core/node_links.h"
+#include "client/src/copies/copy_table.h"
+#include "client/src/core/links.h"
 #include "client/src/recompute_guard.h"
 
 namespace incipit {
@@ -29,7 +30,9 @@ struct CallContext {
   Loop* loop = nullptr;
   const ClientOptions* options = nullptr;
   std::vector<uint8_t> framed_namespace;
-  NodeLinks* links = nullptr;
+  Links* links = nullptr;
+  Random* random = nullptr;
+  CopyTable* copies = nullptr;  // of a cluster
   RecomputeGuard* guard = nullptr;
   SegmentCodec* codec = nullptr;     // sealed: of all blocks, and no others are accepted. Raw: of those not coded
   CodecOptions coding;               // of groups that it codes; none with a sealing key
@@ -42,6 +45,7 @@ struct CallContext {
   std::function<void(std::vector<LeaseGrant>, uint32_t claim_ms)> renew;
   std::function<void(std::vector<LeaseGrant>)> release;  // at once, on the loop's thread
   TaskScope* background = nullptr;                       // for what outlives its call
+  Budget* copying_budget = nullptr;                      // bytes of blocks that are being copied
 
   const Layout& layout() const { return options->layout; }
   int64_t DeadlineNs(uint32_t deadline_ms) const {

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "cache/base/check.h"
 #include "cache/base/status_macros.h"
 #include "client/src/codec/coding_threads.h"
 #include "client/src/codec/sealed_codec.h"
+#include "client/src/core/cluster_links.h"
 #include "client/src/core/load_call.h"
 #include "client/src/core/match_call.h"
+#include "client/src/core/node_links.h"
 #include "client/src/core/status_call.h"
 #include "client/src/core/store_call.h"
 #include "client/src/core/wait_call.h"
@@ -19,6 +23,7 @@ namespace incipit {
 namespace {
 
 constexpr int64_t kReleaseDeadlineNs = 1'000'000'000;
+constexpr uint64_t kMaxCopyingBytes = 32 * kMiB;  // of hot blocks that wait to be stored at other nodes
 
 absl::Status CheckName(const char* option, const std::string& value, size_t min_bytes) {
   if (value.size() >= min_bytes && value.size() <= kMaxNameBytes) return absl::OkStatus();
@@ -88,6 +93,28 @@ ShardConnectionOptions ConnectionOptions(ClientOptions& options, const Layout& w
   return connection;
 }
 
+std::unique_ptr<Links> MakeLinks(Loop* loop, Connector* connector, Random* random, ShardConnectionOptions connection,
+                                 const std::vector<uint8_t>& framed_namespace, ClientCounters* counters) {
+  const std::string address = connection.address;
+  if (!ClusterLinks::IsClusterAddress(address)) {
+    return std::make_unique<NodeLinks>(loop, connector, random, std::move(connection), counters);
+  }
+  ClusterLinksOptions cluster;
+  cluster.connection = std::move(connection);
+  cluster.connection.handshake.features = wire::kFeatureHotCopies;
+  cluster.framed_namespace = framed_namespace;
+  const absl::Status parsed = ClusterLinks::ParseAddress(address, &cluster.seeds, &cluster.lane);
+  INCIPIT_CHECK(parsed.ok(), "CheckOptions lets no other address of a cluster pass");
+  return std::make_unique<ClusterLinks>(loop, connector, random, std::move(cluster), counters);
+}
+
+absl::Status CheckClusterAddress(const ClientOptions& options) {
+  if (!ClusterLinks::IsClusterAddress(options.address)) return absl::OkStatus();
+  std::vector<std::string> seeds;
+  std::string lane;
+  return ClusterLinks::ParseAddress(options.address, &seeds, &lane);
+}
+
 }  // namespace
 
 uint64_t StatusResult::Count(BlockStatus wanted) const {
@@ -106,6 +133,7 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
   if (!options.secret.empty() && !options.secret_file.empty()) {
     return absl::InvalidArgumentError("ClientOptions: give secret or secret_file, not both");
   }
+  RETURN_IF_ERROR(CheckClusterAddress(options));
   RETURN_IF_ERROR(options.layout.Validate());
   RETURN_IF_ERROR(CheckCoding(options));
   const Layout wire_layout = WireLayout(options);
@@ -121,13 +149,16 @@ absl::Status ClientCore::CheckOptions(const ClientOptions& options) {
     return absl::InvalidArgumentError(fmt::format("ClientOptions.layout: {} bytes encoded, at most {}", layout_bytes,
                                                   wire::OpenNamespace::kMaxLayoutBytes));
   }
-  const std::pair<const char*, uint64_t> positive[] = {{"connect_timeout_ms", options.connect_timeout_ms},
-                                                       {"default_deadline_ms", options.default_deadline_ms},
-                                                       {"reconnect_min_ms", options.reconnect_min_ms},
-                                                       {"breaker_failures", options.breaker_failures},
-                                                       {"max_inflight_bytes", options.max_inflight_bytes}};
+  const std::pair<const char*, uint64_t> positive[] = {
+      {"connect_timeout_ms", options.connect_timeout_ms}, {"default_deadline_ms", options.default_deadline_ms},
+      {"reconnect_min_ms", options.reconnect_min_ms},     {"breaker_failures", options.breaker_failures},
+      {"max_inflight_bytes", options.max_inflight_bytes}, {"replicas", options.replicas}};
   for (const auto& [name, value] : positive) {
     if (value == 0) return absl::InvalidArgumentError(fmt::format("ClientOptions.{}: 0, at least 1 is needed", name));
+  }
+  if (options.replicas > ClientOptions::kMaxReplicas) {
+    return absl::InvalidArgumentError(
+        fmt::format("ClientOptions.replicas: {}, allowed are 1 to {}", options.replicas, ClientOptions::kMaxReplicas));
   }
   if (options.reconnect_max_ms < options.reconnect_min_ms) {
     return absl::InvalidArgumentError(fmt::format("ClientOptions.reconnect_max_ms: {}, less than reconnect_min_ms {}",
@@ -146,14 +177,19 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
       guard_(options_.prefill_tokens_per_s),
       wire_layout_(WireLayout(options_)),
       sending_budget_(loop, BufferPool::kMaxSendingBytes),
-      links_(loop, connector, random, ConnectionOptions(options_, wire_layout_, random), &counters_),
+      copying_budget_(loop, kMaxCopyingBytes),
       background_(loop),
       alive_(std::make_shared<ClientCore*>(this)) {
   context_.loop = loop;
   context_.options = &options_;
   context_.framed_namespace = NamespaceOf(options_, wire_layout_);
   codec_ = MakeCodec(options_, context_.framed_namespace);
-  context_.links = &links_;
+  links_ = MakeLinks(loop, connector, random, ConnectionOptions(options_, wire_layout_, random),
+                     context_.framed_namespace, &counters_);
+  context_.links = links_.get();
+  context_.random = random;
+  context_.copies = &copies_;
+  context_.copying_budget = &copying_budget_;
   context_.guard = &guard_;
   context_.codec = codec_.get();
   if (options_.sealing_key == nullptr) context_.coding = CodingOf(options_);
@@ -178,17 +214,17 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
 
 ClientCore::~ClientCore() = default;
 
-void ClientCore::Start() { links_.Start(); }
+void ClientCore::Start() { links_->Start(); }
 
 Task<void> ClientCore::Stop() {
   stopping_ = true;
   alive_.reset();
-  co_await links_.Stop();
+  co_await links_->Stop();
   co_await background_.Join();
 }
 
 Task<absl::Status> ClientCore::WaitConnected() {
-  co_return co_await links_.WaitAllReady(loop_->NowNs() + int64_t{options_.connect_timeout_ms} * 1'000'000);
+  co_return co_await links_->WaitAllReady(loop_->NowNs() + int64_t{options_.connect_timeout_ms} * 1'000'000);
 }
 
 Task<absl::StatusOr<MatchResult>> ClientCore::Match(MatchRequest request) {
@@ -250,12 +286,12 @@ Task<void> ClientCore::StatsOfShard(ShardConnection* connection, int64_t deadlin
   request.in_namespace = false;
   SingleReply<wire::StatsReply> reply(loop_, wire::FrameType::kStatsReply);
   absl::Status status = co_await connection->Exchange(&request, &reply, deadline_ns);
-  if (status.ok()) out->push_back({connection->shard(), std::move(reply.value().values)});
+  if (status.ok()) out->push_back({connection->shard(), std::move(reply.value().values), connection->hello().node_id});
 }
 
 Task<absl::StatusOr<std::vector<ShardStats>>> ClientCore::Stats() {
   const int64_t deadline_ns = context_.DeadlineNs(0);
-  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await links_.Shards(deadline_ns);
+  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await links_->Shards(deadline_ns);
   if (!shards.ok()) co_return shards.status();
   std::vector<ShardStats> stats;
   TaskScope scope(loop_);
@@ -264,8 +300,22 @@ Task<absl::StatusOr<std::vector<ShardStats>>> ClientCore::Stats() {
   }
   co_await scope.Join();
   if (stats.empty()) co_return absl::UnavailableError(fmt::format("stats: no shard of {} answered", options_.address));
-  std::sort(stats.begin(), stats.end(), [](const auto& a, const auto& b) { return a.shard < b.shard; });
+  std::sort(stats.begin(), stats.end(), [](const ShardStats& a, const ShardStats& b) {
+    return std::tie(a.node_id, a.shard) < std::tie(b.node_id, b.shard);
+  });
   co_return stats;
+}
+
+NodeInfo ClientCore::node() const {
+  const std::vector<NodeInfo> nodes = links_->Nodes();
+  if (!ClusterLinks::IsClusterAddress(options_.address)) return nodes.front();
+  NodeInfo all;
+  all.address = all.name = options_.address;
+  for (const NodeInfo& node : nodes) {
+    all.connected |= node.connected;
+    all.shard_count = static_cast<uint16_t>(all.shard_count + node.shard_count);
+  }
+  return all;
 }
 
 }  // namespace incipit

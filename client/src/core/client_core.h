@@ -25,7 +25,7 @@ class ClientCore {
 
   void Start();
   Task<void> Stop();
-  // OK once every shard is connected and the namespace is open.
+  // OK once every shard is connected and the namespace is open; of a cluster, those of one node.
   Task<absl::Status> WaitConnected();
 
   Task<absl::StatusOr<MatchResult>> Match(MatchRequest request);
@@ -52,7 +52,10 @@ class ClientCore {
 
   const ClientOptions& options() const { return options_; }
   const ClientCounters& counters() const { return counters_; }
-  NodeInfo node() const { return links_.info(); }
+  // Of the node; of a cluster all in one, under the name of its address.
+  NodeInfo node() const;
+  std::vector<NodeInfo> nodes() const { return links_->Nodes(); }
+  uint64_t epoch() const { return links_->epoch(); }
 
  private:
   Task<void> ReleaseOne(LeaseGrant grant);
@@ -68,8 +71,10 @@ class ClientCore {
   InlineWorkers inline_workers_;
   BufferPool buffers_;
   Budget sending_budget_;
-  NodeLinks links_;
+  CopyTable copies_;
+  Budget copying_budget_;
   CallContext context_;
+  std::unique_ptr<Links> links_;
   uint64_t last_stamp_ns_ = 0;
   bool stopping_ = false;
   TaskScope background_;                // that no call waits for

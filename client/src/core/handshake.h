@@ -23,6 +23,7 @@ struct HandshakeRequest {
   std::string owner;                     // of the namespace, if not the tenant itself
   std::shared_ptr<const TenantKey> key;  // null: no credentials
   wire::OpenNamespace open;
+  uint64_t features = 0;  // asked for beside those that every client knows
 };
 
 // What is agreed on one connection.

@@ -18,27 +18,25 @@ absl::Status CheckKey(const Layout& layout, GroupIndex group, ByteView key, cons
   return absl::OkStatus();
 }
 
-uint16_t ShardOfPart(const CallContext* context, const ShardSet* shards, GroupIndex group, uint16_t part,
-                     ByteView key) {
-  if (shards->connections.size() == 1) return 0;
-  std::array<uint8_t, kMaxFramedIdentityBytes> identity;
-  return shards->placement.ShardOf(FrameIdentity(context->framed_namespace, group, part, key, &identity));
+uint32_t ShardOfPart(const CallContext* context, const ShardSet* shards, GroupIndex group, uint16_t part, ByteView key,
+                     size_t rank) {
+  return shards->ShardOf(context->framed_namespace, group, part, key, rank);
 }
 
-size_t MaxBatchKeys(const ShardSet* shards, uint16_t shard) {
+size_t MaxBatchKeys(const ShardSet* shards, uint32_t shard) {
   const ShardConnection& connection = *shards->connections[shard];
   return connection.session_number() == 0 ? wire::kMaxBatchKeys : connection.hello().max_batch_keys;
 }
 
-KeyBatcher::KeyBatcher(const CallContext* context, const ShardSet* shards, size_t expected_keys)
-    : context_(context), shards_(shards), open_(shards->connections.size()) {
+KeyBatcher::KeyBatcher(const CallContext* context, const ShardSet* shards, size_t expected_keys, uint8_t rank)
+    : context_(context), shards_(shards), rank_(rank), open_(shards->connections.size()) {
   const size_t share = expected_keys / open_.size();
   expected_keys_per_shard_ = open_.size() == 1 ? share : share + share / 8 + 16;
-  for (size_t shard = 0; shard < open_.size(); ++shard) open_[shard].shard = static_cast<uint16_t>(shard);
+  for (size_t shard = 0; shard < open_.size(); ++shard) open_[shard].shard = static_cast<uint32_t>(shard);
 }
 
 void KeyBatcher::Add(const wire::KeyRef& key, uint32_t slot) {
-  const uint16_t shard = ShardOfPart(context_, shards_, key.group, key.part, key.key);
+  const uint32_t shard = ShardOfPart(context_, shards_, key.group, key.part, key.key, rank_);
   KeyBatchOfShard& batch = open_[shard];
   if (batch.keys.empty()) {
     const size_t expected = std::min(expected_keys_per_shard_, MaxBatchKeys(shards_, shard));
@@ -57,7 +55,8 @@ void KeyBatcher::AddParts(GroupIndex group, uint32_t depth_tokens, ByteView key,
   }
 }
 
-void KeyBatcher::Close(uint16_t shard) {
+void KeyBatcher::Close(uint32_t shard) {
+  open_[shard].rank = rank_;
   closed_.push_back(std::move(open_[shard]));
   open_[shard] = {};
   open_[shard].shard = shard;
@@ -65,7 +64,7 @@ void KeyBatcher::Close(uint16_t shard) {
 
 std::vector<KeyBatchOfShard> KeyBatcher::Take() {
   for (size_t shard = 0; shard < open_.size(); ++shard) {
-    if (!open_[shard].keys.empty()) Close(static_cast<uint16_t>(shard));
+    if (!open_[shard].keys.empty()) Close(static_cast<uint32_t>(shard));
   }
   return std::move(closed_);
 }

@@ -4,8 +4,11 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
+#include "client/src/copies/copied_load.h"
+#include "client/src/copies/copy_maker.h"
 #include "client/src/core/block_status.h"
 #include "client/src/core/load_receiver.h"
+#include "client/src/core/piece_cursor.h"
 #include "client/src/shared_mapping.h"
 
 namespace incipit {
@@ -68,9 +71,16 @@ Task<absl::Status> AskForBatch(const LoadWork* work, ShardConnection* connection
 }
 
 Task<void> LoadOneBatch(const LoadWork* work, ShardConnection* connection, LoadBatch* batch) {
+  const uint64_t inflight_bytes = connection->load_budget()->used();
+  const int64_t start_ns = work->context->loop->NowNs();
   absl::Status status = co_await AskForBatch(work, connection, batch, /*may_share=*/true);
   if (absl::IsNotFound(status)) status = co_await AskForBatch(work, connection, batch, /*may_share=*/false);
   if (!status.ok()) SpreadFailure(status, batch);
+  // A load that expired took at least so long; what failed otherwise says nothing.
+  const int64_t now_ns = work->context->loop->NowNs();
+  if (status.ok() || absl::IsDeadlineExceeded(status)) {
+    connection->load_pace()->OnLoad(inflight_bytes, now_ns - start_ns, now_ns);
+  }
   connection->load_budget()->Release(batch->bytes);
 }
 
@@ -86,37 +96,40 @@ Task<void> LoadFromShard(const LoadWork* work, ShardConnection* connection, std:
   co_await scope.Join();
 }
 
-LoadResult Collect(CallContext* context, const std::vector<std::vector<LoadBatch>>& plan, size_t items,
-                   int64_t start_ns) {
+// Statuses and tiers by item; the rest is counted once all tries are over.
+LoadResult Collect(const std::vector<std::vector<LoadBatch>>& plan, size_t items) {
   LoadResult result;
   result.status.assign(items, BlockStatus::kPresent);
   result.tier.assign(items, Presence::kMiss);
-  std::vector<uint64_t> bytes(items, 0);
   for (const std::vector<LoadBatch>& batches : plan) {
     for (const LoadBatch& batch : batches) {
       for (size_t i = 0; i < batch.parts.size(); ++i) {
         const uint32_t item = batch.parts[i].item;
         MergeStatus(&result.status[item], batch.status[i]);
         result.tier[item] = std::max(result.tier[item], batch.tier[i]);
-        bytes[item] += batch.parts[i].bytes();
       }
     }
   }
+  return result;
+}
+
+void Count(CallContext* context, const LoadRequest& request, int64_t start_ns, LoadResult* result) {
   uint64_t nvme_bytes = 0;
-  for (size_t item = 0; item < items; ++item) {
-    if (result.status[item] != BlockStatus::kOk) {
-      result.tier[item] = Presence::kMiss;
+  for (size_t item = 0; item < request.items.size(); ++item) {
+    if (result->status[item] != BlockStatus::kOk) {
+      result->tier[item] = Presence::kMiss;
       continue;
     }
-    ++result.hits;
-    result.bytes += bytes[item];
-    if (result.tier[item] == Presence::kNvme) nvme_bytes += bytes[item];
+    const LoadItem& loaded = request.items[item];
+    const uint64_t bytes = loaded.pieces.empty() ? loaded.buffer.iov_len : BytesOf(loaded.pieces);
+    ++result->hits;
+    result->bytes += bytes;
+    if (result->tier[item] == Presence::kNvme) nvme_bytes += bytes;
   }
-  context->counters->blocks_loaded += result.hits;
-  context->counters->bytes_loaded += result.bytes;
+  context->counters->blocks_loaded += result->hits;
+  context->counters->bytes_loaded += result->bytes;
   const int64_t now_ns = context->loop->NowNs();
-  context->guard->OnLoad(result.bytes - nvme_bytes, nvme_bytes, now_ns - start_ns, now_ns);
-  return result;
+  context->guard->OnLoad(result->bytes - nvme_bytes, nvme_bytes, now_ns - start_ns, now_ns);
 }
 
 int64_t LoadDeadlineNs(const CallContext* context, const LoadRequest& request) {
@@ -130,30 +143,46 @@ int64_t LoadDeadlineNs(const CallContext* context, const LoadRequest& request) {
 
 }  // namespace
 
-Task<absl::StatusOr<LoadResult>> RunLoad(CallContext* context, LoadRequest request) {
-  CO_RETURN_IF_ERROR(CheckLoad(context->layout(), request));
-  ++context->counters->loads;
-  LoadWork work{.context = context};
-  if (request.items.empty()) co_return LoadResult();
-  const int64_t start_ns = context->loop->NowNs();
-  work.deadline_ns = LoadDeadlineNs(context, request);
-  work.stamp_ns = context->Stamp(request.stamp_ns);
-  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await context->links->Shards(work.deadline_ns);
-  if (!shards.ok()) {
-    LoadResult result;
-    result.status.assign(request.items.size(), BlockStatus::kExpired);
-    result.tier.assign(request.items.size(), Presence::kMiss);
-    co_return result;
-  }
-  work.shards = *std::move(shards);
-  std::vector<std::vector<LoadBatch>> plan = PlanLoad(context, work.shards.get(), request);
+Task<LoadResult> LoadOnce(CallContext* context, std::shared_ptr<ShardSet> shards, const LoadRequest* request,
+                          std::span<const uint8_t> ranks, int64_t deadline_ns) {
+  LoadWork work{.context = context, .shards = std::move(shards), .stamp_ns = request->stamp_ns};
+  work.deadline_ns = deadline_ns;
+  std::vector<std::vector<LoadBatch>> plan = PlanLoad(context, work.shards.get(), *request, ranks);
   TaskScope scope(context->loop);
   for (size_t shard = 0; shard < plan.size(); ++shard) {
     if (plan[shard].empty()) continue;
     scope.Spawn(LoadFromShard(&work, work.shards->connections[shard].get(), &plan[shard]));
   }
   co_await scope.Join();
-  co_return Collect(context, plan, request.items.size(), start_ns);
+  co_return Collect(plan, request->items.size());
+}
+
+Task<absl::StatusOr<LoadResult>> RunLoad(CallContext* context, LoadRequest request) {
+  CO_RETURN_IF_ERROR(CheckLoad(context->layout(), request));
+  ++context->counters->loads;
+  if (request.items.empty()) co_return LoadResult();
+  const int64_t start_ns = context->loop->NowNs();
+  const int64_t deadline_ns = LoadDeadlineNs(context, request);
+  request.stamp_ns = context->Stamp(request.stamp_ns);
+  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await context->links->Shards(deadline_ns);
+  if (!shards.ok()) {
+    LoadResult result;
+    result.status.assign(request.items.size(), BlockStatus::kExpired);
+    result.tier.assign(request.items.size(), Presence::kMiss);
+    co_return result;
+  }
+  const bool copies = (*shards)->of_cluster() && (context->options->replicas > 1 || context->copies->size() > 0);
+  LoadResult result;
+  if (copies) {
+    Task<LoadResult> loading = LoadFromCopies(context, *shards, &request, deadline_ns);
+    result = co_await loading;
+  } else {
+    Task<LoadResult> loading = LoadOnce(context, *shards, &request, {}, deadline_ns);
+    result = co_await loading;
+  }
+  Count(context, request, start_ns, &result);
+  if (copies) MakeCopies(context, *shards, request, result);
+  co_return result;
 }
 
 }  // namespace incipit

@@ -28,8 +28,9 @@ uint32_t SegmentsInRange(const GroupSpec& group, const LoadRequest& request) {
 
 class Planner {
  public:
-  Planner(const CallContext* context, const ShardSet* shards, const LoadRequest* request)
-      : context_(context), shards_(shards), request_(request), by_shard_(shards->connections.size()) {}
+  Planner(const CallContext* context, const ShardSet* shards, const LoadRequest* request,
+          std::span<const uint8_t> ranks)
+      : context_(context), shards_(shards), request_(request), ranks_(ranks), by_shard_(shards->connections.size()) {}
 
   void AddItem(uint32_t index) {
     const LoadItem& item = request_->items[index];
@@ -63,7 +64,8 @@ class Planner {
 
  private:
   void Add(const wire::KeyRef& key, uint16_t first, uint16_t count, const LoadPart& part) {
-    const uint16_t shard = ShardOfPart(context_, shards_, key.group, key.part, key.key);
+    const size_t rank = ranks_.empty() ? 0 : ranks_[part.item];
+    const uint32_t shard = ShardOfPart(context_, shards_, key.group, key.part, key.key, rank);
     LoadBatch& batch = BatchFor(shard, first, count, part.bytes());
     batch.keys.push_back(key);
     batch.parts.push_back(part);
@@ -71,7 +73,7 @@ class Planner {
   }
 
   // The last batch of this range, or a new one if that is full.
-  LoadBatch& BatchFor(uint16_t shard, uint16_t first, uint16_t count, uint64_t bytes) {
+  LoadBatch& BatchFor(uint32_t shard, uint16_t first, uint16_t count, uint64_t bytes) {
     std::vector<LoadBatch>& batches = by_shard_[shard];
     // There are at most three ranges (first, middle and last part), so the last batch of one is near the end.
     const size_t oldest = batches.size() > 3 ? batches.size() - 3 : 0;
@@ -90,6 +92,7 @@ class Planner {
   const CallContext* context_;
   const ShardSet* shards_;
   const LoadRequest* request_;
+  std::span<const uint8_t> ranks_;
   std::vector<std::vector<LoadBatch>> by_shard_;
 };
 
@@ -118,8 +121,8 @@ absl::Status CheckLoad(const Layout& layout, const LoadRequest& request) {
 }
 
 std::vector<std::vector<LoadBatch>> PlanLoad(const CallContext* context, const ShardSet* shards,
-                                             const LoadRequest& request) {
-  Planner planner(context, shards, &request);
+                                             const LoadRequest& request, std::span<const uint8_t> ranks) {
+  Planner planner(context, shards, &request, ranks);
   for (size_t i = 0; i < request.items.size(); ++i) planner.AddItem(static_cast<uint32_t>(i));
   std::vector<std::vector<LoadBatch>> plan = planner.Take();
   for (std::vector<LoadBatch>& batches : plan) {

@@ -36,8 +36,9 @@ struct LoadBatch {
 absl::Status CheckLoad(const Layout& layout, const LoadRequest& request);
 
 // By shard, each in the order of the items. Holds views of the request's memory. REQUIRES: CheckLoad() was ok.
+// `ranks`: at which node each item is asked for; empty: at its owner.
 std::vector<std::vector<LoadBatch>> PlanLoad(const CallContext* context, const ShardSet* shards,
-                                             const LoadRequest& request);
+                                             const LoadRequest& request, std::span<const uint8_t> ranks = {});
 
 // The tokens that the items span: what computing them again would cover.
 uint64_t SpanTokens(const Layout& layout, const LoadRequest& request);

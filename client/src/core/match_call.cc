@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cache/base/status_macros.h"
+#include "client/src/copies/copy_search.h"
 #include "client/src/core/claim_call.h"
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/key_batches.h"
@@ -23,6 +24,7 @@ struct MatchWork {
   int64_t deadline_ns = 0;
   GroupPresence presence;
   std::vector<uint32_t> group_start;  // slot of each group's first block
+  CopySearch copies;                  // where else blocks are, in a cluster
   std::vector<LeaseGrant> grants;
   uint32_t granted_ms = std::numeric_limits<uint32_t>::max();
   bool complete = true;
@@ -60,6 +62,17 @@ void StartPresence(const Layout& layout, const MatchRequest& request, MatchWork*
   }
 }
 
+// Of the blocks of a rank behind the owner's: what the owner lacks counts as present.
+void TakeCopies(MatchWork* work, const KeyBatchOfShard& batch, const std::vector<Presence>& answers) {
+  for (size_t i = 0; i < batch.keys.size(); ++i) {
+    if (answers[i] == Presence::kMiss) continue;
+    const uint32_t slot = batch.slots[i];
+    work->copies.Found(slot, batch.rank);
+    Presence& known = work->presence[batch.keys[i].group][slot - work->group_start[batch.keys[i].group]];
+    if (known == Presence::kMiss) known = answers[i];
+  }
+}
+
 void TakeAnswer(MatchWork* work, const KeyBatchOfShard& batch, const std::vector<Presence>* answers) {
   for (size_t i = 0; i < batch.keys.size(); ++i) {
     const wire::KeyRef& key = batch.keys[i];
@@ -88,17 +101,34 @@ Task<void> MatchBatch(MatchWork* work, KeyBatchOfShard* batch) {
   CountedReply<wire::MatchReply> reply(context->loop, wire::FrameType::kMatchReply, batch->keys.size());
   const int64_t start_ns = context->loop->NowNs();
   absl::Status status = co_await connection->Exchange(&request, &reply, work->deadline_ns);
+  if (!status.ok() && batch->rank > 0) co_return;  // a copy more would have been welcome
   if (!status.ok()) {
     work->complete = false;
     TakeAnswer(work, *batch, nullptr);
     co_return;
   }
   context->guard->OnRoundTrip(context->loop->NowNs() - start_ns);
-  TakeAnswer(work, *batch, &reply.value().presence);
+  if (batch->rank > 0) {
+    TakeCopies(work, *batch, reply.value().presence);
+  } else {
+    TakeAnswer(work, *batch, &reply.value().presence);
+    if (work->shards->of_cluster()) work->copies.Hot(batch->slots, reply.value().copies);
+  }
   if (reply.value().lease_id == 0) co_return;
   work->grants.push_back(
       {work->shards->connections[batch->shard], connection->session_number(), reply.value().lease_id});
   work->granted_ms = std::min(work->granted_ms, reply.value().lease_ms);
+}
+
+Task<void> AskAll(MatchWork* work, std::vector<KeyBatchOfShard>* batches) {
+  if (batches->size() == 1) {
+    Task<void> asking = MatchBatch(work, &batches->front());
+    co_await asking;
+    co_return;
+  }
+  TaskScope scope(work->context->loop);
+  for (KeyBatchOfShard& batch : *batches) scope.Spawn(MatchBatch(work, &batch));
+  co_await scope.Join();
 }
 
 void JudgeWorth(CallContext* context, MatchResult* result) {
@@ -169,15 +199,18 @@ Task<absl::StatusOr<MatchResult>> RunMatch(CallContext* context, MatchRequest re
   }
   work.shards = *std::move(shards);
   std::vector<KeyBatchOfShard> batches = SplitKeys(work, request);
-  if (batches.size() == 1) {
-    co_await MatchBatch(&work, &batches[0]);
-  } else {
-    TaskScope scope(context->loop);
-    for (KeyBatchOfShard& batch : batches) scope.Spawn(MatchBatch(&work, &batch));
-    co_await scope.Join();
+  Task<void> asking = AskAll(&work, &batches);
+  co_await asking;
+  if (work.shards->of_cluster()) {
+    // Hot blocks, and those of replicas that their owners lack, are looked for at the next nodes too.
+    batches = work.copies.Split(context, *work.shards, request.groups, work.presence);
+    Task<void> searching = AskAll(&work, &batches);
+    co_await searching;
+    work.copies.Remember(context, *work.shards, request.groups, work.presence);
   }
   MatchResult result = Conclude(&work);
-  if (request.claim_ms > 0 && result.complete) {
+  // Of a cluster, what is behind a node that is away must not end single flight: the block that decides has an owner.
+  if (request.claim_ms > 0 && (result.complete || work.shards->of_cluster())) {
     FlightPlan plan(context->layout(), request.groups, result.presence);
     Flying flying{context, work.shards.get(), &plan, request.claim_ms, work.deadline_ns};
     co_await ClaimMissing(&flying, &result);

@@ -127,6 +127,7 @@ NodeInfo NodeLinks::info() const {
   NodeInfo info;
   if (shards_ == nullptr) return info;
   for (const auto& connection : shards_->connections) info.connected |= connection->ready();
+  info.address = options_.address;
   info.name = hello_.node_name;
   info.node_id = hello_.node_id;
   info.incarnation = hello_.incarnation;

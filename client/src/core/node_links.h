@@ -5,33 +5,29 @@
 #include <memory>
 #include <vector>
 
-#include "client/src/core/shard_connection.h"
-#include "transport/wire/placement.h"
+#include "client/src/core/links.h"
 
 namespace incipit {
-
-// The shards of one start of the node's configuration. Calls hold it while they run.
-struct ShardSet {
-  ShardSet(const wire::HelloReply& hello) : placement(hello.placement_seed, hello.node_id, hello.shard_count) {}
-  wire::Placement placement;
-  std::vector<std::shared_ptr<ShardConnection>> connections;  // by shard
-};
 
 // One thread: the loop's. Start(), and Stop() before destroying it. The first connection goes to whichever shard
 // answers and tells how many there are; the others follow at once. If the node comes back with other shards, all is
 // made anew.
-class NodeLinks {
+class NodeLinks final : public Links {
  public:
   NodeLinks(Loop* loop, Connector* connector, Random* random, ShardConnectionOptions options, ClientCounters* counters);
 
-  void Start();
-  Task<void> Stop();
+  void Start() override;
+  Task<void> Stop() override;
 
   // The shards, once they are known; they stay known while the node is away. Unavailable, DeadlineExceeded.
-  Task<absl::StatusOr<std::shared_ptr<ShardSet>>> Shards(int64_t deadline_ns);
+  Task<absl::StatusOr<std::shared_ptr<ShardSet>>> Shards(int64_t deadline_ns) override;
   // OK once every shard is connected. Otherwise the first thing that was wrong.
-  Task<absl::Status> WaitAllReady(int64_t deadline_ns);
+  Task<absl::Status> WaitAllReady(int64_t deadline_ns) override;
+  std::vector<NodeInfo> Nodes() const override { return {info()}; }
+  uint64_t epoch() const override { return 0; }
   NodeInfo info() const;
+  // What Shards() would give at once; null until the node has answered.
+  const std::shared_ptr<ShardSet>& current() const { return shards_; }
 
  private:
   std::shared_ptr<ShardConnection> MakeConnection(uint16_t shard);

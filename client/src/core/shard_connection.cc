@@ -225,7 +225,7 @@ absl::Status ShardConnection::TakeError(PendingReply* reply, const IncomingFrame
 
 Task<absl::Status> ShardConnection::WaitReady(int64_t deadline_ns) {
   while (!ready_) {
-    if (stopping_) co_return absl::UnavailableError("the client is stopping");
+    if (stopping_) co_return down_;
     if (breaker_.open()) co_return ConnectionError(last_error_);
     changed_.Clear();
     const bool changed = co_await changed_.WaitUntil(deadline_ns);

@@ -16,6 +16,7 @@
 #include "client/src/core/budget.h"
 #include "client/src/core/circuit_breaker.h"
 #include "client/src/core/handshake.h"
+#include "client/src/core/load_pace.h"
 #include "client/src/core/pending_reply.h"
 #include "client/src/core/send_queue.h"
 #include "client/src/core/shared_link.h"
@@ -59,6 +60,11 @@ class ShardConnection {
   ~ShardConnection();
 
   void Start();
+  // Instead of Start(): answers every request with `why`, at once.
+  void StayDown(absl::Status why) {
+    stopping_ = true;
+    down_ = std::move(why);
+  }
   // Ends all exchanges as Unavailable and the connection. Ends when nothing runs any more.
   Task<void> Stop();
 
@@ -83,6 +89,8 @@ class ShardConnection {
   // Payload bytes asked for and not yet received; bytes of stores not yet answered.
   Budget* load_budget() { return &load_budget_; }
   Budget* store_budget() { return &store_budget_; }
+  // Of loads that ended.
+  LoadPace* load_pace() { return &load_pace_; }
   // Waits for what others compute: they hold a request slot for long, so they may hold only some.
   Budget* wait_budget() { return &wait_budget_; }
   bool has_feature(uint64_t bit) const { return session_number_ > 0 && (session_.hello.features & bit) != 0; }
@@ -117,6 +125,7 @@ class ShardConnection {
   ClientCounters* counters_;
   CircuitBreaker breaker_;
   bool stopping_ = false;
+  absl::Status down_ = absl::UnavailableError("the client is stopping");  // why, once stopping_
   bool ready_ = false;
   int64_t attempt_counted_ns_ = 0;  // 0: no attempt to connect is under way; else when it began or was last a failure
   Event changed_;                   // any of the three above
@@ -137,6 +146,7 @@ class ShardConnection {
   Budget slots_;                 // requests the node accepts on one connection
   Budget load_budget_;
   Budget store_budget_;
+  LoadPace load_pace_;
   Budget wait_budget_;
   SendQueue sends_;
   TaskScope scope_;

@@ -1,5 +1,6 @@
 #include "client/src/core/status_call.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/base/status_macros.h"
@@ -34,8 +35,25 @@ absl::Status CheckBlocks(const Layout& layout, const std::vector<BlockName>& blo
   return absl::OkStatus();
 }
 
+// At the nodes of one rank.
+Task<void> AskRank(CallContext* context, ShardSet* shards, const StatusCallKind* kind,
+                   const std::vector<BlockName>* blocks, uint8_t rank, int64_t deadline_ns, StatusResult* result) {
+  KeyBatcher batcher(context, shards, blocks->size(), rank);
+  for (size_t i = 0; i < blocks->size(); ++i) {
+    const BlockName& block = (*blocks)[i];
+    batcher.AddParts(block.group, block.depth_tokens, block.key, static_cast<uint32_t>(i));
+  }
+  std::vector<KeyBatchOfShard> batches = batcher.Take();
+  result->status.assign(blocks->size(), BlockStatus::kPresent);
+  Task<absl::Status> asking = AskStatuses(context, shards, kind, &batches, deadline_ns, &result->status);
+  const absl::Status reached = co_await asking;
+  (void)reached;  // That nothing was reached is told by the statuses.
+}
+
+// Of all `ranks` that there are, at once; the answer is the owners'.
 Task<absl::StatusOr<StatusResult>> RunStatusCall(CallContext* context, StatusCallKind kind,
-                                                 const std::vector<BlockName>* blocks, uint32_t deadline_ms) {
+                                                 const std::vector<BlockName>* blocks, uint32_t deadline_ms,
+                                                 size_t ranks = 1) {
   const int64_t deadline_ns = context->DeadlineNs(deadline_ms);
   StatusResult result;
   if (blocks->empty()) co_return result;
@@ -44,16 +62,14 @@ Task<absl::StatusOr<StatusResult>> RunStatusCall(CallContext* context, StatusCal
     result.status.assign(blocks->size(), BlockStatus::kExpired);
     co_return result;
   }
-  KeyBatcher batcher(context, shards->get(), blocks->size());
-  for (size_t i = 0; i < blocks->size(); ++i) {
-    const BlockName& block = (*blocks)[i];
-    batcher.AddParts(block.group, block.depth_tokens, block.key, static_cast<uint32_t>(i));
+  std::vector<StatusResult> by_rank(std::min(ranks, (*shards)->node_count()));
+  TaskScope scope(context->loop);
+  for (size_t rank = 0; rank < by_rank.size(); ++rank) {
+    scope.Spawn(
+        AskRank(context, shards->get(), &kind, blocks, static_cast<uint8_t>(rank), deadline_ns, &by_rank[rank]));
   }
-  std::vector<KeyBatchOfShard> batches = batcher.Take();
-  result.status.assign(blocks->size(), BlockStatus::kPresent);
-  // That nothing was reached is told by the statuses.
-  (void)co_await AskStatuses(context, shards->get(), &kind, &batches, deadline_ns, &result.status);
-  co_return result;
+  co_await scope.Join();
+  co_return std::move(by_rank.front());
 }
 
 }  // namespace
@@ -111,7 +127,8 @@ Task<absl::StatusOr<StatusResult>> RunRemove(CallContext* context, RemoveRequest
     message.keys = std::move(keys);
     message.Encode(out);
   };
-  co_return co_await RunStatusCall(context, std::move(kind), &request.blocks, request.deadline_ms);
+  // From the owners, and from wherever else copies may lie.
+  co_return co_await RunStatusCall(context, std::move(kind), &request.blocks, request.deadline_ms, kMaxCopies);
 }
 
 }  // namespace incipit

@@ -44,6 +44,7 @@ struct StoreWork {
   CallContext* context;
   const StoreRequest* request;
   std::shared_ptr<ShardSet> shards;
+  uint8_t rank = 0;
   uint64_t stamp_ns = 0;
   int64_t deadline_ns = 0;
   std::vector<StorePart> parts;
@@ -88,7 +89,7 @@ void SplitIntoParts(const Layout& layout, StoreWork* work) {
 
 // Asks one shard which of its parts it wants.
 Task<absl::Status> OfferParts(StoreWork* work, const std::vector<uint32_t>* indices) {
-  KeyBatcher batcher(work->context, work->shards.get(), 0);
+  KeyBatcher batcher(work->context, work->shards.get(), 0, work->rank);
   for (const uint32_t i : *indices) {
     work->part_status[i] = BlockStatus::kPresent;
     batcher.Add(work->parts[i].key, i);
@@ -106,7 +107,7 @@ uint64_t BufferBytes(const SegmentCodec& codec, const StorePart& part) {
 }
 
 // Puts the wanted parts of one shard into batches.
-std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uint32_t>& indices, uint16_t shard) {
+std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uint32_t>& indices, uint32_t shard) {
   std::vector<StoreBatch> batches;
   for (const uint32_t i : indices) {
     if (work.part_status[i] != BlockStatus::kWanted) continue;
@@ -282,7 +283,7 @@ Task<absl::Status> SendBatches(StoreWork* work, ShardConnection* connection, con
 }
 
 // One shard's share of the call: offer, then store what is wanted. Shards do not wait for each other.
-Task<void> StoreToShard(StoreWork* work, uint16_t shard, const std::vector<uint32_t>* indices) {
+Task<void> StoreToShard(StoreWork* work, uint32_t shard, const std::vector<uint32_t>* indices) {
   ShardConnection* connection = work->shards->connections[shard].get();
   absl::Status status = co_await connection->WaitReady(work->deadline_ns);
   if (status.ok() && work->request->offer_first) status = co_await OfferParts(work, indices);
@@ -297,35 +298,74 @@ Task<void> StoreToShard(StoreWork* work, uint16_t shard, const std::vector<uint3
   if (!status.ok()) work->failure = status;
 }
 
+Task<void> StoreCopy(CallContext* context, std::shared_ptr<ShardSet> shards, const StoreRequest* request, uint8_t rank,
+                     int64_t deadline_ns, absl::StatusOr<StatusResult>* result) {
+  Task<absl::StatusOr<StatusResult>> storing = RunStoreAt(context, std::move(shards), request, rank, deadline_ns);
+  *result = co_await storing;
+}
+
+bool IsThere(BlockStatus status) {
+  return status == BlockStatus::kOk || status == BlockStatus::kPresent || status == BlockStatus::kConflict;
+}
+
+// What the owner says counts, unless only another has the block.
+absl::StatusOr<StatusResult> MergeCopies(const std::vector<absl::StatusOr<StatusResult>>& by_rank) {
+  absl::StatusOr<StatusResult> merged = by_rank.front();
+  for (const absl::StatusOr<StatusResult>& copy : by_rank) {
+    if (!merged.ok()) merged = copy;
+    if (!copy.ok()) continue;
+    for (size_t i = 0; i < copy->status.size(); ++i) {
+      if (!IsThere(merged->status[i]) && IsThere(copy->status[i])) merged->status[i] = copy->status[i];
+    }
+  }
+  return merged;
+}
+
 }  // namespace
 
-Task<absl::StatusOr<StatusResult>> RunStore(CallContext* context, StoreRequest request) {
-  CO_RETURN_IF_ERROR(CheckStore(context->layout(), request));
-  ++context->counters->stores;
-  StatusResult result;
-  if (request.items.empty()) co_return result;
-  StoreWork work{.context = context, .request = &request};
-  work.deadline_ns = context->DeadlineNs(request.deadline_ms);
-  work.stamp_ns = context->Stamp(request.stamp_ns);
-  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await context->links->Shards(work.deadline_ns);
-  if (!shards.ok()) co_return absl::UnavailableError(std::string(shards.status().message()));
-  work.shards = *std::move(shards);
+Task<absl::StatusOr<StatusResult>> RunStoreAt(CallContext* context, std::shared_ptr<ShardSet> shards,
+                                              const StoreRequest* request, uint8_t rank, int64_t deadline_ns) {
+  StoreWork work{.context = context, .request = request};
+  work.shards = std::move(shards);
+  work.rank = rank;
+  work.deadline_ns = deadline_ns;
+  work.stamp_ns = context->Stamp(request->stamp_ns);
   SplitIntoParts(context->layout(), &work);
   work.part_status.assign(work.parts.size(), BlockStatus::kWanted);
   std::vector<std::vector<uint32_t>> by_shard(work.shards->connections.size());
   for (uint32_t i = 0; i < work.parts.size(); ++i) {
     const wire::KeyRef& key = work.parts[i].key;
-    by_shard[ShardOfPart(context, work.shards.get(), key.group, key.part, key.key)].push_back(i);
+    by_shard[ShardOfPart(context, work.shards.get(), key.group, key.part, key.key, rank)].push_back(i);
   }
   TaskScope scope(context->loop);
   for (size_t shard = 0; shard < by_shard.size(); ++shard) {
-    if (!by_shard[shard].empty()) scope.Spawn(StoreToShard(&work, static_cast<uint16_t>(shard), &by_shard[shard]));
+    if (!by_shard[shard].empty()) scope.Spawn(StoreToShard(&work, static_cast<uint32_t>(shard), &by_shard[shard]));
   }
   co_await scope.Join();
   if (work.answers == 0) co_return absl::UnavailableError(std::string(work.failure.message()));
-  result.status.assign(request.items.size(), BlockStatus::kPresent);
+  StatusResult result;
+  result.status.assign(request->items.size(), BlockStatus::kPresent);
   for (uint32_t i = 0; i < work.parts.size(); ++i) MergeStatus(&result.status[work.parts[i].item], work.part_status[i]);
-  context->counters->blocks_stored += result.Count(BlockStatus::kOk);
+  co_return result;
+}
+
+Task<absl::StatusOr<StatusResult>> RunStore(CallContext* context, StoreRequest request) {
+  CO_RETURN_IF_ERROR(CheckStore(context->layout(), request));
+  ++context->counters->stores;
+  if (request.items.empty()) co_return StatusResult();
+  const int64_t deadline_ns = context->DeadlineNs(request.deadline_ms);
+  request.stamp_ns = context->Stamp(request.stamp_ns);
+  absl::StatusOr<std::shared_ptr<ShardSet>> shards = co_await context->links->Shards(deadline_ns);
+  if (!shards.ok()) co_return absl::UnavailableError(std::string(shards.status().message()));
+  const size_t copies = std::min<size_t>(context->options->replicas, (*shards)->node_count());
+  std::vector<absl::StatusOr<StatusResult>> by_rank(copies);
+  TaskScope scope(context->loop);
+  for (size_t rank = 0; rank < copies; ++rank) {
+    scope.Spawn(StoreCopy(context, *shards, &request, static_cast<uint8_t>(rank), deadline_ns, &by_rank[rank]));
+  }
+  co_await scope.Join();
+  absl::StatusOr<StatusResult> result = MergeCopies(by_rank);
+  if (result.ok()) context->counters->blocks_stored += result->Count(BlockStatus::kOk);
   co_return result;
 }
 

@@ -25,6 +25,7 @@ struct WaitWork {
   std::vector<wire::BlockState> states;  // of the plan's parts
   size_t unanswered = 0;                 // requests without their first reply
   bool failed = false;                   // one of them found no shard that answers
+  bool partial = false;                  // the same in a cluster, where the others are waited for all the same
   bool expired = false;                  // a shard has ended one
   bool over = false;                     // the call has ended
   std::vector<LeaseGrant> waits;         // to be released
@@ -33,7 +34,7 @@ struct WaitWork {
 
 // One request as it is sent; refers to no memory of the caller.
 struct WaitOfShard {
-  uint16_t shard = 0;
+  uint32_t shard = 0;
   std::shared_ptr<std::vector<uint8_t>> meta;
   std::vector<uint32_t> slots;
 };
@@ -101,8 +102,11 @@ Task<void> WatchShard(CallContext* context, std::shared_ptr<WaitWork> work, Wait
     if (status.ok()) status = co_await connection->Exchange(&request, &receiver, deadline_ns);
     if (status.ok()) {
       work->expired |= !receiver.all_here();
-    } else if (!absl::IsDeadlineExceeded(status)) {
+    } else if (!absl::IsDeadlineExceeded(status) && !work->shards->of_cluster()) {
       work->failed = true;
+    } else if (!absl::IsDeadlineExceeded(status)) {
+      work->partial = true;  // Nobody is known to compute these.
+      for (const uint32_t slot : batch.slots) work->states[slot] = wire::BlockState::kFree;
     }
   }
   if (mine) connection->wait_budget()->Release(1);
@@ -210,7 +214,7 @@ Task<absl::StatusOr<MatchResult>> RunWait(CallContext* context, WaitRequest requ
   }
   work->over = true;
   context->release(std::exchange(work->waits, {}));
-  result.complete = !work->failed && work->unanswered == 0;
+  result.complete = !work->failed && !work->partial && work->unanswered == 0;
   if (work->failed && result.flight == Flight::kComputing) result.flight = Flight::kNone;
   co_return result;
 }

@@ -26,11 +26,11 @@ class Node:
     """One `incipit serve` process with a RAM tier, on a free port."""
 
     def __init__(self, folder: pathlib.Path, shards: int = 2, ram: str = "256MiB",
-                 arguments: tuple[str, ...] = ()) -> None:
+                 arguments: tuple[str, ...] = (), listen: str = "127.0.0.1:0") -> None:
         ready, log = folder / "ready", folder / "log"
         with open(log, "wb") as out:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--listen", "127.0.0.1:0", "--http", "none", "--shards", str(shards), "--ram", ram,
+                [BINARY, "serve", "--listen", listen, "--http", "none", "--shards", str(shards), "--ram", ram,
                  "--no-huge-pages", "--ready-file", ready, *arguments], stdout=out, stderr=out)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not (ready.exists() and ready.read_text().endswith("\n")):

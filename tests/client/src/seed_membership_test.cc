@@ -7,9 +7,7 @@
 #include <thread>
 
 #include "cache/node/node.h"
-#include "client/layouts/layouts.h"
 #include "cluster/membership/cluster_map_json.h"
-#include "incipit/cluster_client.h"
 
 namespace incipit {
 namespace {
@@ -90,57 +88,6 @@ TEST_F(SeedMembershipTest, WrongOptionsAreRefused) {
   EXPECT_FALSE(SeedMembership::Start({.seeds = {"nonsense://x"}}).ok());
   EXPECT_FALSE(SeedMembership::Start({.seeds = {"tcp://127.0.0.1:1"}, .secret = "short"}).ok());
   EXPECT_FALSE(SeedMembership::Start({.seeds = {"tcp://127.0.0.1:1"}, .tenant = ""}).ok());
-}
-
-// What is stored through one seed is found through another, and a node that goes costs its share only.
-TEST_F(SeedMembershipTest, AClusterClientNeedsOnlyASeed) {
-  StartNodes(3);
-  Publish(1);
-  ClusterClientOptions options;
-  options.client.model = "model";
-  options.client.layout = *CustomLayout(1, 64, 4);
-  options.client.default_deadline_ms = kLongMs;
-  options.client.connect_timeout_ms = kLongMs;
-  options.seeds = {Address(0)};
-  auto writer = ClusterClient::Connect(options);
-  ASSERT_TRUE(writer.ok()) << writer.status();
-  const std::vector<uint8_t> bytes(options.client.layout.groups[0].BlockBytes(), 42);
-  std::vector<BlockKey> keys;
-  std::vector<StoreItem> items;
-  for (uint8_t i = 0; i < 60; ++i) keys.push_back(BlockKey(std::vector<uint8_t>{i, 1}));
-  for (const BlockKey& key : keys) {
-    items.push_back({.key = key.bytes(), .buffer = {const_cast<uint8_t*>(bytes.data()), bytes.size()}});
-  }
-  const auto stored = (*writer)->Store({.items = items});
-  ASSERT_TRUE(stored.ok()) << stored.status();
-  EXPECT_EQ(stored->Count(BlockStatus::kOk), keys.size());
-
-  options.seeds = {Address(2)};
-  auto reader = ClusterClient::Connect(options);
-  ASSERT_TRUE(reader.ok()) << reader.status();
-  auto match = (*reader)->Match({.groups = {KeyList(keys)}});
-  ASSERT_TRUE(match.ok()) << match.status();
-  EXPECT_EQ(std::count(match->presence[0].begin(), match->presence[0].end(), Presence::kMiss), 0);
-
-  map_.nodes[1].state = NodeState::kGone;
-  Publish(2);
-  for (int i = 0; i < 2000 && (*reader)->epoch() != 2; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    ASSERT_TRUE((*reader)->Match({.groups = {KeyList(keys)}}).ok());
-  }
-  EXPECT_EQ((*reader)->epoch(), 2u);
-}
-
-TEST_F(SeedMembershipTest, AClusterClientWithoutAMapSaysWhy) {
-  StartNodes(1);
-  ClusterClientOptions options;
-  options.client.model = "model";
-  options.client.layout = *CustomLayout(1, 64, 4);
-  options.client.connect_timeout_ms = 200;
-  options.seeds = {Address(0)};
-  const auto client = ClusterClient::Connect(options);
-  EXPECT_TRUE(absl::IsUnavailable(client.status()));
-  EXPECT_THAT(client.status().message(), HasSubstr("none gave the cluster's map"));
 }
 
 }  // namespace

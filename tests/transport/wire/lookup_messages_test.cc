@@ -1,4 +1,5 @@
 // Limits of Match, MatchReply, Offer, Touch, Remove and StatusReply. What holds for every message: messages_test.cc.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -38,6 +39,20 @@ TEST(LookupMessagesTest, UnknownPresenceIsRefused) {
 
 TEST(LookupMessagesTest, UnknownStatusIsRefused) {
   ExpectRefused(StatusReply{{static_cast<BlockStatus>(10)}}, "StatusReply.statuses: is 10, allowed are 0 to 9");
+}
+
+// The copies that hot blocks should have stand above their presence; what has none costs nothing.
+TEST(LookupMessagesTest, MatchReplyCarriesCopies) {
+  MatchReply reply{.presence = {Presence::kRam, Presence::kMiss, Presence::kNvme}, .copies = {3, 0, kMaxHotCopies}};
+  std::vector<uint8_t> meta = Encoded(reply);
+  const auto decoded = MatchReply::Decode(meta);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->presence, reply.presence);
+  EXPECT_EQ(decoded->copies, reply.copies);
+  EXPECT_EQ(meta.size(), Encoded(MatchReply{.presence = reply.presence}).size());
+  EXPECT_TRUE(MatchReply::Decode(Encoded(MatchReply{.presence = reply.presence}))->copies.empty());
+  meta.back() |= 0x80;
+  EXPECT_THAT(MatchReply::Decode(meta).status().message(), ::testing::HasSubstr("presence: is 242"));
 }
 
 TEST(LookupMessagesTest, RepliesWithoutAnswersAreRefused) {

@@ -15,6 +15,8 @@ _CODECS = ("", "bf16-lossless", "bf16-lossless-fast", "fp8-lossless")
 _BF16_STEP_BYTES, _FP8_ROW_BYTES = 64, 656  # of rows that they take: docs/coded_segments.md
 # A host's name or address, where that of IPv6 is in brackets, and a port.
 _ADDRESS = re.compile(r"(?:tcp|ucx)://(?:[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+_SCHEME = "cluster://"
+MAX_SEEDS = 64
 # A socket's path from the root, or behind @ an abstract name.
 _SOCKET = re.compile(r"unix://([/@][^\0]+)")
 MAX_SOCKET_BYTES = 107  # the kernel takes no more
@@ -56,12 +58,28 @@ def check_address(address: str, source: str) -> None:
     """The engine starts without a node, so nobody else would say that there can never be one."""
     if not address:
         raise OptionsError(f'{source} needs "address", such as "tcp://127.0.0.1:9400"')
-    matched, socket = _ADDRESS.fullmatch(address), _SOCKET.fullmatch(address)
-    if socket and len(socket[1].encode(errors="replace")) <= MAX_SOCKET_BYTES:
-        return
-    if matched is None or not 1 <= int(matched[1]) <= 65535:
+    if address.startswith(_SCHEME):
+        return _check_seeds(address)
+    if not _is_node(address):
         raise OptionsError('"address" must be "tcp://host:port", "ucx://host:port", "unix:///path/of/socket" or '
-                           f'"unix://@name", the latter two up to {MAX_SOCKET_BYTES} bytes, not {address!r}')
+                           f'"unix://@name", the latter two up to {MAX_SOCKET_BYTES} bytes, or of a cluster '
+                           f'"cluster://host:port,host:port", not {address!r}')
+
+
+def _is_node(address: str) -> bool:
+    matched, socket = _ADDRESS.fullmatch(address), _SOCKET.fullmatch(address)
+    if socket:
+        return len(socket[1].encode(errors="replace")) <= MAX_SOCKET_BYTES
+    return matched is not None and 1 <= int(matched[1]) <= 65535
+
+
+def _check_seeds(address: str) -> None:
+    """Some nodes of a cluster, over tcp or each with the same lane in front."""
+    seeds = [seed if "://" in seed else "tcp://" + seed for seed in address.removeprefix(_SCHEME).split(",")]
+    lanes = {seed.split("://")[0] for seed in seeds}
+    if len(seeds) > MAX_SEEDS or len(lanes) > 1 or not all(map(_is_node, seeds)):
+        raise OptionsError(f'"address" of a cluster must name 1 to {MAX_SEEDS} of its nodes, all on one lane, as '
+                           f'"cluster://host:port,host:port" or "cluster://ucx://host:port", not {address!r}')
 
 
 def check_tenant(tenant: str) -> None:
