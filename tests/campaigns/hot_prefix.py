@@ -28,7 +28,7 @@ def measure(binary, loader, scratch, namespaced, seed, seconds, hot_bytes_per_s)
         world.more_arguments = ["--hot-block-bytes-per-s", str(hot_bytes_per_s)]
         world.start_cluster(NODES)
         for number in range(NODES if namespaced else 0):
-            subprocess.run(f"ip netns exec s{number} tc qdisc add dev eth0 root tbf rate {LINK_MBIT}mbit burst 128kb "
+            subprocess.run(f"ip netns exec s{number} tc qdisc add dev eth0 root tbf rate {LINK_MBIT}mbit burst 32kb "
                            "limit 16mb".split(), check=True)
         address = "cluster://" + world.seeds().replace("tcp://", "")
         done = subprocess.run([loader, address], capture_output=True, text=True, env=dict(

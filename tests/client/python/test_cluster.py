@@ -30,7 +30,7 @@ class Cluster:
         cluster_map = folder / "map.json"
         cluster_map.write_text(json.dumps({
             "format": "incipit-cluster-map", "version": 1, "placement_seed": "00112233445566778899aabbccddeeff",
-            "nodes": [{"id": f"{number + 1:016x}", "addresses": [f"tcp://{address}"]}
+            "nodes": [{"id": f"{number + 1:016x}", "shards": 1, "addresses": [f"tcp://{address}"]}
                       for number, address in enumerate(self.addresses)]}))
         self.nodes = []
         for number, address in enumerate(self.addresses):
