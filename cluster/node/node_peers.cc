@@ -47,6 +47,7 @@ ShardWarmer* WarmerOf(Shard* shard) { return static_cast<NodeWarmer*>(shard->pee
 NodePeers::NodePeers(Node* node, PeerSettings settings, int64_t warm_ns)
     : node_(node), history_(settings.node_id, warm_ns) {
   node_->OnEachShard([settings = std::move(settings)](Shard* shard, UringLoop* loop) {
+    if (shard->peers() != nullptr) return;  // of an agent before this one: it has tasks, and will do
     shard->set_peers(std::make_shared<NodeWarmer>(shard, loop, settings));
   });
 }

@@ -17,7 +17,8 @@ namespace incipit {
 // Any thread may call any method. Nothing waits for a shard. The node outlives it.
 class NodePeers {
  public:
-  // `warm_ns`: for how long previous owners are asked after a change of the map; 0 = never.
+  // `warm_ns`: for how long previous owners are asked after a change of the map; 0 = never. A node keeps the settings
+  // of the first of these that it had.
   NodePeers(Node* node, PeerSettings settings, int64_t warm_ns);
 
   // A newer map. `joined`: the first one of a node that came to a cluster, rather than one that was always in it.
