@@ -64,9 +64,9 @@ incipit_library(incipit_cache FOLDERS cache/ram cache/nvme cache/tenants cache/s
   LINK incipit_transport incipit_eviction
   spdlog::spdlog_header_only prometheus-cpp::core PkgConfig::HTTPLIB nlohmann_json::nlohmann_json
   tomlplusplus::tomlplusplus)
-incipit_library(incipit_member FOLDERS cluster/node LINK incipit_cache incipit_redis)
 incipit_library(incipit_client FOLDERS client/src client/hasher client/layouts LINK incipit_transport incipit_codec
   incipit_cluster)
+incipit_library(incipit_member FOLDERS cluster/node cluster/warming LINK incipit_cache incipit_redis incipit_client)
 incipit_library(incipit_bench FOLDERS bench LINK incipit_client incipit_cache PkgConfig::ZSTD PkgConfig::LZ4)
 incipit_library(incipit_cli FOLDERS client/cli LINK incipit_bench incipit_member tomlplusplus::tomlplusplus
   CLI11::CLI11)

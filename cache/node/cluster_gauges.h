@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "transport/wire/node_messages.h"
+
 namespace incipit {
 
 struct ClusterGauges {
@@ -19,6 +21,8 @@ struct ClusterGauges {
   uint64_t calls = 0;  // of Redis
   uint64_t errors_unreachable = 0, errors_refused = 0, errors_other = 0, bad_records = 0;
   std::string last_error;
+  std::string drain = "none";  // state of the last drain
+  wire::DrainProgress drain_progress;
 };
 
 }  // namespace incipit

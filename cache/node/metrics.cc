@@ -111,6 +111,26 @@ void AddCluster(const ClusterGauges& cluster, std::vector<MetricFamily>* familie
   }
 }
 
+void AddDrain(const ClusterGauges& cluster, std::vector<MetricFamily>* families) {
+  const wire::DrainProgress& progress = cluster.drain_progress;
+  const std::pair<const char*, wire::DrainCount> outcomes[] = {{"moved", progress.moved},
+                                                               {"present", progress.present},
+                                                               {"unwanted", progress.unwanted},
+                                                               {"lost", progress.lost}};
+  AddSingle(families, "drain_moving", "1 while this node gives its blocks away.", MetricType::Gauge,
+            cluster.drain == wire::DrainStateName(wire::DrainState::kMoving) ? 1 : 0);
+  AddSingle(families, "drain_blocks", "Blocks that the node had when its last drain began.", MetricType::Gauge,
+            static_cast<double>(progress.total.blocks));
+  families->push_back(NewFamily("drain_blocks_done", "Of those, by what became of them.", MetricType::Gauge));
+  for (const auto& [outcome, count] : outcomes) {
+    AddSample(&families->back(), {{"outcome", outcome}}, static_cast<double>(count.blocks));
+  }
+  families->push_back(NewFamily("drain_bytes_done", "The same in bytes.", MetricType::Gauge));
+  for (const auto& [outcome, count] : outcomes) {
+    AddSample(&families->back(), {{"outcome", outcome}}, static_cast<double>(count.bytes));
+  }
+}
+
 void AddRows(const MetricsInput& input, std::vector<MetricFamily>* families) {
   for (const MetricRow& row : ShardMetricRows()) {
     if (row.help != nullptr) {
@@ -286,7 +306,10 @@ void AddReuse(const MetricsInput& input, std::vector<MetricFamily>* families) {
 std::string RenderMetrics(const MetricsInput& input) {
   std::vector<MetricFamily> families;
   AddNode(input, &families);
-  if (input.cluster.has_value()) AddCluster(*input.cluster, &families);
+  if (input.cluster.has_value()) {
+    AddCluster(*input.cluster, &families);
+    AddDrain(*input.cluster, &families);
+  }
   AddRows(input, &families);
   AddPagesAndLatencies(input, &families);
   AddTenants(input, &families);

@@ -214,6 +214,10 @@ void Node::PublishMap(const PublishedMapRef& map) {
   for (const auto& shard : shards_) shard->SetClusterMap(map);
 }
 
+void Node::OnEachShard(const std::function<void(Shard*, UringLoop*)>& work) {
+  for (const auto& shard : shards_) shard->Post(work);
+}
+
 Node::~Node() {
   const absl::Status status = Stop(5000);
   if (!status.ok()) spdlog::warn("event=node_stop_failed cause=\"{}\"", status.ToString());

@@ -34,6 +34,10 @@ class Node {
   // Gives the cluster's map to clients that ask for it, from all shards. Does not wait for them.
   void PublishMap(const PublishedMapRef& map);
 
+  // Runs `work` on each shard's thread, with its loop, in the order of calls. Does not wait; a shard that has stopped
+  // is left out.
+  void OnEachShard(const std::function<void(Shard*, UringLoop*)>& work);
+
   // "127.0.0.1:9400", with the port really taken.
   std::string address() const;
   // "unix:///path", empty without that lane.

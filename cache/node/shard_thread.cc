@@ -202,6 +202,12 @@ void ShardThread::SetTenants(TenantTableRef tenants) {
   });
 }
 
+void ShardThread::Post(std::function<void(Shard*, UringLoop*)> work) {
+  std::lock_guard<std::mutex> lock(running_mutex_);
+  if (!running_) return;
+  loop_->PostFromAnyThread([this, work = std::move(work)] { work(shard_.get(), loop_.get()); });
+}
+
 void ShardThread::SetClusterMap(PublishedMapRef map) {
   std::lock_guard<std::mutex> lock(running_mutex_);
   if (!running_) return;

@@ -52,6 +52,8 @@ class ShardThread {
   void TakeConnection(int fd, std::string peer, wire::Hello hello, uint64_t request_id, SessionPass pass);
   // Who may use this shard from now on; and, on the one that accepts, who may connect.
   void SetTenants(TenantTableRef tenants);
+  // Runs `work` on this thread soon; not at all if it does not run any more.
+  void Post(std::function<void(Shard*, UringLoop*)> work);
   // The cluster's map, for clients that ask for it.
   void SetClusterMap(PublishedMapRef map);
   // Ready once the thread has answered, or at once and empty if it does not run. Never broken.

@@ -132,6 +132,14 @@ class BlockStore : private NvmeTier::Host {
   std::vector<ReuseReport> ReuseReports() const;
   // The engine says what it expects of the block.
   void GiveHint(BlockId id, const Hint& hint);
+  // When a request last used it; 0 if that is not known.
+  uint64_t StampOf(BlockId id) const;
+  // All blocks have ids below it; not all such ids are blocks, and none may be kept over a co_await without a look at
+  // its hash.
+  BlockId end() const { return entries_.end(); }
+  bool IsHere(BlockId id) const { return entries_.At(id).indexed && PresenceOf(id) != wire::Presence::kMiss; }
+  // Whether a block last used then would find room without driving out one that was used later.
+  bool WouldKeep(uint64_t stamp_ns);
   void Pin(BlockId id);
   void Unpin(BlockId id);
 

@@ -15,6 +15,8 @@ constexpr uint8_t kLastTurn = std::numeric_limits<uint8_t>::max();
 // Capacities are told again after a sixteenth of the blocks has entered, and not before so many.
 constexpr uint64_t kFewestEntriesToRetell = 64;
 constexpr uint64_t kRetellShare = 16;
+constexpr double kSpareRoom = 0.05;  // of a tier: with more than that free, everything has a place
+constexpr size_t kComparedVictims = 64;
 
 size_t CapacityInBlocks(double capacity_bytes, uint64_t blocks, uint64_t bytes) {
   const double mean_bytes = static_cast<double>(std::max<uint64_t>(1, bytes)) / static_cast<double>(blocks);
@@ -73,6 +75,24 @@ void BlockStore::GiveHint(BlockId id, const Hint& hint) {
   const Entry& entry = entries_.At(id);
   if (entry.in_ram) ram_policy_.OnHint(id, hint);
   if (entry.in_all_policy) all_policy_.OnHint(id, hint);
+}
+
+uint64_t BlockStore::StampOf(BlockId id) const {
+  const Entry& entry = entries_.At(id);
+  if (entry.in_all_policy) return all_policy_.StampOf(id);
+  return entry.in_ram ? ram_policy_.StampOf(id) : 0;
+}
+
+bool BlockStore::WouldKeep(uint64_t stamp_ns) {
+  const auto capacity = static_cast<double>(arena_->stats().capacity_bytes);
+  if (static_cast<double>(arena_->FreeBytes()) > kSpareRoom * capacity) return true;
+  if (NvmeServes()) {  // what RAM gives up goes there
+    const auto usable = static_cast<double>(nvme_->UsableBytes());
+    if (static_cast<double>(nvme_->stats().valued_bytes + writing_bytes_) < (1 - kSpareRoom) * usable) return true;
+  }
+  PartitionedPolicy& policy = NvmeServes() ? all_policy_ : ram_policy_;
+  const BlockId least = policy.Victim([&](BlockId id) { return entries_.At(id).pins == 0; }, kComparedVictims);
+  return least != kNoBlock && policy.StampOf(least) < stamp_ns;
 }
 
 void BlockStore::EnterRam(BlockId id, uint64_t stamp_ns) {

@@ -9,6 +9,11 @@ namespace {
 
 constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr size_t kMaxBlocksPerReply = 1024;
+// Taken over from another node before they are sent on, at most: they have to fit into RAM until then.
+constexpr size_t kMaxBlocksFromPeers = 64;
+constexpr uint64_t kMaxBytesFromPeers = 32 << 20;
+// Of the time that is left, a part is kept for sending on what came.
+constexpr int64_t kShareForPeers = 8;
 
 wire::BlockStatus StatusOfReadError(const absl::Status& status) {
   switch (status.code()) {
@@ -85,6 +90,7 @@ Task<void> LoadJob::Run() {
     co_await nvme_blocks_.Acquire(1);
     reads.Spawn(SendFromNvme(index));
   }
+  if (!elsewhere_.empty()) reads.Spawn(SendFromPeers());
   co_await reads.Join();
   shard_->admission()->Progress(unsent_bytes_);
   shard_->counters()->load_latency.Record(shard_->loop()->NowNs() - received_ns_);
@@ -186,6 +192,8 @@ Task<void> LoadJob::SendRamAndMisses() {
         if (!AddRamHit(index, id, &reply)) break;
       } else if (presence == wire::Presence::kNvme) {
         on_nvme_.push_back(index);
+      } else if (MayBeElsewhere(index)) {
+        elsewhere_.push_back(index);
       } else {
         AddFailure(index, wire::BlockStatus::kMiss, &reply);
       }
@@ -246,6 +254,63 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
     session_->send_lock()->Release(1);
   }
   nvme_blocks_.Release(1);
+}
+
+bool LoadJob::MayBeElsewhere(uint32_t index) const {
+  ShardPeers* peers = shard_->peers();
+  return peers != nullptr && !session_->is_peer() && peers->MayHave(name_space_, request_.keys[index]);
+}
+
+// A part of them after the other, so that what is taken over is not driven out before it is sent.
+Task<void> LoadJob::SendFromPeers() {
+  const Layout& layout = *store_->namespaces().At(name_space_).layout;
+  size_t first = 0;
+  while (first < elsewhere_.size() && !failed_) {
+    size_t end = first;
+    uint64_t bytes = 0;
+    while (end < elsewhere_.size() && end - first < kMaxBlocksFromPeers && bytes < kMaxBytesFromPeers) {
+      const wire::KeyRef& key = request_.keys[elsewhere_[end++]];
+      const GroupSpec& group = layout.groups[key.group];
+      bytes += uint64_t{group.SegmentsOfPart(key.part)} * group.SegmentBytes();
+    }
+    Task<void> taking = TakeOverAndSend(first, end);
+    co_await taking;
+    first = end;
+  }
+}
+
+Task<void> LoadJob::TakeOverAndSend(size_t first, size_t end) {
+  const int64_t now_ns = shard_->loop()->NowNs();
+  if (!Expired()) {
+    std::vector<wire::KeyRef> keys;
+    for (size_t i = first; i < end; ++i) keys.push_back(request_.keys[elsewhere_[i]]);
+    const int64_t left_ns = deadline_ns_ - now_ns;
+    const int64_t most_ns = int64_t{shard_->options().limits.peer_load_ms} * kMillisecondNs;
+    const PeerQuestion question{.name_space = name_space_,
+                                .keys = keys,
+                                .stamp_ns = shard_->ClampStamp(request_.stamp_ns),
+                                .deadline_ns = now_ns + std::min(left_ns - left_ns / kShareForPeers, most_ns)};
+    Task<void> taking = shard_->peers()->TakeOver(&question);
+    co_await taking;
+  }
+  co_await session_->send_lock()->Acquire(1);
+  size_t next = first;
+  while (next < end && !failed_) {
+    Reply reply;
+    while (next < end) {
+      const uint32_t index = elsewhere_[next];
+      const BlockId id = store_->Find(name_space_, request_.keys[index]);
+      if (id != kNoBlock && store_->PresenceOf(id) == wire::Presence::kRam && !Expired()) {
+        if (!AddRamHit(index, id, &reply)) break;
+      } else {
+        AddFailure(index, Expired() ? wire::BlockStatus::kExpired : wire::BlockStatus::kMiss, &reply);
+      }
+      ++next;
+    }
+    Task<void> sending = Send(&reply);
+    co_await sending;
+  }
+  session_->send_lock()->Release(1);
 }
 
 // Puts the payload where the client wants it; the frame then only says so.

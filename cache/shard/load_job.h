@@ -49,6 +49,10 @@ class LoadJob {
   void AddFailure(uint32_t index, wire::BlockStatus status, Reply* reply);
   Task<void> SendRamAndMisses();
   Task<void> SendFromNvme(uint32_t index);
+  bool MayBeElsewhere(uint32_t index) const;
+  Task<void> SendFromPeers();
+  // Blocks [first, end) of elsewhere_.
+  Task<void> TakeOverAndSend(size_t first, size_t end);
   // REQUIRES: the session's send lock is held.
   Task<void> Send(Reply* reply);
   void SetSegments(const RecordHeader& header, wire::LoadedBlock* block, uint64_t* offset, uint64_t* length) const;
@@ -71,7 +75,8 @@ class LoadJob {
   bool revoked_ = false;  // the client took back the memory that it offered
   std::optional<LoadTarget> target_;
   std::vector<uint32_t> on_nvme_;
-  Semaphore nvme_reads_;   // what the device works on
+  std::vector<uint32_t> elsewhere_;  // missed here; another node may have them
+  Semaphore nvme_reads_;             // what the device works on
   Semaphore nvme_blocks_;  // also those that are read and wait for their turn to be sent: the device goes on meanwhile
 };
 

@@ -97,7 +97,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
   reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims | wire::kFeatureClusterMap |
-                                      wire::kFeatureHotCopies);
+                                      wire::kFeatureHotCopies | wire::kFeatureNodes);
   if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
@@ -174,6 +174,12 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       break;
     case wire::FrameType::kGetMap:
       handling = HandleGetMap(request_id, meta);
+      break;
+    case wire::FrameType::kPeer:
+      handling = HandlePeer(request_id, meta);
+      break;
+    case wire::FrameType::kDrain:
+      handling = HandleDrain(request_id, meta);
       break;
     case wire::FrameType::kRemove:
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));
@@ -300,6 +306,7 @@ absl::StatusOr<NamespaceId> Session::NamespaceOf(uint32_t namespace_id, RoleSet 
 
 RoleSet Session::RolesIn(const std::string& owner, const std::string& model) const {
   if (!INCIPIT_DEFENDED(kTenant)) return RoleSet::All();
+  if (peer_) return MayBePeer() ? Role::kRead | Role::kWrite : RoleSet();
   const TenantTable* tenants = shard_->tenants();
   if (tenants != nullptr) return tenants->RolesIn(tenant(), owner, model);
   return owner == tenant() ? RoleSet::All() : RoleSet();

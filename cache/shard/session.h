@@ -12,6 +12,7 @@
 #include "transport/frame_channel.h"
 #include "transport/shared/region_table.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/node_messages.h"
 
 namespace incipit {
 
@@ -40,6 +41,11 @@ class Session : private Timer {
   // Whose session it is: proven once the shard has tenants, claimed before. Nothing that a message says changes it.
   const std::string& tenant() const { return hello_.tenant; }
   bool proven() const { return pass_.proven; }
+  // Another node's: it is told what is here, and nobody else is asked for it.
+  bool is_peer() const { return peer_; }
+  bool knows_hot_copies() const { return (hello_.features & wire::kFeatureHotCopies) != 0; }
+  // The stamp of a request of this session, within what is plausible.
+  uint64_t StampOf(uint64_t stamp_ns) const;
   Shard* shard() { return shard_; }
   FrameChannel* channel() { return channel_.get(); }
   // Who connected, as the kernel says; empty on lanes that cross hosts.
@@ -95,6 +101,11 @@ class Session : private Timer {
   void StopWaits();
   Task<void> HandleGetMap(uint64_t request_id, ByteView meta);
   void StopMapWatch();
+  bool MayBePeer() const;
+  absl::Status BecomePeer(ByteView meta);
+  Task<void> HandlePeer(uint64_t request_id, ByteView meta);
+  absl::StatusOr<wire::DrainReply> AskForDrain(ByteView meta) const;
+  Task<void> HandleDrain(uint64_t request_id, ByteView meta);
   Task<void> HandleStats(uint64_t request_id);
   Task<void> HandleLoad(uint64_t request_id, ByteView meta, bool shared);
   Task<void> HandleRegisterRegion(uint64_t request_id, ByteView meta);
@@ -113,6 +124,7 @@ class Session : private Timer {
   LoadCaller loading_;
   std::vector<WaitJob*> waits_;
   std::shared_ptr<MapWatch> map_watch_;  // null: the client waits for no map
+  bool peer_ = false;
   bool shares_memory_ = false;
   RegionTable regions_;
   TaskScope jobs_;

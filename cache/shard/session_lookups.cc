@@ -4,8 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "cache/shard/checked_request.h"
+#include "cache/shard/match_job.h"
 #include "cache/shard/session.h"
-#include "cache/shard/session_recording.h"
 #include "transport/wire/auth_messages.h"
 
 namespace incipit {
@@ -55,56 +55,22 @@ Task<void> Session::ReplyOpened(uint64_t request_id, absl::StatusOr<uint32_t> op
 }
 
 Task<void> Session::HandleMatch(uint64_t request_id, ByteView meta) {
-  const int64_t received_ns = shard_->loop()->NowNs();
-  const absl::StatusOr<Checked<wire::Match>> request = DecodeChecked<wire::Match>(*this, Role::kRead, meta);
-  if (!request.ok()) {
-    Task<void> replying = ReplyError(request_id, request.status());
-    co_await replying;
+  auto job = std::make_unique<MatchJob>(this, request_id);
+  const absl::Status looked = job->Look(meta);
+  Task<void> answering;
+  if (!looked.ok()) {
+    answering = ReplyError(request_id, looked);
+  } else if (!job->AsksPeers()) {
+    answering = job->Run();
+  } else {  // other requests of this session do not wait for other nodes
+    auto run = [](std::unique_ptr<MatchJob> owned) -> Task<void> {
+      Task<void> running = owned->Run();
+      co_await running;
+    };
+    jobs_.Spawn(run(std::move(job)));
     co_return;
   }
-  const wire::Match& match = request->message;
-  BlockStore* store = shard_->store();
-  ShardCounters* counters = shard_->counters();
-  const uint64_t stamp_ns = shard_->ClampStamp(match.stamp_ns);
-  wire::MatchReply reply;
-  reply.presence.resize(match.keys.size(), wire::Presence::kMiss);
-  const bool knows_copies = (hello_.features & wire::kFeatureHotCopies) != 0;
-  std::vector<BlockId> hits;
-  std::vector<uint64_t> used;
-  SessionRecording recording(shard_->options().recorder.get(), store->namespaces().At(request->name_space));
-  hits.reserve(match.keys.size());
-  used.reserve(match.keys.size());
-  FindAll(store, request->name_space, match.keys, [&](size_t index, BlockId id, const Hash128& hash) {
-    used.push_back(hash.low);
-    recording.Add(match.keys[index], hash);
-    if (id == kNoBlock) return;
-    reply.presence[index] = store->PresenceOf(id);
-    if (reply.presence[index] == wire::Presence::kMiss) return;
-    hits.push_back(id);
-    if (reply.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
-    if (!knows_copies) return;
-    const uint8_t copies = shard_->heat()->CopiesOf(id, received_ns);
-    if (copies == 0) return;
-    reply.copies.resize(match.keys.size());
-    reply.copies[index] = copies;
-    ++counters->hot_marks;
-  });
-  store->TouchAll(hits, stamp_ns);
-  store->NoteUses(request->name_space, used, stamp_ns);
-  recording.Note(stamp_ns, received_ns);
-  ++counters->matches;
-  counters->match_keys += match.keys.size();
-  counters->match_hits += hits.size();
-  if (match.lease_ms > 0 && !hits.empty()) {
-    reply.lease_ms = std::min(match.lease_ms, shard_->options().limits.max_lease_ms);
-    reply.lease_id = shard_->AddLease(id_, reply.lease_ms, std::move(hits));
-    if (reply.lease_id == 0) reply.lease_ms = 0;
-  }
-  std::vector<uint8_t> out;
-  reply.Encode(&out);
-  counters->match_latency.Record(shard_->loop()->NowNs() - received_ns);
-  Task<void> replying = Reply(wire::FrameType::kMatchReply, request_id, std::move(out));
-  co_await replying;
+  co_await answering;
 }
 
 Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
@@ -116,9 +82,15 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
   }
   ++shard_->counters()->offers;
   BlockStore* store = shard_->store();
-  const uint64_t stamp_ns = shard_->ClampStamp(request->message.stamp_ns);
+  const uint64_t stamp_ns = StampOf(request->message.stamp_ns);
   wire::StatusReply reply;
-  reply.statuses.resize(request->message.keys.size(), wire::BlockStatus::kWanted);
+  wire::BlockStatus of_missing = wire::BlockStatus::kWanted;
+  if (!shard_->takes_stores()) {
+    of_missing = wire::BlockStatus::kBusy;
+  } else if (peer_ && !store->WouldKeep(stamp_ns)) {
+    of_missing = wire::BlockStatus::kRejected;
+  }
+  reply.statuses.resize(request->message.keys.size(), of_missing);
   FindAll(store, request->name_space, request->message.keys, [&](size_t index, BlockId id, const Hash128&) {
     if (id == kNoBlock || store->PresenceOf(id) == wire::Presence::kMiss) return;
     reply.statuses[index] = wire::BlockStatus::kPresent;

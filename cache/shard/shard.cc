@@ -100,6 +100,10 @@ Task<absl::Status> Shard::Shutdown(int64_t deadline_ns) {
   lease_added_.Set();
   claim_added_.Set();
   for (Session* session : sessions_) session->Close();
+  if (peers_ != nullptr) {
+    Task<void> ending = peers_->Stop();
+    co_await ending;
+  }
   co_await tasks_.Join();
   Task<absl::Status> stopping = store_->Shutdown(deadline_ns);
   co_return co_await stopping;
@@ -182,6 +186,7 @@ ShardReport Shard::Report() const {
   report.claimed_blocks = claims_.claimed_blocks();
   report.hot_blocks = heat_.hot_blocks(loop_->NowNs());
   report.watched_keys = claims_.watched_keys();
+  if (peers_ != nullptr) report.peers = peers_->counters();
   for (const Session* session : sessions_) session->AddBytesTo(&report.requests);
   return report;
 }

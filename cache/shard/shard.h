@@ -14,9 +14,11 @@
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/lease_table.h"
 #include "cache/shard/load_admission.h"
+#include "cache/shard/node_control.h"
 #include "cache/shard/published_map.h"
 #include "cache/shard/shard_counters.h"
 #include "cache/shard/shard_options.h"
+#include "cache/shard/shard_peers.h"
 #include "cache/tenants/authenticator.h"
 #include "transport/frame_channel.h"
 
@@ -45,6 +47,15 @@ class Shard {
   // The cluster's map as clients may have it from now on. An older one than before is ignored.
   void SetClusterMap(PublishedMapRef map);
   const PublishedMapRef& cluster_map() const { return cluster_map_; }  // null: none yet, or the node is in no cluster
+  // Other nodes that may have what is missed here; null: nobody is asked. Stopped by Shutdown.
+  void set_peers(std::shared_ptr<ShardPeers> peers) { peers_ = std::move(peers); }
+  ShardPeers* peers() const { return peers_.get(); }
+  // Who drains the node; null: it is in no cluster.
+  void set_control(std::shared_ptr<NodeControl> control) { control_ = std::move(control); }
+  NodeControl* control() const { return control_.get(); }
+  // False while the node gives its blocks away: what is stored now would be lost soon.
+  void set_takes_stores(bool takes) { takes_stores_ = takes; }
+  bool takes_stores() const { return takes_stores_; }
   uint64_t tenants_generation() const { return tenants_generation_; }  // differs after each SetTenants
   AuditLog* audit() { return &audit_; }
   // Cuts all sessions, seals NVMe. A hung device delays it until `deadline_ns` at most.
@@ -95,6 +106,9 @@ class Shard {
   TenantTableRef tenants_;
   uint64_t tenants_generation_ = 0;
   PublishedMapRef cluster_map_;
+  std::shared_ptr<ShardPeers> peers_;
+  std::shared_ptr<NodeControl> control_;
+  bool takes_stores_ = true;
   AuditLog audit_;
   Event stop_;
   Event lease_added_, claim_added_;

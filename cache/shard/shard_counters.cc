@@ -107,6 +107,23 @@ void AddClaims(const ShardReport& report, Values* out) {
                           });
 }
 
+void AddPeers(const ShardReport& report, Values* out) {
+  const PeerCounters& p = report.peers;
+  out->insert(out->end(), {
+                              {"peer_asked_keys_total", p.asked_keys},
+                              {"peer_found_keys_total", p.found_keys},
+                              {"peer_wanted_blocks_total", p.wanted_blocks},
+                              {"peer_taken_blocks_total", p.taken_blocks},
+                              {"peer_taken_bytes_total", p.taken_bytes},
+                              {"peer_failures_total", p.failures},
+                              {"peer_held_back_total", p.held_back},
+                              {"peer_over_limit_total", p.over_limit},
+                              {"peer_damaged_total", p.damaged},
+                              {"peer_given_blocks_total", p.given_blocks},
+                              {"peer_given_bytes_total", p.given_bytes},
+                          });
+}
+
 void AddNvme(const ShardReport& report, Values* out) {
   const StoreGauges& g = report.gauges;
   out->insert(out->end(), {
@@ -143,6 +160,7 @@ std::vector<std::pair<std::string, uint64_t>> ShardReport::Values() const {
   AddStore(*this, &values);
   AddNvme(*this, &values);
   AddClaims(*this, &values);
+  AddPeers(*this, &values);
   return values;
 }
 

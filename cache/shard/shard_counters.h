@@ -11,6 +11,7 @@
 #include "cache/shard/latency_histogram.h"
 #include "cache/shard/namespace_usage.h"
 #include "cache/shard/reuse_curves.h"
+#include "cache/shard/shard_peers.h"
 #include "cache/shard/store_counters.h"
 #include "cache/shard/tenant_usage.h"
 #include "transport/stream.h"
@@ -51,6 +52,7 @@ struct ShardReport {
   std::vector<NamespaceReport> namespaces;
   std::vector<ReuseReport> reuse;
   ClaimCounters claims;
+  PeerCounters peers;
   uint64_t claimed_blocks = 0, watched_keys = 0, hot_blocks = 0;
   uint64_t sessions = 0, loads_in_progress = 0, load_bytes_in_progress = 0, leases = 0, pinned_bytes = 0;
 

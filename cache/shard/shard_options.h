@@ -37,6 +37,8 @@ struct ShardLimits {
   uint32_t max_waits_per_session = 32;
   uint64_t max_watched_keys = 4 << 20;  // of all waits on the shard; more are answered busy
   uint64_t max_watched_keys_per_session = 262'144;
+  uint32_t peer_match_ms = 250;      // how long a Match waits for another node that may have what is missing
+  uint32_t peer_load_ms = 2000;      // the same of a Load, for some blocks at a time
   uint32_t wait_batch_us = 1000;     // blocks that land within this time are told in one frame
   RegionLimits regions_per_session;  // memory that one client shares with this shard
   HeatOptions heat;                  // from when on a block should have copies at other nodes

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/defence.h"
 #include "cache/base/status_macros.h"
+#include "cache/shard/fits_layout.h"
 #include "transport/shared/piece_copy.h"
 #include "transport/wire/segment_table.h"
 #include "transport/wire/shared_messages.h"
@@ -95,27 +96,17 @@ class StoreReceiver {
                                                      " bytes, but its segments add up to ", expected));
     }
     reply_.statuses.resize(request_.blocks.size(), wire::BlockStatus::kRejected);
-    stamp_ns_ = shard_->ClampStamp(request_.stamp_ns);
+    stamp_ns_ = session_->StampOf(request_.stamp_ns);
     ++shard_->counters()->stores;
     return absl::OkStatus();
-  }
-
-  // Segment count and sizes must be those of the layout, or two engines could disagree on what the bytes mean.
-  bool FitsLayout(const wire::StoredBlock& block, const std::vector<Segment>& segments) const {
-    const GroupSpec& group = store_->namespaces().At(name_space_).layout->groups[block.key.group];
-    if (segments.size() != group.SegmentsOfPart(block.key.part)) return false;
-    for (const Segment& segment : segments) {
-      if (segment.raw_bytes != group.SegmentBytes()) return false;
-      if (!StoredRangeOf(block.codec, segment.raw_bytes).Contains(segment.stored_bytes)) return false;
-    }
-    return true;
   }
 
   // Decides whether the block's bytes are wanted, and finds memory for them.
   Task<void> Admit(Incoming* incoming) {
     const wire::StoredBlock& block = request_.blocks[incoming->index];
     ++shard_->counters()->store_blocks;
-    if (!FitsLayout(block, incoming->segments)) {
+    const GroupSpec& group = store_->namespaces().At(name_space_).layout->groups[block.key.group];
+    if (!FitsLayout(group, block.key.part, block.codec, incoming->segments)) {
       ++shard_->counters()->store_rejected;
       co_return;
     }
@@ -124,6 +115,11 @@ class StoreReceiver {
       store_->Touch(present, stamp_ns_);
       reply_.statuses[incoming->index] = wire::BlockStatus::kPresent;
       incoming->present = true;
+      co_return;
+    }
+    if (!shard_->takes_stores()) {
+      ++shard_->counters()->store_busy;
+      reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
       co_return;
     }
     BlockStore::NewBlock fresh;

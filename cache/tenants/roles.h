@@ -8,7 +8,8 @@ namespace incipit {
 enum class Role : uint8_t {
   kRead = 1,   // find and load
   kWrite = 2,  // offer, store, remove
-  kAdmin = 4,  // remove anybody's blocks, see the whole node's counters
+  kAdmin = 4,  // remove anybody's blocks, see the whole node's counters, drain it
+  kPeer = 8,   // be another node of the cluster: read and store anybody's blocks
 };
 
 // A set of roles. Plain value.

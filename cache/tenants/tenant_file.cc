@@ -57,8 +57,10 @@ class EntryReader {
         roles = roles | Role::kWrite;
       else if (text == "admin")
         roles = roles | Role::kAdmin;
+      else if (text == "peer")
+        roles = roles | Role::kPeer;
       else
-        return Refuse(element, R"(roles are "read", "write" and "admin")");
+        return Refuse(element, R"(roles are "read", "write", "admin" and "peer")");
     }
     return roles;
   }

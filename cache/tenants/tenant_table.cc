@@ -64,7 +64,7 @@ absl::StatusOr<TenantTableRef> TenantTable::Make(std::vector<Tenant> tenants, st
     if (grant.owner == grant.to) {
       return absl::InvalidArgumentError(absl::StrCat("a grant of '", grant.owner, "' to itself says nothing"));
     }
-    if (grant.roles.empty() || grant.roles.HasAnyOf(Role::kAdmin)) {
+    if (grant.roles.empty() || grant.roles.HasAnyOf(Role::kAdmin | Role::kPeer)) {
       return absl::InvalidArgumentError(
           absl::StrCat("the grant of '", grant.owner, "' to '", grant.to, "' can give read, write or both"));
     }

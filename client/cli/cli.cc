@@ -7,6 +7,7 @@
 #include "client/cli/bench_command.h"
 #include "client/cli/demo_command.h"
 #include "client/cli/doctor/doctor_command.h"
+#include "client/cli/drain_command.h"
 #include "client/cli/get_command.h"
 #include "client/cli/json_output.h"
 #include "client/cli/key_command.h"
@@ -49,6 +50,7 @@ void AddCommands(CLI::App* app, int* exit_code) {
   AddStatusCommand(*app, exit_code);
   AddDoctorCommand(*app, exit_code);
   AddTenantCommand(*app, exit_code);
+  AddDrainCommand(*app, exit_code);
   AddMatchCommand(*app, exit_code);
   AddPutCommand(*app, exit_code);
   AddGetCommand(*app, exit_code);

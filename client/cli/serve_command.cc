@@ -91,6 +91,10 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> JoinCluster(ServeOptions options, 
     fenced->store(true);
     kill(getpid(), SIGTERM);
   };
+  options.cluster.on_drained = [] {
+    spdlog::info("event=node_drained; it stops");
+    kill(getpid(), SIGTERM);
+  };
   ASSIGN_OR_RETURN(std::unique_ptr<ClusterAgent> agent, ClusterAgent::Start(node, std::move(options.cluster)));
   pages->InCluster([raw = agent.get()] { return raw->gauges(); });
   return agent;

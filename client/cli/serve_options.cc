@@ -111,6 +111,19 @@ void AddCluster(CLI::App* command, ClusterAgentOptions* cluster) {
                        "listens")
           ->type_name("LANE=ADDRESS"));
   add(command
+          ->add_option("--warm-seconds", cluster->warm_s,
+                       "how long the previous owners of blocks are asked for them after nodes came or went; 0 = never")
+          ->type_name("N")
+          ->check(CLI::Range(uint32_t{0}, uint32_t{86'400}).description(""))
+          ->capture_default_str());
+  add(command
+          ->add_option("--peer-tenant", cluster->peer_tenant,
+                       "tenant as which this node asks the others; with tenants, one with the role peer")
+          ->type_name("NAME")
+          ->capture_default_str());
+  add(command->add_option("--peer-secret-file", cluster->peer_secret_file, "file with that tenant's secret")
+          ->type_name("FILE"));
+  add(command
           ->add_option("--lease-ms", cluster->lease_ms,
                        "how long the cluster waits for a node that is silent; that of the first node counts for all")
           ->type_name("N")

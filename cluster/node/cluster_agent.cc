@@ -17,6 +17,7 @@ namespace incipit {
 namespace {
 
 constexpr size_t kMaxPasswordFileBytes = 1024;
+constexpr int64_t kSecondNs = 1'000'000'000;
 
 bool IsRedis(const std::string& source) {
   return absl::StartsWith(source, "redis://") || absl::StartsWith(source, "redis+unix://");
@@ -52,6 +53,14 @@ absl::StatusOr<std::string> ReadPassword(const std::string& path) {
 
 void Publish(Node* node, const ClusterMap& map) {
   node->PublishMap(MakePublishedMap(map.epoch, EncodeClusterMap(map)));
+}
+
+absl::StatusOr<PeerSettings> PeerSettingsOf(const ClusterAgentOptions& options, uint64_t node_id) {
+  PeerSettings settings{.node_id = node_id, .tenant = options.peer_tenant};
+  if (options.peer_secret_file.empty()) return settings;
+  ASSIGN_OR_RETURN(const TenantKey key, ReadSecretFile("--peer-secret-file", options.peer_secret_file));
+  settings.key = std::make_shared<const TenantKey>(key);
+  return settings;
 }
 
 // A map from a file names its nodes by ids that an operator chose: ours is found by where it is.
@@ -102,6 +111,9 @@ absl::Status ClusterAgent::Check(const ClusterAgentOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--zone ", options.zone, ": at most ", kMaxZoneBytes, " of a-z A-Z 0-9 . _ -"));
   }
+  if (options.peer_tenant.empty() || options.peer_tenant.size() > kMaxNameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("--peer-tenant: 1 to ", kMaxNameBytes, " bytes"));
+  }
   for (const std::string& text : options.advertise) RETURN_IF_ERROR(ParseAdvertised(text).status());
   return absl::OkStatus();
 }
@@ -110,6 +122,7 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
   RETURN_IF_ERROR(Check(options));
   std::unique_ptr<ClusterAgent> agent(new ClusterAgent());
   ASSIGN_OR_RETURN(agent->self_, DescribeNode(*node, options));
+  ASSIGN_OR_RETURN(PeerSettings settings, PeerSettingsOf(options, agent->self_.id));
   if (!IsRedis(options.source)) {
     const std::string path(absl::StripPrefix(options.source, "static:"));
     ASSIGN_OR_RETURN(std::unique_ptr<FileMembership> file, FileMembership::Read(path));
@@ -117,6 +130,10 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
       spdlog::warn("event=cluster_node_absent file={} addresses={}; clients of this map will not ask this node", path,
                    agent->self_.addresses.front());
     }
+    const ClusterNode* own = FindSelf(*file->Map(), agent->self_);
+    if (own != nullptr) settings.node_id = own->id;
+    agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), 0);
+    agent->peers_->OnMap(file->Map(), /*joined=*/false);
     Publish(node, *file->Map());
     agent->membership_ = std::move(file);
   } else {
@@ -125,21 +142,42 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
     ASSIGN_OR_RETURN(redis.password, ReadPassword(options.password_file));
     redis.self = agent->self_;
     redis.lease_ms = options.lease_ms;
-    redis.on_map = [node](const std::shared_ptr<const ClusterMap>& map) { Publish(node, *map); };
+    agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), int64_t{options.warm_s} * kSecondNs);
+    redis.on_map = [node, peers = agent->peers_.get()](const std::shared_ptr<const ClusterMap>& map) {
+      peers->OnMap(map, /*joined=*/true);  // before clients have it and ask by it
+      Publish(node, *map);
+    };
     redis.on_fenced = options.on_fenced;
     ASSIGN_OR_RETURN(std::unique_ptr<RedisMembership> started, RedisMembership::Start(std::move(redis)));
     agent->redis_ = started.get();
     agent->membership_ = std::move(started);
   }
   agent->options_ = std::move(options);
+  if (agent->redis_ != nullptr) agent->ControlDrains(node);
   return agent;
 }
 
+void ClusterAgent::ControlDrains(Node* node) {
+  DrainHooks hooks;
+  hooks.map = [this] { return Map(); };
+  hooks.set_state = [this](NodeState state) { redis_->SetState(state); };
+  hooks.begin_moving = [this](uint64_t bytes_per_s) { return peers_->BeginMoving(bytes_per_s); };
+  hooks.end_moving = [this](bool takes_stores) { peers_->EndMoving(takes_stores); };
+  hooks.leave = [this] { redis_->Stop(RedisMembership::Leaving::kLeave); };
+  hooks.exit = [on_drained = options_.on_drained] {
+    if (on_drained) on_drained();
+  };
+  drain_ = std::make_shared<NodeDrain>(self_.id, std::move(hooks));
+  node->OnEachShard([drain = drain_](Shard* shard, UringLoop*) { shard->set_control(drain); });
+}
+
 ClusterAgent::~ClusterAgent() {
+  if (drain_ != nullptr) drain_->Stop();
   if (redis_ != nullptr) redis_->Stop(RedisMembership::Leaving::kKeepLease);
 }
 
 void ClusterAgent::Leave() {
+  if (drain_ != nullptr) drain_->Stop();
   if (redis_ != nullptr) redis_->Stop(RedisMembership::Leaving::kLeave);
 }
 
@@ -153,6 +191,11 @@ ClusterGauges ClusterAgent::gauges() const {
     gauges.nodes_serving = static_cast<uint64_t>(std::count_if(
         map->nodes.begin(), map->nodes.end(), [](const auto& each) { return each.state == NodeState::kServing; }));
     if (const ClusterNode* own = FindSelf(*map, self_)) gauges.state = NodeStateName(own->state);
+  }
+  if (drain_ != nullptr) {
+    const wire::DrainReply drain = drain_->Report();
+    gauges.drain = wire::DrainStateName(drain.state);
+    gauges.drain_progress = drain.progress;
   }
   if (redis_ == nullptr) return gauges;
   const RedisMembershipStatus status = redis_->status();

@@ -12,6 +12,8 @@
 #include "cache/node/cluster_gauges.h"
 #include "cache/node/node.h"
 #include "cluster/membership/cluster_membership.h"
+#include "cluster/node/node_drain.h"
+#include "cluster/node/node_peers.h"
 #include "cluster/redis/redis_membership.h"
 
 namespace incipit {
@@ -23,8 +25,13 @@ struct ClusterAgentOptions {
   uint32_t weight = 0;                 // 1 to kMaxNodeWeight; 0 = the node's capacity in GiB
   std::vector<std::string> advertise;  // "LANE=ADDRESS", as "tcp=10.0.0.5:9400": where clients reach the node
   uint32_t lease_ms = 10'000;
+  uint32_t warm_s = 600;                // for how long previous owners are asked after a change; 0 = never
+  std::string peer_tenant = "default";  // as which this node asks the others
+  std::string peer_secret_file;         // empty: without credentials
   // Another process is this node. Once, on the membership's thread.
   std::function<void(const absl::Status&)> on_fenced;
+  // The node was drained, has left, and its process is to end. Once, on a thread of its own.
+  std::function<void()> on_drained;
 };
 
 // Any thread may call any method but Leave and the destructor, which belong to the thread that made it. Nothing of the
@@ -45,14 +52,20 @@ class ClusterAgent {
   std::shared_ptr<const ClusterMap> Map() const { return membership_->Map(); }
   // How the cluster knows this node.
   const ClusterNode& self() const { return self_; }
+  // Null: the map is not this node's to change.
+  NodeControl* control() const { return drain_.get(); }
 
  private:
   ClusterAgent() = default;
 
   ClusterAgentOptions options_;
+  void ControlDrains(Node* node);
+
   ClusterNode self_;
+  std::unique_ptr<NodePeers> peers_;
   std::unique_ptr<ClusterMembership> membership_;
   RedisMembership* redis_ = nullptr;  // membership_, if that is where the map comes from
+  std::shared_ptr<NodeDrain> drain_;  // null: the map is not this node's to change
 };
 
 // How the cluster is to know a node. Errors as ClusterAgent::Start.

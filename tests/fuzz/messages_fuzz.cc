@@ -7,6 +7,7 @@
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/node_messages.h"
 #include "transport/wire/shared_messages.h"
 
 namespace {
@@ -28,6 +29,32 @@ void CheckMessage(ByteView meta) {
   std::vector<uint8_t> again;
   decoded->Encode(&again);
   FUZZ_CHECK(std::ranges::equal(again, meta), "a message has one encoding");
+}
+
+// Messages that need a feature.
+void CheckFeatureType(FrameType type, ByteView meta) {
+  switch (type) {
+    case FrameType::kClaim:
+      return CheckMessage<Claim>(meta);
+    case FrameType::kClaimReply:
+      return CheckMessage<ClaimReply>(meta);
+    case FrameType::kWait:
+      return CheckMessage<Wait>(meta);
+    case FrameType::kWaitReply:
+      return CheckMessage<WaitReply>(meta);
+    case FrameType::kGetMap:
+      return CheckMessage<GetMap>(meta);
+    case FrameType::kMapReply:
+      return CheckMessage<MapReply>(meta);
+    case FrameType::kDrain:
+      return CheckMessage<Drain>(meta);
+    case FrameType::kDrainReply:
+      return CheckMessage<DrainReply>(meta);
+    case FrameType::kPeer:
+      return CheckMessage<Peer>(meta);
+    default:
+      return CheckMessage<PeerReply>(meta);
+  }
 }
 
 void CheckType(FrameType type, ByteView meta) {
@@ -70,14 +97,6 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckMessage<ProofReply>(meta);
     case FrameType::kOpenShared:
       return CheckMessage<OpenShared>(meta);
-    case FrameType::kClaim:
-      return CheckMessage<Claim>(meta);
-    case FrameType::kClaimReply:
-      return CheckMessage<ClaimReply>(meta);
-    case FrameType::kWait:
-      return CheckMessage<Wait>(meta);
-    case FrameType::kWaitReply:
-      return CheckMessage<WaitReply>(meta);
     case FrameType::kOfferReply:
     case FrameType::kStoreReply:
     case FrameType::kTouchReply:
@@ -87,10 +106,17 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckMessage<RegisterRegion>(meta);
     case FrameType::kForgetRegion:
       return CheckMessage<ForgetRegion>(meta);
+    case FrameType::kClaim:
+    case FrameType::kClaimReply:
+    case FrameType::kWait:
+    case FrameType::kWaitReply:
     case FrameType::kGetMap:
-      return CheckMessage<GetMap>(meta);
     case FrameType::kMapReply:
-      return CheckMessage<MapReply>(meta);
+    case FrameType::kDrain:
+    case FrameType::kDrainReply:
+    case FrameType::kPeer:
+    case FrameType::kPeerReply:
+      return CheckFeatureType(type, meta);
     case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
     case FrameType::kStats:

@@ -78,6 +78,10 @@ TEST(WireGolden, EveryMessageIsReadBack) {
   ExpectReads(samples::SampleWaitReply());
   ExpectReads(samples::SampleGetMap());
   ExpectReads(samples::SampleMapReply());
+  ExpectReads(samples::SampleDrain());
+  ExpectReads(samples::SampleDrainReply());
+  ExpectReads(samples::SamplePeer());
+  ExpectReads(samples::SamplePeerReply());
 }
 
 // Lines of: seed, node id, shard count, framed identity, shard.

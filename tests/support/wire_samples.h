@@ -12,6 +12,7 @@
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/node_messages.h"
 #include "transport/wire/shared_messages.h"
 
 namespace incipit::wire::samples {
@@ -117,6 +118,13 @@ inline RegisterRegion SampleRegisterRegion() { return {3, RegionKind::kMemory, 8
 inline ForgetRegion SampleForgetRegion() { return {3}; }
 inline GetMap SampleGetMap() { return {6, 10'000}; }
 inline MapReply SampleMapReply() { return {7, R"({"format": "incipit-cluster-map"})"}; }
+inline Drain SampleDrain() { return {DrainAction::kBegin, true, 600'000, 1'000'000'000}; }
+inline DrainReply SampleDrainReply() {
+  return {
+      DrainState::kMoving, true, 1500, {{100, 1 << 20}, {40, 400'000}, {3, 3000}, {2, 2000}, {1, 1000}}, "to node 2"};
+}
+inline Peer SamplePeer() { return {0xa1, 7}; }
+inline PeerReply SamplePeerReply() { return {8}; }
 inline SharedPlaces SampleSharedPlaces() { return {.slot = 17, .pieces = {{3, 4096, 1ull << 32}, {4, 100, 0}}}; }
 
 // A whole frame without its payload, as it would travel with request id 2 and epoch 0x0e.
@@ -179,6 +187,10 @@ inline std::vector<NamedFrame> AllFrames() {
   add("forget_region", FrameType::kForgetRegion, SampleForgetRegion());
   add("get_map", FrameType::kGetMap, SampleGetMap());
   add("map_reply", FrameType::kMapReply, SampleMapReply());
+  add("drain", FrameType::kDrain, SampleDrain());
+  add("drain_reply", FrameType::kDrainReply, SampleDrainReply());
+  add("peer", FrameType::kPeer, SamplePeer());
+  add("peer_reply", FrameType::kPeerReply, SamplePeerReply());
   for (const auto& [name, type] : {std::pair{"release_reply", FrameType::kReleaseReply},
                                    {"region_reply", FrameType::kRegionReply},
                                    {"stats", FrameType::kStats},

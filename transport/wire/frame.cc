@@ -60,7 +60,13 @@ constexpr const char* kTypeNames[] = {"",
                                       "",
                                       "ForgetRegion",
                                       "GetMap",
-                                      "MapReply"};
+                                      "MapReply",
+                                      "",
+                                      "",
+                                      "Drain",
+                                      "DrainReply",
+                                      "Peer",
+                                      "PeerReply"};
 constexpr uint8_t kTypes = std::size(kTypeNames);
 static_assert(kTypes == static_cast<uint8_t>(kLastFrameType) + 1);
 
@@ -148,6 +154,8 @@ bool IsReply(FrameType type) {
     case FrameType::kWaitReply:
     case FrameType::kRegionReply:
     case FrameType::kMapReply:
+    case FrameType::kDrainReply:
+    case FrameType::kPeerReply:
       return true;
     default:
       return false;

@@ -54,8 +54,13 @@ enum class FrameType : uint8_t {
   kForgetRegion = 35,
   kGetMap = 36,  // of the cluster (map_messages.h), after both agreed on the feature
   kMapReply = 37,
+  // Between nodes, and from an operator to one (node_messages.h), after both agreed on the feature.
+  kDrain = 40,
+  kDrainReply = 41,
+  kPeer = 42,
+  kPeerReply = 43,
 };
-inline constexpr FrameType kLastFrameType = FrameType::kMapReply;  // numbers below it may be unknown all the same
+inline constexpr FrameType kLastFrameType = FrameType::kPeerReply;  // numbers below it may be unknown all the same
 bool IsKnownFrameType(uint8_t type);
 // Below Error, replies are those with even numbers.
 bool IsReply(FrameType type);

@@ -8,7 +8,9 @@
 #include <fstream>
 #include <thread>
 
+#include "client/layouts/layouts.h"
 #include "cluster/membership/cluster_map_json.h"
+#include "incipit/cluster_client.h"
 #include "incipit/seed_membership.h"
 #include "tests/support/cluster_maps.h"
 #include "tests/support/redis_server.h"
@@ -167,6 +169,118 @@ TEST_F(ClusterAgentTest, AFileGivesTheMapToo) {
   const auto given = (*seeds)->WaitForMap(kLongMs);
   ASSERT_TRUE(given.ok()) << given.status();
   EXPECT_EQ(**given, map);
+}
+
+// Blocks of a chain whose bytes follow from their number.
+class Chain {
+ public:
+  static constexpr size_t kBlocks = 200, kBytes = 16 * 1024;
+  Chain() {
+    for (size_t i = 0; i < kBlocks; ++i) {
+      std::vector<uint8_t> key(32, static_cast<uint8_t>(i));
+      key[0] = 77;
+      keys_.emplace_back(key);
+      payloads_.emplace_back(kBytes);
+      for (size_t at = 0; at < kBytes; ++at) payloads_[i][at] = static_cast<uint8_t>(i * 31 + at * 7);
+    }
+  }
+  static ClusterClientOptions Options(std::vector<std::string> seeds) {
+    ClusterClientOptions options;
+    options.seeds = std::move(seeds);
+    options.client.model = "model";
+    options.client.layout = *CustomLayout(4, 256, 16);
+    options.client.default_deadline_ms = kLongMs;
+    options.client.connect_timeout_ms = kLongMs;
+    return options;
+  }
+  void StoreBy(ClusterClient* client) {
+    StoreRequest request;
+    for (size_t i = 0; i < kBlocks; ++i) {
+      request.items.push_back({.depth_tokens = static_cast<uint32_t>(i * 16),
+                               .key = keys_[i].bytes(),
+                               .buffer = {payloads_[i].data(), kBytes}});
+    }
+    const auto stored = client->Store(request);
+    ASSERT_TRUE(stored.ok()) << stored.status();
+    ASSERT_EQ(stored->Count(BlockStatus::kOk), kBlocks);
+  }
+  // How many blocks there are; every byte is compared.
+  size_t LoadBy(ClusterClient* client) {
+    std::vector<std::vector<uint8_t>> into(kBlocks, std::vector<uint8_t>(kBytes));
+    LoadRequest request;
+    for (size_t i = 0; i < kBlocks; ++i) {
+      request.items.push_back(
+          {.depth_tokens = static_cast<uint32_t>(i * 16), .key = keys_[i].bytes(), .buffer = {into[i].data(), kBytes}});
+    }
+    const auto loaded = client->Load(request);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    for (size_t i = 0; loaded.ok() && i < kBlocks; ++i) {
+      if (loaded->status[i] != BlockStatus::kOk) continue;
+      EXPECT_EQ(into[i], payloads_[i]) << "block " << i;
+    }
+    return loaded.ok() ? loaded->hits : 0;
+  }
+  size_t MatchBy(ClusterClient* client) {
+    MatchRequest request;
+    request.groups.emplace_back(keys_);
+    const auto matched = client->Match(request);
+    EXPECT_TRUE(matched.ok()) << matched.status();
+    if (!matched.ok()) return 0;
+    const auto& presence = matched->presence[0];
+    return presence.size() - static_cast<size_t>(std::count(presence.begin(), presence.end(), Presence::kMiss));
+  }
+
+ private:
+  std::vector<BlockKey> keys_;
+  std::vector<std::vector<uint8_t>> payloads_;
+};
+
+TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
+  RedisServer redis;
+  const auto first = StartNode(), second = StartNode();
+  auto one = ClusterAgent::Start(first.get(), Redis(redis));
+  ASSERT_TRUE(one.ok()) << one.status();
+  auto client = ClusterClient::Connect(Chain::Options({"tcp://" + first->address()}));
+  ASSERT_TRUE(client.ok()) << client.status();
+  Chain chain;
+  chain.StoreBy(client->get());
+  auto two = ClusterAgent::Start(second.get(), Redis(redis));
+  ASSERT_TRUE(two.ok()) << two.status();
+  ASSERT_TRUE(Eventually([&] {  // until the client's map has both
+    chain.MatchBy(client->get());
+    return (*two)->gauges().nodes_serving == 2 && (*client)->epoch() == (*two)->Map()->epoch;
+  }));
+  EXPECT_EQ(chain.MatchBy(client->get()), Chain::kBlocks);
+  EXPECT_EQ(chain.LoadBy(client->get()), Chain::kBlocks);
+  const auto taken = [&](Node* node) {
+    uint64_t blocks = 0;
+    for (const ShardReport& report : node->Reports()) blocks += report.peers.taken_blocks;
+    return blocks;
+  };
+  EXPECT_GT(taken(second.get()), 0u);
+
+  ASSERT_NE((*one)->control(), nullptr);
+  const auto begun = (*one)->control()->Drain({wire::DrainAction::kBegin, false, 60'000, 0});
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  ASSERT_TRUE(Eventually([&] { return (*one)->gauges().drain == "left"; }));
+  const wire::DrainProgress progress = (*one)->gauges().drain_progress;
+  EXPECT_EQ(progress.total.blocks, Chain::kBlocks);
+  EXPECT_EQ(progress.moved.blocks + progress.present.blocks, Chain::kBlocks);
+  EXPECT_GT(progress.moved.blocks, 0u);
+  ASSERT_TRUE(first->Stop(10'000).ok());
+  ASSERT_TRUE(Eventually([&] { return chain.MatchBy(client->get()) == Chain::kBlocks; }));
+  EXPECT_EQ(chain.LoadBy(client->get()), Chain::kBlocks);
+}
+
+TEST_F(ClusterAgentTest, AMapFromAFileIsNotTheNodesToChange) {
+  const auto node = StartNode();
+  ClusterMap map = testing::SampleClusterMap();
+  map.nodes[0].addresses[0] = "tcp://" + node->address();
+  const std::string path = directory_ + "/map.json";
+  std::ofstream(path) << EncodeClusterMap(map);
+  auto agent = ClusterAgent::Start(node.get(), {.source = path});
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  EXPECT_EQ((*agent)->control(), nullptr);
 }
 
 TEST_F(ClusterAgentTest, AddressesAreThoseThatAreAdvertised) {

@@ -8,6 +8,7 @@
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/node_messages.h"
 
 namespace incipit::wire {
 
@@ -99,6 +100,16 @@ inline bool Same(const GetMap& a, const GetMap& b) {
   return std::tie(a.known_epoch, a.wait_ms) == std::tie(b.known_epoch, b.wait_ms);
 }
 inline bool Same(const MapReply& a, const MapReply& b) { return std::tie(a.epoch, a.map) == std::tie(b.epoch, b.map); }
+inline bool Same(const Peer& a, const Peer& b) { return std::tie(a.node_id, a.epoch) == std::tie(b.node_id, b.epoch); }
+inline bool Same(const PeerReply& a, const PeerReply& b) { return a.epoch == b.epoch; }
+inline bool Same(const Drain& a, const Drain& b) {
+  return std::tie(a.action, a.exit, a.timeout_ms, a.bytes_per_s) ==
+         std::tie(b.action, b.exit, b.timeout_ms, b.bytes_per_s);
+}
+inline bool Same(const DrainReply& a, const DrainReply& b) {
+  return std::tie(a.state, a.timed_out, a.elapsed_ms, a.progress, a.message) ==
+         std::tie(b.state, b.timed_out, b.elapsed_ms, b.progress, b.message);
+}
 
 template <typename Message>
 std::vector<uint8_t> Encoded(const Message& message) {

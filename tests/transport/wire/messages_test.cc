@@ -14,7 +14,7 @@ class EveryMessage : public testing::Test {};
 
 using Messages = testing::Types<Hello, HelloReply, OpenNamespace, OpenNamespaceReply, Match, MatchReply, Load,
                                 LoadReply, Offer, Store, Touch, Remove, StatusReply, Release, StatsReply, Error, Claim,
-                                ClaimReply, Wait, WaitReply, GetMap, MapReply>;
+                                ClaimReply, Wait, WaitReply, GetMap, MapReply, Peer, PeerReply, Drain, DrainReply>;
 TYPED_TEST_SUITE(EveryMessage, Messages);
 
 TYPED_TEST(EveryMessage, RandomOnesSurviveARoundTripInTheSameBytes) {

@@ -10,6 +10,7 @@
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/map_messages.h"
 #include "transport/wire/messages.h"
+#include "transport/wire/node_messages.h"
 
 namespace incipit::wire {
 
@@ -205,6 +206,27 @@ template <>
 inline MapReply RandomMessages::Make() {
   keys_.push_back(Text(0, 2000));
   return {1 + Below(UINT64_MAX), keys_.back()};
+}
+template <>
+inline Peer RandomMessages::Make() {
+  return {Any<uint64_t>(), Any<uint64_t>()};
+}
+template <>
+inline PeerReply RandomMessages::Make() {
+  return {Any<uint64_t>()};
+}
+template <>
+inline Drain RandomMessages::Make() {
+  const auto action = static_cast<DrainAction>(Below(3));
+  if (action != DrainAction::kBegin) return {.action = action};
+  return {action, Below(2) == 1, static_cast<uint32_t>(1 + Below(kMaxDrainTimeoutMs)), Any<uint64_t>()};
+}
+template <>
+inline DrainReply RandomMessages::Make() {
+  const auto count = [this] { return DrainCount{Any<uint64_t>(), Any<uint64_t>()}; };
+  DrainReply reply{static_cast<DrainState>(Below(5)), Below(2) == 1, Any<uint32_t>(), {}, Text(0, 1000)};
+  reply.progress = {count(), count(), count(), count(), count()};
+  return reply;
 }
 
 }  // namespace incipit::wire

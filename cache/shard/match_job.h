@@ -1,0 +1,41 @@
+// One Match: what is here at once, what another node may still have after asking it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cache/shard/session.h"
+#include "cache/shard/shard_peers.h"
+
+namespace incipit {
+
+// Lives as long as its task. One thread: the shard's.
+class MatchJob {
+ public:
+  MatchJob(Session* session, uint64_t request_id);
+
+  // Looks every key up, touches and pins what is here. The error answers the request.
+  absl::Status Look(ByteView meta);
+  // Whether some of what is missing is to be asked for elsewhere: Run() then takes a while.
+  bool AsksPeers() const { return !elsewhere_.empty(); }
+  Task<void> Run();
+
+ private:
+  void LookUp(const wire::Match& match, NamespaceId name_space);
+  void MarkHot(size_t keys, size_t index, BlockId id);
+  void KeepMissing(const wire::Match& match, ByteView meta);
+  Task<void> AskPeers();
+
+  Session* session_;
+  Shard* shard_;
+  uint64_t request_id_;
+  int64_t received_ns_;
+  NamespaceId name_space_ = 0;
+  uint32_t lease_ms_ = 0;
+  wire::MatchReply reply_;
+  std::vector<uint32_t> missing_;        // that another node may have
+  std::vector<wire::KeyRef> elsewhere_;  // their keys, views of meta_
+  std::vector<uint8_t> meta_;
+};
+
+}  // namespace incipit
