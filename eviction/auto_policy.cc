@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
+#include "eviction/ghost_table.h"
 
 namespace incipit {
 namespace {
@@ -16,15 +18,20 @@ constexpr uint64_t kShortestHalfLife = uint64_t{1} << 16;  // touches
 constexpr double kHalfLifeRequests = 2048;
 constexpr uint64_t kShortestReign = uint64_t{1} << 13;  // touches
 constexpr uint64_t kTellTouches = 32;                   // between two looks at the board
-constexpr double kMargin = 1.02;
+constexpr double kMargin = 1.02, kMarginBack = 1.005;
 constexpr double kWorthLimit = 1e100;  // scores are scaled down beyond
 
 }  // namespace
 
-AutoPolicy::AutoPolicy(AutoOptions options) : options_(std::move(options)) {
+size_t AutoPolicy::KeyHash::operator()(uint64_t key) const { return MixKey(key); }
+
+AutoPolicy::AutoPolicy(AutoOptions options) : options_(std::move(options)), by_key_(0, KeyHash{this}, KeyEqual{this}) {
   INCIPIT_CHECK(!options_.contestants.empty() && options_.contestants.size() <= DuelBoard::kMostContestants,
                 "a duel of 1 to 8 policies");
-  for (std::unique_ptr<Policy>& contestant : options_.contestants) shadows_.push_back({std::move(contestant)});
+  for (std::unique_ptr<Policy>& contestant : options_.contestants) {
+    contestant->UseKeysOf(this);
+    shadows_.push_back({std::move(contestant)});
+  }
   SetHalfLife();
   if (options_.board != nullptr) shard_ = options_.board->Join();
 }
@@ -43,56 +50,58 @@ void AutoPolicy::SetCapacity(size_t blocks, size_t ghosts) {
 }
 
 void AutoPolicy::Prefetch(BlockId id) const {
-  if (id >= entry_of_.size() || entry_of_[id] == kNoBlock) return;
-  __builtin_prefetch(&entries_[entry_of_[id]], 1);
-  for (const Shadow& shadow : shadows_) shadow.policy->Prefetch(entry_of_[id]);
+  if (!Holds(id)) return;
+  __builtin_prefetch(&entries_[entry_of_[id].id], 1);
+  for (const Shadow& shadow : shadows_) shadow.policy->Prefetch(entry_of_[id].id);
 }
 
+// Blocks without a key have a number in its place, which is nobody's business.
+uint64_t AutoPolicy::KeyOf(EntryId id) const { return entries_[id].key <= unnamed_ ? 0 : entries_[id].key; }
+
 AutoPolicy::EntryId AutoPolicy::EntryFor(uint64_t key) {
-  if (key == 0) key = ~++unnamed_;  // Its history cannot be followed.
-  const auto [at, is_new] = by_key_.try_emplace(key, static_cast<EntryId>(entries_.size()));
-  if (!is_new) return at->second;
+  if (key == 0) key = ++unnamed_;  // Its history cannot be followed.
+  const auto known = by_key_.find(key);
+  if (known != by_key_.end()) return *known;
+  EntryId id = next_entry_;
   if (unused_entries_.empty()) {
-    entries_.emplace_back();
+    entries_.Reach(id);
+    in_shadows_.Reach(id);
+    ++next_entry_;
   } else {
-    at->second = unused_entries_.back();
+    id = unused_entries_.back();
     unused_entries_.pop_back();
   }
-  entries_[at->second] = {.key = key};
-  return at->second;
+  entries_[id] = {.key = key};
+  by_key_.insert(id);
+  return id;
 }
 
 void AutoPolicy::ForgetIfUnused(EntryId id) {
-  if (entries_[id].in_shadows != 0 || entries_[id].held_as != kNoBlock) return;
-  by_key_.erase(entries_[id].key);
+  if (in_shadows_[id].bits != 0 || entries_[id].held_as != kNoBlock) return;
+  by_key_.erase(id);
   unused_entries_.push_back(id);
 }
 
 void AutoPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock, "insert of no block");
-  if (id >= entry_of_.size()) entry_of_.resize(size_t{id} + 1, kNoBlock);
-  INCIPIT_CHECK(entry_of_[id] == kNoBlock, absl::StrCat("insert of block ", id, ", which is already held").c_str());
+  entry_of_.Reach(id);
+  INCIPIT_CHECK(!Holds(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
   if (access.stamp_ns != request_stamp_ns_) BeginRequest();
   request_stamp_ns_ = access.stamp_ns;
   EntryId entry = EntryFor(access.key);
   // Two held blocks with one key, a collision of 64 bits: the second has no history.
   if (entries_[entry].held_as != kNoBlock) entry = EntryFor(0);
-  entry_of_[id] = entry;
+  Feed(entry, access);
+  // The leader's shadow has taken it, if it had not got it: it is no stray.
+  entry_of_[id] = {entry};
   entries_[entry].held_as = id;
   ++size_;
-  if (InShadow(entry, leader_)) {
-    // The leader had it all along.
-  } else {
-    strays_.OnInsert(id, access);  // until the leader's shadow takes it, in a moment
-  }
-  Feed(entry, access);
 }
 
 void AutoPolicy::OnAccess(BlockId id, const Access& access) {
-  INCIPIT_CHECK(id < entry_of_.size() && entry_of_[id] != kNoBlock,
-                absl::StrCat("access to block ", id, ", which is not held").c_str());
-  const EntryId entry = entry_of_[id];
-  if (access.stamp_ns <= entries_[entry].stamp_ns) return;
+  INCIPIT_CHECK(Holds(id), absl::StrCat("access to block ", id, ", which is not held").c_str());
+  const EntryId entry = entry_of_[id].id;
+  if (access.stamp_ns <= StampOfEntry(entry)) return;
   if (access.stamp_ns != request_stamp_ns_) BeginRequest();
   request_stamp_ns_ = access.stamp_ns;
   Feed(entry, access);
@@ -104,7 +113,6 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
   ++touches_since_switch_;
   ++touches_since_told_;
   Entry& entry = entries_[id];
-  entry.stamp_ns = access.stamp_ns;
   entry.depth_tokens = access.depth_tokens;
   const CostModel& cost = access.cost != nullptr ? *access.cost : options_.cost;
   const double worth = hit_worth_ * (options_.by_flops ? cost.RelativeAt(access.depth_tokens) : 1);
@@ -115,25 +123,23 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
       continue;
     }
     shadows_[i].policy->OnInsert(id, access);
-    entry.in_shadows |= static_cast<uint8_t>(1u << i);
+    in_shadows_[id].bits |= static_cast<uint8_t>(1u << i);
     if (i == leader_ && entry.held_as != kNoBlock) strays_.OnRemove(entry.held_as);
   }
 }
 
 void AutoPolicy::OnHint(BlockId id, const Hint& hint) {
-  INCIPIT_CHECK(id < entry_of_.size() && entry_of_[id] != kNoBlock,
-                absl::StrCat("hint for block ", id, ", which is not held").c_str());
-  const EntryId entry = entry_of_[id];
+  INCIPIT_CHECK(Holds(id), absl::StrCat("hint for block ", id, ", which is not held").c_str());
+  const EntryId entry = entry_of_[id].id;
   for (size_t i = 0; i < shadows_.size(); ++i) {
     if (InShadow(entry, i)) shadows_[i].policy->OnHint(entry, hint);
   }
 }
 
 void AutoPolicy::OnRemove(BlockId id) {
-  INCIPIT_CHECK(id < entry_of_.size() && entry_of_[id] != kNoBlock,
-                absl::StrCat("removal of block ", id, ", which is not held").c_str());
-  const EntryId entry = entry_of_[id];
-  entry_of_[id] = kNoBlock;
+  INCIPIT_CHECK(Holds(id), absl::StrCat("removal of block ", id, ", which is not held").c_str());
+  const EntryId entry = entry_of_[id].id;
+  entry_of_[id] = {};
   entries_[entry].held_as = kNoBlock;
   --size_;
   if (!InShadow(entry, leader_)) strays_.OnRemove(id);
@@ -155,11 +161,12 @@ void AutoPolicy::TrimShadows() {
     while (policy.size() > options_.capacity_blocks) {
       const EntryId victim = policy.Victim(any, SIZE_MAX);
       INCIPIT_CHECK(victim != kNoBlock, "a policy that holds blocks must name one");
+      const uint64_t stamp_ns = policy.StampOf(victim);
       policy.OnRemove(victim);
-      Entry& entry = entries_[victim];
-      entry.in_shadows &= static_cast<uint8_t>(~(1u << i));
+      const Entry& entry = entries_[victim];
+      in_shadows_[victim].bits &= static_cast<uint8_t>(~(1u << i));
       if (i == leader_ && entry.held_as != kNoBlock) {
-        strays_.OnInsert(entry.held_as, {.stamp_ns = entry.stamp_ns, .depth_tokens = entry.depth_tokens});
+        strays_.OnInsert(entry.held_as, {.stamp_ns = stamp_ns, .depth_tokens = entry.depth_tokens});
       }
       ForgetIfUnused(victim);
     }
@@ -176,12 +183,11 @@ void AutoPolicy::ConsiderSwitch() {
 }
 
 size_t AutoPolicy::Verdict() {
-  if (touches_since_switch_ < std::max<uint64_t>(kShortestReign, options_.capacity_blocks / 2)) return leader_;
-  size_t best = leader_;
-  for (size_t i = 0; i < shadows_.size(); ++i) {
-    if (shadows_[i].score > shadows_[best].score) best = i;
-  }
-  return shadows_[best].score < kMargin * shadows_[leader_].score ? leader_ : best;
+  const uint64_t reign = std::max<uint64_t>(kShortestReign / options_.shards, options_.capacity_blocks / 2);
+  if (touches_since_switch_ < reign) return leader_;
+  std::array<double, DuelBoard::kMostContestants> scores{};
+  for (size_t i = 0; i < shadows_.size(); ++i) scores[i] = shadows_[i].score;
+  return DuelWinner({scores.data(), shadows_.size()}, leader_, kMargin, kMarginBack);
 }
 
 size_t AutoPolicy::VerdictOfAll() {
@@ -197,13 +203,13 @@ void AutoPolicy::SwitchTo(size_t best) {
   touches_since_switch_ = 0;
   ++switches_;
   for (BlockId id = 0; id < entry_of_.size(); ++id) {
-    const EntryId entry = entry_of_[id];
+    const EntryId entry = entry_of_[id].id;
     if (entry == kNoBlock) continue;
     const bool was_stray = !InShadow(entry, leader_);
     const bool is_stray = !InShadow(entry, best);
     if (was_stray && !is_stray) strays_.OnRemove(id);
     if (!was_stray && is_stray) {
-      strays_.OnInsert(id, {.stamp_ns = entries_[entry].stamp_ns, .depth_tokens = entries_[entry].depth_tokens});
+      strays_.OnInsert(id, {.stamp_ns = StampOfEntry(entry), .depth_tokens = entries_[entry].depth_tokens});
     }
   }
   leader_ = best;
@@ -222,23 +228,28 @@ BlockId AutoPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t ma
 }
 
 bool AutoPolicy::Outranks(BlockId a, BlockId b) const {
-  const bool a_is_stray = !InShadow(entry_of_[a], leader_);
-  const bool b_is_stray = !InShadow(entry_of_[b], leader_);
+  const bool a_is_stray = !InShadow(entry_of_[a].id, leader_);
+  const bool b_is_stray = !InShadow(entry_of_[b].id, leader_);
   if (a_is_stray != b_is_stray) return b_is_stray;
   if (a_is_stray) return strays_.Outranks(a, b);
-  return shadows_[leader_].policy->Outranks(entry_of_[a], entry_of_[b]);
+  return shadows_[leader_].policy->Outranks(entry_of_[a].id, entry_of_[b].id);
 }
 
 uint64_t AutoPolicy::StampOf(BlockId id) const {
-  INCIPIT_CHECK(id < entry_of_.size() && entry_of_[id] != kNoBlock,
-                absl::StrCat("stamp of block ", id, ", which is not held").c_str());
-  return entries_[entry_of_[id]].stamp_ns;
+  INCIPIT_CHECK(Holds(id), absl::StrCat("stamp of block ", id, ", which is not held").c_str());
+  return StampOfEntry(entry_of_[id].id);
+}
+
+// All shadows that hold a block saw the same touches of it; what none holds is a stray.
+uint64_t AutoPolicy::StampOfEntry(EntryId id) const {
+  const uint8_t in = in_shadows_[id].bits;
+  return in != 0 ? shadows_[std::countr_zero(in)].policy->StampOf(id) : strays_.StampOf(entries_[id].held_as);
 }
 
 uint64_t AutoPolicy::MemoryBytes() const {
-  uint64_t bytes = entries_.capacity() * sizeof(Entry) +
-                   (unused_entries_.capacity() + entry_of_.capacity()) * sizeof(EntryId) +
-                   by_key_.capacity() * (sizeof(std::pair<uint64_t, EntryId>) + 1) + strays_.MemoryBytes();
+  uint64_t bytes = entries_.MemoryBytes() + in_shadows_.MemoryBytes() + entry_of_.MemoryBytes() +
+                   unused_entries_.capacity() * sizeof(EntryId) + by_key_.capacity() * (sizeof(EntryId) + 1) +
+                   strays_.MemoryBytes();
   for (const Shadow& shadow : shadows_) bytes += shadow.policy->MemoryBytes();
   return bytes;
 }

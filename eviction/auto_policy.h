@@ -5,7 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "eviction/block_array.h"
 #include "eviction/cost_model.h"
 #include "eviction/duel_board.h"
 #include "eviction/leaf_first_lru.h"
@@ -19,7 +20,7 @@ struct AutoOptions {
   // What a hit is worth: 1, or the FLOPs of the block at its depth.
   bool by_flops = false;
   CostModel cost;
-  // Where it is one of `shards` that decide together.
+  // Where it is one of `shards` that decide together. Without a board it sees that share of the blocks, of a sample.
   std::shared_ptr<DuelBoard> board;
   uint32_t shards = 1;
 };
@@ -29,15 +30,17 @@ struct AutoOptions {
 // Each contestant runs a *shadow*: a cache of the full capacity that holds no data, fed with every touch. Its hits are
 // its score, which fades: hits count half after thousands of requests, tens of thousands of touches, or several times
 // the capacity of touches, whichever is longest. Another takes the lead when its score is better by kMargin, so that
-// noise does not flip it. What is really held then drifts towards the leader's shadow: blocks that the shadow does not
-// hold, *strays*, go first, leaf-first LRU among themselves. Since shadows see the same touches whoever leads, the duel
-// is fair.
+// noise does not flip it; the first contestant, the safe one, takes it back by kMarginBack. What is
+// really held then drifts towards the leader's shadow: blocks that the shadow does not hold, *strays*, go first,
+// leaf-first LRU among themselves. Since shadows see the same touches whoever leads, the duel is fair.
 //
-// Costs: the sum of the contestants' and some 100 ns for each touch. Memory: theirs, and about 100 bytes for each block
-// that is held or in a shadow.
-class AutoPolicy final : public Policy {
+// Costs: the sum of the contestants' and some 100 ns for each touch. Memory: theirs; 23 to 29 bytes for each block that
+// is held or in a shadow, 4 more for one that is held; 16 for each id up to the highest of a stray.
+class AutoPolicy final : public Policy, private KeySource {
  public:
   explicit AutoPolicy(AutoOptions options);
+  AutoPolicy(const AutoPolicy&) = delete;
+  AutoPolicy& operator=(const AutoPolicy&) = delete;
 
   std::string_view name() const override { return "auto"; }
   void OnInsert(BlockId id, const Access& access) override;
@@ -61,20 +64,42 @@ class AutoPolicy final : public Policy {
   using EntryId = BlockId;  // the shadows' name for a block
   struct Entry {
     uint64_t key = 0;
-    uint64_t stamp_ns = 0;
     uint32_t depth_tokens = 0;
     BlockId held_as = kNoBlock;
-    uint8_t in_shadows = 0;  // bit i: shadow i holds it
+  };
+  static_assert(sizeof(Entry) == 16, "memory per block is promised above");
+  struct InShadows {
+    uint8_t bits = 0;  // bit i: shadow i holds it
+  };
+  struct EntryOf {
+    EntryId id = kNoBlock;
+  };
+  // Entries are found by their key, and only by it.
+  struct KeyHash {
+    using is_transparent = void;
+    const AutoPolicy* policy;
+    size_t operator()(uint64_t key) const;
+    size_t operator()(EntryId id) const { return (*this)(policy->entries_[id].key); }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    const AutoPolicy* policy;
+    bool operator()(EntryId a, EntryId b) const { return a == b; }
+    bool operator()(EntryId id, uint64_t key) const { return policy->entries_[id].key == key; }
+    bool operator()(uint64_t key, EntryId id) const { return policy->entries_[id].key == key; }
   };
   struct Shadow {
     std::unique_ptr<Policy> policy;
     double score = 0;
   };
 
+  uint64_t KeyOf(EntryId id) const override;
+  uint64_t StampOfEntry(EntryId id) const;
   void SetHalfLife();
   EntryId EntryFor(uint64_t key);
   void ForgetIfUnused(EntryId id);
-  bool InShadow(EntryId id, size_t shadow) const { return (entries_[id].in_shadows >> shadow & 1) != 0; }
+  bool InShadow(EntryId id, size_t shadow) const { return (in_shadows_[id].bits >> shadow & 1) != 0; }
+  bool Holds(BlockId id) const { return id < entry_of_.size() && entry_of_[id].id != kNoBlock; }
   void Feed(EntryId id, const Access& access);
   void BeginRequest();
   void TrimShadows();
@@ -85,11 +110,13 @@ class AutoPolicy final : public Policy {
 
   AutoOptions options_;
   std::vector<Shadow> shadows_;
-  std::vector<Entry> entries_;
+  BlockArray<Entry> entries_;
+  BlockArray<InShadows> in_shadows_;  // by EntryId
+  EntryId next_entry_ = 0;            // all before it are in use or unused
   std::vector<EntryId> unused_entries_;
-  absl::flat_hash_map<uint64_t, EntryId> by_key_;
-  std::vector<EntryId> entry_of_;  // by BlockId; kNoBlock: not held
-  LeafFirstLru strays_;            // held, but not by the leader's shadow
+  absl::flat_hash_set<EntryId, KeyHash, KeyEqual> by_key_;
+  BlockArray<EntryOf> entry_of_;  // by BlockId
+  LeafFirstLru strays_;           // held, but not by the leader's shadow
   size_t size_ = 0;
   size_t leader_ = 0;
   uint64_t switches_ = 0;

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "cache/base/types.h"
+#include "eviction/block_array.h"
 
 namespace incipit {
 
@@ -19,9 +19,7 @@ struct BlockList {
 // One thread. Every call is O(1); none checks that `id` is in the list it names: that is the caller's business.
 class BlockLinks {
  public:
-  void Reserve(BlockId id) {
-    if (id >= links_.size()) links_.resize(size_t{id} + 1, {kNoBlock, kNoBlock});
-  }
+  void Reserve(BlockId id) { links_.Reach(id); }
 
   void PushBack(BlockList* list, BlockId id) {
     links_[id] = {list->back, kNoBlock};
@@ -39,13 +37,13 @@ class BlockLinks {
 
   // Towards the back.
   BlockId Next(BlockId id) const { return links_[id].next; }
-  uint64_t MemoryBytes() const { return links_.capacity() * sizeof(Link); }
+  uint64_t MemoryBytes() const { return links_.MemoryBytes(); }
 
  private:
   struct Link {
-    BlockId previous, next;
+    BlockId previous = kNoBlock, next = kNoBlock;
   };
-  std::vector<Link> links_;
+  BlockArray<Link> links_;
 };
 
 }  // namespace incipit

@@ -6,7 +6,6 @@
 namespace incipit {
 namespace {
 
-constexpr uint64_t kGone = UINT64_MAX;  // no request's stamp
 // Clients choose stamps and the order of depths: a block that has not found its place by then takes the one it has got
 // to.
 constexpr int kMaxSteps = 64;
@@ -19,14 +18,15 @@ CutFollower::CutFollower(std::unique_ptr<Policy> within, std::shared_ptr<CutBoar
 
 void CutFollower::OnInsert(BlockId id, const Access& access) {
   within_->OnInsert(id, access);
-  if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1);
+  nodes_.Reach(id);
   Link(id, access);
 }
 
 void CutFollower::OnAccess(BlockId id, const Access& access) {
+  const uint64_t before_ns = IsDead(id) ? within_->StampOf(id) : requests_[nodes_[id].request].stamp_ns;
   within_->OnAccess(id, access);
-  if (access.stamp_ns <= nodes_[id].stamp_ns) return;
-  if (!nodes_[id].dead) Unlink(id);
+  if (access.stamp_ns <= before_ns) return;
+  if (!IsDead(id)) Unlink(id);
   Link(id, access);
 }
 
@@ -36,20 +36,34 @@ void CutFollower::Prefetch(BlockId id) const {
 }
 
 void CutFollower::OnRemove(BlockId id) {
-  const Node node = nodes_[id];
-  if (!node.dead) {
-    Touched& request = requests_[node.stamp_ns];
-    const bool is_news = node.depth_tokens < request.cut_depth;
-    if (is_news) board_->Post({node.stamp_ns, node.depth_tokens});
+  if (!IsDead(id)) {
+    const Touched request = requests_[nodes_[id].request];
+    const uint32_t depth_tokens = nodes_[id].depth_tokens;
+    const bool is_news = depth_tokens < request.cut_depth;
+    if (is_news) board_->Post({request.stamp_ns, depth_tokens});
     Unlink(id);
-    if (is_news) Kill(node.stamp_ns, node.depth_tokens);
+    if (is_news) Kill(request.stamp_ns, depth_tokens);
   }
-  nodes_[id] = {.stamp_ns = kGone};
+  nodes_[id] = {};
   within_->OnRemove(id);
 }
 
+CutFollower::RequestId CutFollower::RequestOf(uint64_t stamp_ns) {
+  const auto [at, is_new] = by_stamp_.try_emplace(stamp_ns, static_cast<RequestId>(requests_.size()));
+  if (!is_new) return at->second;
+  if (unused_requests_.empty()) {
+    requests_.emplace_back();
+  } else {
+    at->second = unused_requests_.back();
+    unused_requests_.pop_back();
+  }
+  requests_[at->second] = {.stamp_ns = stamp_ns};
+  return at->second;
+}
+
 void CutFollower::Link(BlockId id, const Access& access) {
-  Touched& request = requests_[access.stamp_ns];
+  const RequestId request_id = RequestOf(access.stamp_ns);
+  Touched& request = requests_[request_id];
   const uint32_t depth = access.depth_tokens;
   BlockId deeper = kNoBlock, shallower = request.deepest;
   if (request.shallowest != kNoBlock && depth <= nodes_[request.shallowest].depth_tokens) {
@@ -60,7 +74,7 @@ void CutFollower::Link(BlockId id, const Access& access) {
     deeper = shallower;
     shallower = nodes_[shallower].shallower;
   }
-  nodes_[id] = {.stamp_ns = access.stamp_ns, .depth_tokens = depth, .deeper = deeper, .shallower = shallower};
+  nodes_[id] = {.request = request_id, .depth_tokens = depth, .deeper = deeper, .shallower = shallower};
   (deeper == kNoBlock ? request.deepest : nodes_[deeper].shallower) = id;
   (shallower == kNoBlock ? request.shallowest : nodes_[shallower].deeper) = id;
 }
@@ -68,22 +82,25 @@ void CutFollower::Link(BlockId id, const Access& access) {
 // A request without living blocks is forgotten.
 void CutFollower::Unlink(BlockId id) {
   const Node& node = nodes_[id];
-  const auto found = requests_.find(node.stamp_ns);
-  Touched& request = found->second;
+  Touched& request = requests_[node.request];
   (node.deeper == kNoBlock ? request.deepest : nodes_[node.deeper].shallower) = node.shallower;
   (node.shallower == kNoBlock ? request.shallowest : nodes_[node.shallower].deeper) = node.deeper;
-  if (request.deepest == kNoBlock) requests_.erase(found);
+  if (request.deepest != kNoBlock) return;
+  by_stamp_.erase(request.stamp_ns);
+  unused_requests_.push_back(node.request);
 }
 
 // What the request touched deeper is dead. Looks at no more blocks than die.
 void CutFollower::Kill(uint64_t stamp_ns, uint32_t depth_tokens) {
-  for (auto found = requests_.find(stamp_ns); found != requests_.end(); found = requests_.find(stamp_ns)) {
-    found->second.cut_depth = std::min(found->second.cut_depth, depth_tokens);
-    const BlockId id = found->second.deepest;
+  for (auto found = by_stamp_.find(stamp_ns); found != by_stamp_.end(); found = by_stamp_.find(stamp_ns)) {
+    Touched& request = requests_[found->second];
+    request.cut_depth = std::min(request.cut_depth, depth_tokens);
+    const BlockId id = request.deepest;
     if (nodes_[id].depth_tokens <= depth_tokens) return;
     Unlink(id);
-    nodes_[id].dead = true;
-    dead_.push_back({id, stamp_ns});
+    nodes_[id].request = kDead;
+    nodes_[id].deeper = ++deaths_;
+    dead_.push_back({id, deaths_});
     ForgetStaleDeaths();
   }
 }
@@ -93,7 +110,7 @@ void CutFollower::ForgetStaleDeaths() {
   if (dead_.size() <= kDeathsPerBlock * nodes_.size()) return;
   dead_.clear();
   for (BlockId id = 0; id < nodes_.size(); ++id) {
-    if (nodes_[id].dead) dead_.push_back({id, nodes_[id].stamp_ns});
+    if (IsDead(id)) dead_.push_back({id, nodes_[id].deeper});
   }
 }
 
@@ -108,8 +125,7 @@ BlockId CutFollower::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t m
   while (!dead_.empty() && victim == kNoBlock && max_candidates > 0) {
     const Death death = dead_.back();
     dead_.pop_back();
-    // Gone, or touched again.
-    if (nodes_[death.id].stamp_ns != death.stamp_ns || !nodes_[death.id].dead) continue;
+    if (!IsDead(death.id) || nodes_[death.id].deeper != death.number) continue;  // gone, or touched again
     --max_candidates;
     if (evictable(death.id)) victim = death.id;
     refused.push_back(death);
@@ -119,12 +135,13 @@ BlockId CutFollower::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t m
 }
 
 bool CutFollower::Outranks(BlockId a, BlockId b) const {
-  return nodes_[a].dead != nodes_[b].dead ? nodes_[b].dead : within_->Outranks(a, b);
+  return IsDead(a) != IsDead(b) ? IsDead(b) : within_->Outranks(a, b);
 }
 
 uint64_t CutFollower::MemoryBytes() const {
-  return within_->MemoryBytes() + nodes_.capacity() * sizeof(Node) + dead_.capacity() * sizeof(Death) +
-         requests_.capacity() * (sizeof(std::pair<uint64_t, Touched>) + 1);
+  return within_->MemoryBytes() + nodes_.MemoryBytes() + dead_.capacity() * sizeof(Death) +
+         requests_.capacity() * sizeof(Touched) + unused_requests_.capacity() * sizeof(RequestId) +
+         by_stamp_.capacity() * (sizeof(std::pair<uint64_t, RequestId>) + 1);
 }
 
 }  // namespace incipit

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "eviction/block_array.h"
 #include "eviction/cut_board.h"
 #include "eviction/policy.h"
 
@@ -16,7 +17,7 @@ namespace incipit {
 //
 // Costs: some 50 ns for each touch if a request's blocks come in order of depth, either way, and 64 steps at most if
 // they do not, which may cost it the news of some that are dead; a removal some 50 ns, and as much for each removal in
-// other shards meanwhile. Memory: 32 bytes per block, at most 32 more for deaths, and some 50 for each request that
+// other shards meanwhile. Memory: 16 bytes per block, at most 16 more for deaths, and some 50 for each request that
 // touched a held block last.
 class CutFollower final : public Policy {
  public:
@@ -26,6 +27,7 @@ class CutFollower final : public Policy {
   void OnInsert(BlockId id, const Access& access) override;
   void OnAccess(BlockId id, const Access& access) override;
   void OnHint(BlockId id, const Hint& hint) override { within_->OnHint(id, hint); }
+  void UseKeysOf(const KeySource* keys) override { within_->UseKeysOf(keys); }
   void SetCapacity(size_t blocks, size_t ghosts) override { within_->SetCapacity(blocks, ghosts); }
   void Prefetch(BlockId id) const override;
   void OnRemove(BlockId id) override;
@@ -36,22 +38,29 @@ class CutFollower final : public Policy {
   uint64_t MemoryBytes() const override;
 
  private:
+  using RequestId = uint32_t;
+  static constexpr RequestId kGone = UINT32_MAX, kDead = UINT32_MAX - 1;
+
   struct Node {
-    uint64_t stamp_ns = 0;
+    RequestId request = kGone;  // that touched it last; or kDead
     uint32_t depth_tokens = 0;
-    BlockId deeper = kNoBlock, shallower = kNoBlock;  // of the living that one request touched last
-    bool dead = false;
+    BlockId deeper = kNoBlock;  // of the living that one request touched last; of the dead, the number of its death
+    BlockId shallower = kNoBlock;
   };
+  static_assert(sizeof(Node) == 16, "memory per block is promised above");
   // The living blocks that a request touched last, by depth as far as they came that way.
   struct Touched {
+    uint64_t stamp_ns = 0;
     BlockId deepest = kNoBlock, shallowest = kNoBlock;
     uint32_t cut_depth = UINT32_MAX;  // the shallowest cut that was heard of
   };
   struct Death {
     BlockId id;
-    uint64_t stamp_ns;
+    uint32_t number;
   };
 
+  bool IsDead(BlockId id) const { return nodes_[id].request == kDead; }
+  RequestId RequestOf(uint64_t stamp_ns);
   void Link(BlockId id, const Access& access);
   void Unlink(BlockId id);
   void Kill(uint64_t stamp_ns, uint32_t depth_tokens);
@@ -61,9 +70,12 @@ class CutFollower final : public Policy {
   std::unique_ptr<Policy> within_;
   std::shared_ptr<CutBoard> board_;
   uint64_t read_ = 0;  // of the board
-  std::vector<Node> nodes_;
-  absl::flat_hash_map<uint64_t, Touched> requests_;  // by stamp
-  std::vector<Death> dead_;                          // some may be gone, or alive again
+  BlockArray<Node> nodes_;
+  std::vector<Touched> requests_;
+  std::vector<RequestId> unused_requests_;
+  absl::flat_hash_map<uint64_t, RequestId> by_stamp_;
+  std::vector<Death> dead_;  // some may be gone, or alive again
+  uint32_t deaths_ = 0;
 };
 
 }  // namespace incipit

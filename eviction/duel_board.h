@@ -1,6 +1,7 @@
 // Where shards that run the same duel of policies add up their scores, so that they decide together.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <mutex>
@@ -8,6 +9,17 @@
 #include <vector>
 
 namespace incipit {
+
+// Who leads after `leader`, by scores. The first contestant is the safe one: another takes the lead when it is better
+// than both by `margin`, so that noise does not flip it; the first takes it back by `margin_back`, which may be less.
+inline size_t DuelWinner(std::span<const double> scores, size_t leader, double margin, double margin_back) {
+  size_t best = leader;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i] > scores[best]) best = i;
+  }
+  if (best != leader && best != 0 && scores[best] >= margin * std::max(scores[leader], scores[0])) return best;
+  return scores[0] > margin_back * scores[leader] ? 0 : leader;
+}
 
 // Any thread: one short critical section per call, some additions for each shard.
 class DuelBoard {
@@ -35,13 +47,11 @@ class DuelBoard {
     }
     touches_since_switch_ += touches;
     if (touches_since_switch_ < terms.shortest_reign) return leader_;
-    size_t best = leader_;
-    for (size_t i = 0; i < scores.size() && i < kMostContestants; ++i) {
-      if (totals_[i] > totals_[best]) best = i;
-    }
-    if (best == leader_ || totals_[best] < terms.margin * totals_[leader_]) return leader_;
-    touches_since_switch_ = 0;
-    return leader_ = best;
+    const size_t contestants = std::min(scores.size(), kMostContestants);
+    // Scores of several shards come late, and not all at a time: either way takes the whole margin.
+    const size_t winner = DuelWinner(std::span(totals_).first(contestants), leader_, terms.margin, terms.margin);
+    if (winner != leader_) touches_since_switch_ = 0;
+    return leader_ = winner;
   }
 
  private:

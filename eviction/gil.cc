@@ -37,9 +37,13 @@ GilPolicy::~GilPolicy() { model_->Leave(this); }
 
 void GilPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock && !Held(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
-  if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1);
-  nodes_[id].key = access.key;
-  nodes_[id].touches = 0;
+  nodes_.Reach(id);
+  touches_.Reach(id);
+  if (key_source_ == nullptr) {
+    keys_.Reach(id);
+    keys_[id] = access.key;
+  }
+  touches_[id] = {};
   now_ns_ = std::max(now_ns_, access.stamp_ns);
   uint64_t gap_ns = 0;
   if (access.key != 0) {
@@ -47,7 +51,7 @@ void GilPolicy::OnInsert(BlockId id, const Access& access) {
       const Segment& segment = segments_[ghost->segment];
       gap_ns = std::max<uint64_t>(1, AgeAt(segment.stamp_ns));
       Learn(segment, /*lost=*/false);
-      nodes_[id].touches = ghost->touches;
+      touches_[id].count = ghost->touches;
       StopWaiting(ghost->segment);
     }
   }
@@ -71,9 +75,10 @@ void GilPolicy::OnAccess(BlockId id, const Access& access) {
 void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
   Node& node = nodes_[id];
   node.depth = access.depth_tokens;
-  ++node.touches;
+  uint8_t& touches = touches_[id].count;
+  if (touches < kMostTouches) ++touches;
   const ReuseModel::ClassId klass = ReuseModel::ClassOf({.turn = access.turn,
-                                                         .touches = node.touches,
+                                                         .touches = touches,
                                                          .gap_ns = gap_ns,
                                                          .output_tokens = access.output_tokens,
                                                          .end_reason = access.end_reason});
@@ -124,12 +129,13 @@ void GilPolicy::OnRemove(BlockId id) {
   Unlink(id);
   nodes_[id].segment = kNone;
   --size_;
-  if (nodes_[id].key == 0) {
+  const uint64_t key = KeyOf(id);
+  if (key == 0) {
     Learn(segments_[segment], /*lost=*/true);
     StopWaiting(segment);
     return;
   }
-  ghosts_.Add(nodes_[id].key, {segment, nodes_[id].touches});
+  ghosts_.Add(key, {segment, touches_[id].count});
   if (ghosts_.size() > most_ghosts_) ForgetOldest();
 }
 
@@ -364,10 +370,10 @@ void GilPolicy::TakeCensus(ReuseModel* model) const {
 uint64_t GilPolicy::Random() { return MixKey(random_state_ += 0x9e3779b97f4a7c15u); }
 
 uint64_t GilPolicy::MemoryBytes() const {
-  return nodes_.capacity() * sizeof(Node) + segments_.capacity() * sizeof(Segment) +
+  return nodes_.MemoryBytes() + touches_.MemoryBytes() + keys_.MemoryBytes() + segments_.capacity() * sizeof(Segment) +
          groups_.capacity() * sizeof(Group) +
          (unused_segments_.capacity() + unused_groups_.capacity() + live_groups_.capacity()) * sizeof(uint32_t) +
-         ghosts_.MemoryBytes() + ReuseModel::MemoryBytes();
+         ghosts_.MemoryBytes() + model_->MemoryBytes();
 }
 
 }  // namespace incipit

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "eviction/block_array.h"
 #include "eviction/cost_model.h"
 #include "eviction/ghost_table.h"
 #include "eviction/policy.h"
@@ -36,7 +37,8 @@ std::shared_ptr<ReuseModel> NewReuseModel(uint64_t capacity_blocks, uint32_t sha
 // Victim compares kSamples groups drawn at random with the one it took from last, by the index of their deepest blocks,
 // and then stays with its choice for kVictimsPerSample blocks while their class is the same. A hinted block counts as
 // certain to be touched at the time announced; past that, as any other. Costs: touch O(1), some 50 ns; a sample some 20
-// ns per group looked at. Memory: 32 bytes per block, 100 per group, 32 per remembered block, and the model's.
+// ns per group looked at. Memory: 21 bytes per block, 8 more if it keeps keys itself, 100 per group, 32 per remembered
+// block, and the model's.
 class GilPolicy final : public Policy {
  public:
   explicit GilPolicy(const GilOptions& options);
@@ -48,6 +50,7 @@ class GilPolicy final : public Policy {
   void OnInsert(BlockId id, const Access& access) override;
   void OnAccess(BlockId id, const Access& access) override;
   void OnHint(BlockId id, const Hint& hint) override;
+  void UseKeysOf(const KeySource* keys) override { key_source_ = keys; }
   void SetCapacity(size_t blocks, size_t ghosts) override;
   void Prefetch(BlockId id) const override;
   void OnRemove(BlockId id) override;
@@ -65,13 +68,16 @@ class GilPolicy final : public Policy {
   static constexpr uint32_t kVictimsPerSample = 8;
 
   struct Node {
-    uint64_t key = 0;
     BlockId deeper = kNoBlock, shallower = kNoBlock;  // in its group
     SegmentId segment = kNone;                        // kNone: not held
     GroupId group = kNone;
     uint32_t depth = 0;
-    uint32_t touches = 0;
   };
+  static_assert(sizeof(Node) == 20, "memory per block is promised above");
+  struct Touches {
+    uint8_t count = 0;  // at most kMostTouches: classes tell no more apart
+  };
+  static constexpr uint8_t kMostTouches = 255;
   struct Segment {
     uint64_t stamp_ns = 0;
     uint32_t waiting = 0;  // blocks held, and those that were evicted and are remembered; 0 = the segment is unused
@@ -91,9 +97,10 @@ class GilPolicy final : public Policy {
   };
   struct Ghost {
     SegmentId segment;
-    uint32_t touches;
+    uint8_t touches;
   };
 
+  uint64_t KeyOf(BlockId id) const { return key_source_ != nullptr ? key_source_->KeyOf(id) : keys_[id]; }
   bool Held(BlockId id) const { return id < nodes_.size() && nodes_[id].segment != kNone; }
   void Enter(BlockId id, const Access& access, uint64_t gap_ns);
   SegmentId SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass);
@@ -118,7 +125,10 @@ class GilPolicy final : public Policy {
   GilOptions options_;
   size_t most_ghosts_;
   std::shared_ptr<ReuseModel> model_;
-  std::vector<Node> nodes_;
+  BlockArray<Node> nodes_;
+  BlockArray<Touches> touches_;
+  BlockArray<uint64_t> keys_;  // empty with a source of keys
+  const KeySource* key_source_ = nullptr;
   std::vector<Segment> segments_;
   std::vector<SegmentId> unused_segments_;
   std::vector<Group> groups_;

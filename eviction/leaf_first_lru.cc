@@ -13,7 +13,7 @@ LeafFirstLru::LeafFirstLru() : order_(RunOrder{&runs_}) {}
 
 void LeafFirstLru::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock && !Held(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
-  if (id >= nodes_.size()) nodes_.resize(size_t{id} + 1, Node{kNoBlock, kNoBlock, kNoRun, 0});
+  nodes_.Reach(id);
   Insert(id, {access.stamp_ns, access.depth_tokens});
   ++size_;
 }
@@ -59,7 +59,7 @@ uint64_t LeafFirstLru::StampOf(BlockId id) const {
 
 uint64_t LeafFirstLru::MemoryBytes() const {
   // A B-tree's nodes are at least half full.
-  return nodes_.capacity() * sizeof(Node) + runs_.capacity() * sizeof(Run) +
+  return nodes_.MemoryBytes() + runs_.capacity() * sizeof(Run) +
          (unused_runs_.capacity() + 2 * order_.size()) * sizeof(RunId);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
+#include "eviction/block_array.h"
 #include "eviction/policy.h"
 
 namespace incipit {
@@ -18,7 +19,7 @@ namespace incipit {
 // kind goes to the head of the run that was used last and touches no tree.
 //
 // Costs: such a touch O(1); any other O(log runs + kRunBlocks), whatever order stamps and depths come in. Memory: 16
-// bytes per block and about 29 per run, besides the slack of growing arrays.
+// bytes per block and about 29 per run, besides the slack of the array of runs.
 class LeafFirstLru final : public Policy {
  public:
   LeafFirstLru();
@@ -43,10 +44,10 @@ class LeafFirstLru final : public Policy {
   static constexpr uint32_t kAnyDepth = UINT32_MAX;
 
   struct Node {
-    BlockId deeper;     // the head's is the run's shallowest block, which makes appending there cheap
-    BlockId shallower;  // kNoBlock at the end
-    RunId run;          // kNoRun: not held
-    uint32_t depth;
+    BlockId deeper = kNoBlock;     // the head's is the run's shallowest block, which makes appending there cheap
+    BlockId shallower = kNoBlock;  // kNoBlock at the end
+    RunId run = kNoRun;            // kNoRun: not held
+    uint32_t depth = 0;
   };
   static_assert(sizeof(Node) == 16, "memory per block is promised in the README");
 
@@ -85,7 +86,7 @@ class LeafFirstLru final : public Policy {
   void SplitAt(RunId run, BlockId id);
   void MoveToLastRun(RunId from, BlockId first, BlockId last);
 
-  std::vector<Node> nodes_;
+  BlockArray<Node> nodes_;
   std::vector<Run> runs_;
   std::vector<RunId> unused_runs_;
   absl::btree_set<RunId, RunOrder> order_;

@@ -7,7 +7,7 @@ namespace incipit {
 
 void ListPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock, "insert of no block");
-  if (id >= blocks_.size()) blocks_.resize(size_t{id} + 1);
+  blocks_.Reach(id);
   links_.Reserve(id);
   Block& block = blocks_[id];
   INCIPIT_CHECK(block.held == 0, absl::StrCat("insert of block ", id, ", which is already held").c_str());

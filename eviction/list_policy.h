@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "eviction/block_array.h"
 #include "eviction/block_list.h"
 #include "eviction/policy.h"
 
@@ -21,7 +21,7 @@ class ListPolicy : public Policy {
   bool Outranks(BlockId a, BlockId b) const override;
   uint64_t StampOf(BlockId id) const final;
   size_t size() const final { return size_; }
-  uint64_t MemoryBytes() const override { return blocks_.capacity() * sizeof(Block) + links_.MemoryBytes(); }
+  uint64_t MemoryBytes() const override { return blocks_.MemoryBytes() + links_.MemoryBytes(); }
 
  protected:
   struct Block {
@@ -47,7 +47,7 @@ class ListPolicy : public Policy {
   BlockId FirstOf(const BlockList& list, absl::FunctionRef<bool(BlockId)> evictable, size_t* candidates) const;
 
  private:
-  std::vector<Block> blocks_;
+  BlockArray<Block> blocks_;
   BlockLinks links_;
   size_t size_ = 0;
 };

@@ -42,7 +42,7 @@ Made MakeGilWith(const PolicyOptions& options, double cost_exponent) {
       model = NewReuseModel(options.capacity_blocks, options.peers->shards(), options.peers->Reuse(name));
     }
   } else if (model == nullptr) {
-    model = NewReuseModel(options.capacity_blocks);
+    model = NewReuseModel(options.capacity_blocks, options.sees_one_in);
   }
   gil.model = model;
   return std::make_unique<GilPolicy>(gil);
@@ -62,11 +62,11 @@ Made MakeAuto(const PolicyOptions& options) {
   std::vector<Made> contestants;
   contestants.push_back(MakeLeafFirstLru());
   contestants.push_back(MakeGil(options));
-  // It ranks blocks by counts of their own, so shards that follow it keep prompts in pieces: it loses where it seems to
-  // win.
-  if (options.peers == nullptr) contestants.push_back(MakeLfuKept(options));
   if (options.by_flops) contestants.push_back(MakeGilCost(options));
-  AutoOptions duel{.capacity_blocks = options.capacity_blocks, .by_flops = options.by_flops, .cost = options.cost};
+  AutoOptions duel{.capacity_blocks = options.capacity_blocks,
+                   .by_flops = options.by_flops,
+                   .cost = options.cost,
+                   .shards = options.sees_one_in};
   for (Made& made : contestants) duel.contestants.push_back(Follow(options, std::move(made)));
   if (options.peers != nullptr) {
     duel.shards = options.peers->shards();

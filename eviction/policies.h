@@ -23,6 +23,8 @@ struct PolicyOptions {
   uint64_t seed = 1;
   bool by_flops = false;  // what `auto` strives for: FLOPs saved instead of hits
   CostModel cost;         // for gdsf, gil-cost, and auto by FLOPs
+  // It hears of one touch in so many, of as large a part of the blocks: what is learned by counting fades as fast.
+  uint32_t sees_one_in = 1;
   // Of the other shards that hold parts of the same prompts; null = it is alone. `part` tells owners apart.
   std::shared_ptr<PolicyPeers> peers;
   std::shared_ptr<SharedModels> models;  // null: each policy learns alone

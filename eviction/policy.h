@@ -35,6 +35,14 @@ struct Hint {
   uint64_t expires_ns = 0;   // worthless from then on; 0 = never
 };
 
+// Knows the keys of blocks, so that policies which rank the same blocks need not keep them all.
+class KeySource {
+ public:
+  virtual ~KeySource() = default;
+  // Access::key at its insertion; the same until after its removal.
+  virtual uint64_t KeyOf(BlockId id) const = 0;
+};
+
 // Owned by one tier of one shard; that shard's thread only. BlockIds are dense and reused after OnRemove, so
 // implementations keep arrays indexed by them. No call fails; none allocates except to grow with the highest id.
 class Policy {
@@ -48,6 +56,8 @@ class Policy {
   virtual void OnAccess(BlockId id, const Access& access) = 0;
   // The engine says what it expects. REQUIRES: `id` is held. Policies that cannot use it ignore it.
   virtual void OnHint(BlockId /*id*/, const Hint& /*hint*/) {}
+  // Before the first insertion: where it may look up keys instead of keeping them. `keys` outlives the policy.
+  virtual void UseKeysOf(const KeySource* /*keys*/) {}
   // What the tier holds, in blocks, and how many evicted blocks may be remembered, both at least 1: learned as it
   // fills, and told again when they change. Policies that need neither ignore it.
   virtual void SetCapacity(size_t /*blocks*/, size_t /*ghosts*/) {}

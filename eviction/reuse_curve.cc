@@ -8,6 +8,8 @@
 namespace incipit {
 namespace {
 
+constexpr size_t kMostCandidatesKept = 1024;  // room kept from one request to the next
+
 int StepOf(double distance) {
   return std::clamp(static_cast<int>(std::ceil(2 * std::log2(std::max(1.0, distance)))), 0, ReuseDistances::kSteps - 1);
 }
@@ -31,10 +33,14 @@ void ReuseCurve::PlaceCounts::Clear() {
 }
 
 // Distances are those before the request. Then the deepest first: what was used last outranks what was used before.
+// Few blocks are followed, so all others cost a hash and a comparison.
 void ReuseCurve::Use(std::span<const uint64_t> blocks, uint64_t stamp_ns) {
+  candidates_.clear();
   for (const uint64_t block : blocks) {
     const uint64_t hash = MixKey(block);
-    if (!MayBeFollowed(hash)) continue;
+    if (MayBeFollowed(hash)) candidates_.push_back(hash);
+  }
+  for (const uint64_t hash : candidates_) {
     const auto found = followed_.find(hash);
     if (found == followed_.end()) {
       if (hash < sampled_below_) weights_ += BlocksPerSampled();
@@ -42,29 +48,40 @@ void ReuseCurve::Use(std::span<const uint64_t> blocks, uint64_t stamp_ns) {
       Record(found->second);
     }
   }
-  for (size_t i = blocks.size(); i-- > 0;) UseOne(MixKey(blocks[i]), stamp_ns);
+  size_t repeated = 0;
+  for (size_t i = candidates_.size(); i-- > 0;) repeated += UseCandidate(candidates_[i], stamp_ns) ? 0 : 1;
+  CountUses(blocks, blocks.size() - repeated);
+  if (candidates_.capacity() > kMostCandidatesKept) candidates_ = {};
 }
 
-void ReuseCurve::UseOne(uint64_t hash, uint64_t stamp_ns) {
-  if (MayBeFollowed(hash)) {
-    if (next_place_ == kPlaces) Renumber();
-    const auto found = followed_.find(hash);
-    if (found != followed_.end()) {
-      Followed& block = found->second;
-      if (block.stamp_ns == stamp_ns) return;
-      CountsOf(block).Change(block.place, -1);
-      block.place = next_place_++;
-      block.stamp_ns = stamp_ns;
-      ++block.uses_in_window;
-      CountsOf(block).Change(block.place, 1);
-    } else if (hash < sampled_below_) {
-      Follow(hash, stamp_ns);
-    }
+// False if the request has told of the block before.
+bool ReuseCurve::UseCandidate(uint64_t hash, uint64_t stamp_ns) {
+  if (!MayBeFollowed(hash)) return true;  // Others of the request came into the sample meanwhile.
+  if (next_place_ == kPlaces) Renumber();
+  const auto found = followed_.find(hash);
+  if (found == followed_.end()) {
+    if (hash < sampled_below_) Follow(hash, stamp_ns);
+    return true;
   }
-  ++uses_;
-  distances_.uses += 1;
-  if (MixKey(uses_) % kLookEvery == 0) Look(hash);
-  if (uses_ % kHalfLifeUses != 0) return;
+  Followed& block = found->second;
+  if (block.stamp_ns == stamp_ns) return false;
+  CountsOf(block).Change(block.place, -1);
+  block.place = next_place_++;
+  block.stamp_ns = stamp_ns;
+  ++block.uses_in_window;
+  CountsOf(block).Change(block.place, 1);
+  return true;
+}
+
+// One of kLookEvery uses is looked at, at places that no period of the prompts can follow.
+void ReuseCurve::CountUses(std::span<const uint64_t> blocks, size_t uses) {
+  for (; next_look_ < uses_ + uses; next_look_ += 1 + MixKey(next_look_) % (2 * kLookEvery - 1)) {
+    Look(MixKey(blocks[next_look_ - uses_]));
+  }
+  const bool fades = (uses_ + uses) / kHalfLifeUses != uses_ / kHalfLifeUses;
+  uses_ += uses;
+  distances_.uses += static_cast<double>(uses);
+  if (!fades) return;
   for (double& weight : distances_.reused) weight /= 2;
   for (double& weight : shared_reused_) weight /= 2;
   distances_.uses /= 2;
@@ -207,8 +224,8 @@ ReuseDistances ReuseCurve::distances() const {
 
 uint64_t ReuseCurve::MemoryBytes() const {
   const auto of_map = [](const auto& map) { return map.capacity() * (sizeof(*map.begin()) + 1); };
-  return of_map(followed_) + of_map(looks_) + sampled_.capacity() * sizeof(uint64_t) + sampled_places_.MemoryBytes() +
-         shared_places_.MemoryBytes();
+  return of_map(followed_) + of_map(looks_) + (sampled_.capacity() + candidates_.capacity()) * sizeof(uint64_t) +
+         sampled_places_.MemoryBytes() + shared_places_.MemoryBytes();
 }
 
 }  // namespace incipit

@@ -23,8 +23,7 @@ size_t ReuseExchange::Join() {
 
 void ReuseExchange::Trade(size_t shard, ReuseCounts* counts) {
   Told mine{.groups = counts->groups, .blocks = counts->blocks};
-  for (size_t klass = 0; klass < counts->ended.size(); ++klass) {
-    const Row row{static_cast<uint16_t>(klass), counts->ended[klass], counts->lost[klass], counts->waiting[klass]};
+  for (const ReuseCounts::Row& row : counts->rows()) {
     if (Any(row.ended) || Any(row.lost) || Any(row.waiting)) mine.rows.push_back(row);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -32,10 +31,11 @@ void ReuseExchange::Trade(size_t shard, ReuseCounts* counts) {
   counts->shards = told_.size();
   for (size_t other = 0; other < told_.size(); ++other) {
     if (other == shard) continue;
-    for (const Row& row : told_[other].rows) {
-      Add(row.ended, &counts->ended[row.klass]);
-      Add(row.lost, &counts->lost[row.klass]);
-      Add(row.waiting, &counts->waiting[row.klass]);
+    for (const ReuseCounts::Row& row : told_[other].rows) {
+      ReuseCounts::Row& sum = counts->Of(row.klass);
+      Add(row.ended, &sum.ended);
+      Add(row.lost, &sum.lost);
+      Add(row.waiting, &sum.waiting);
     }
     counts->groups += told_[other].groups;
     counts->blocks += told_[other].blocks;

@@ -19,12 +19,8 @@ class ReuseExchange {
   void Trade(size_t shard, ReuseCounts* counts);
 
  private:
-  struct Row {
-    uint16_t klass;
-    ReuseCounts::ByAge ended, lost, waiting;
-  };
   struct Told {
-    std::vector<Row> rows;
+    std::vector<ReuseCounts::Row> rows;
     uint64_t groups = 0, blocks = 0;
   };
   std::mutex mutex_;

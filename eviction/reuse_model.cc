@@ -43,9 +43,8 @@ ReuseModel::ReuseModel(uint64_t half_life_touches, std::shared_ptr<ReuseExchange
       refit_step_(kFirstRefit),
       own_(kClasses),
       exchange_(std::move(exchange)),
-      index_(kClasses),
-      coarse_index_(kCoarse),
-      known_(kClasses) {
+      index_of_(kClasses),
+      coarse_index_(kCoarse) {
   if (exchange_ != nullptr) {
     shard_ = exchange_->Join();
     next_refit_at_ = refit_step_ = kFirstRefitOfMany;
@@ -93,10 +92,9 @@ void ReuseModel::NextEpoch() {
   ++epoch_;
   next_epoch_at_ += epoch_touches_;
   const float factor = std::exp2(-1.0f / kEpochsPerHalfLife);
-  for (std::vector<ByAge>* weights : {&own_.ended, &own_.lost}) {
-    for (ByAge& by_age : *weights) {
-      for (float& weight : by_age) weight *= factor;
-    }
+  for (ReuseCounts::Row& row : own_.rows()) {
+    for (float& weight : row.ended) weight *= factor;
+    for (float& weight : row.lost) weight *= factor;
   }
 }
 
@@ -111,22 +109,27 @@ float ReuseModel::WeightOf(uint32_t epoch) const {
 }
 
 void ReuseModel::TakeCensus() {
-  for (ByAge& by_age : own_.waiting) by_age.fill(0);
+  for (ReuseCounts::Row& row : own_.rows()) row.waiting.fill(0);
   own_.groups = own_.blocks = 0;
   for (const Member& member : members_) member.census(this);
 }
 
 void ReuseModel::Count(const Waiting& waiting) {
-  own_.waiting[waiting.klass][AgeOf(waiting.age_ns)] += static_cast<float>(waiting.blocks) * WeightOf(waiting.epoch);
+  own_.Of(waiting.klass).waiting[AgeOf(waiting.age_ns)] += static_cast<float>(waiting.blocks) * WeightOf(waiting.epoch);
   ++own_.groups;
   own_.blocks += waiting.blocks;
 }
 
-void ReuseModel::Observed::Add(const ByAge& more_ended, const ByAge& more_lost, const ByAge& more_waiting) {
+void ReuseModel::Observed::Add(const ReuseCounts::Row& row) {
   for (int age = 0; age < kAges; ++age) {
-    ended[age] += more_ended[age];
-    censored[age] += more_lost[age] + more_waiting[age];
+    ended[age] += row.ended[age];
+    censored[age] += row.lost[age] + row.waiting[age];
   }
+}
+
+bool ReuseModel::Observed::Empty() const {
+  const auto none = [](float weight) { return weight <= 0; };
+  return std::all_of(ended.begin(), ended.end(), none) && std::all_of(censored.begin(), censored.end(), none);
 }
 
 // Kaplan and Meier with the actuarial correction: who was last seen within an age was at risk for half of it.
@@ -169,17 +172,11 @@ void ReuseModel::Fit(const ReuseCounts& counts) {
   const float mean_group =
       counts.groups == 0 ? 1.0f : static_cast<float>(counts.blocks) / static_cast<float>(counts.groups);
   const float lean = kLeanGroups * std::max(1.0f, mean_group) * static_cast<float>(counts.shards);
-  std::vector<Observed> coarse(kCoarse), middle(kMiddle), fine(kClasses);
+  std::vector<Observed> coarse(kCoarse), middle(kMiddle);
   Observed all;
-  for (int klass = 0; klass < kClasses; ++klass) {
-    float known = 0;
-    for (int age = 0; age < kAges; ++age) {
-      known += counts.ended[klass][age] + counts.lost[klass][age] + counts.waiting[klass][age];
-    }
-    known_[klass] = known > 0;
-    if (known <= 0) continue;
-    for (Observed* observed : {&fine[klass], &middle[klass / kFinePerMiddle], &coarse[klass / kFinePerCoarse], &all}) {
-      observed->Add(counts.ended[klass], counts.lost[klass], counts.waiting[klass]);
+  for (const ReuseCounts::Row& row : counts.rows()) {
+    for (Observed* observed : {&middle[row.klass / kFinePerMiddle], &coarse[row.klass / kFinePerCoarse], &all}) {
+      observed->Add(row);
     }
   }
   ByAge prior;
@@ -190,13 +187,22 @@ void ReuseModel::Fit(const ReuseCounts& counts) {
     coarse_hazard[klass] = HazardOf(coarse[klass], all_hazard, lean);
     FillIndex(coarse_hazard[klass], &coarse_index_[klass]);
   }
-  for (int klass = 0; klass < kClasses; ++klass) {
-    if (!known_[klass]) continue;
-    const ByAge middle_hazard = HazardOf(middle[klass / kFinePerMiddle], coarse_hazard[klass / kFinePerCoarse], lean);
-    FillIndex(HazardOf(fine[klass], middle_hazard, lean), &index_[klass]);
+  index_.clear();
+  std::fill(index_of_.begin(), index_of_.end(), 0);
+  for (const ReuseCounts::Row& row : counts.rows()) {
+    Observed fine;
+    fine.Add(row);
+    if (fine.Empty()) continue;
+    const ByAge middle_hazard =
+        HazardOf(middle[row.klass / kFinePerMiddle], coarse_hazard[row.klass / kFinePerCoarse], lean);
+    FillIndex(HazardOf(fine, middle_hazard, lean), &index_.emplace_back());
+    index_of_[row.klass] = static_cast<uint16_t>(index_.size());
   }
 }
 
-uint64_t ReuseModel::MemoryBytes() { return (4 * uint64_t{kClasses} + kCoarse) * sizeof(ByAge); }
+uint64_t ReuseModel::MemoryBytes() const {
+  return own_.MemoryBytes() + (index_.capacity() + coarse_index_.capacity()) * sizeof(ByAge) +
+         index_of_.capacity() * sizeof(uint16_t);
+}
 
 }  // namespace incipit

@@ -40,6 +40,15 @@ absl::Status Check(const PlanOptions& options) {
     return absl::InvalidArgumentError(
         fmt::format("--hint-next-use-s: {}; allowed: 0 to 1000000", options.hint_next_use_s));
   }
+  if (!(options.sample_percent > 0 && options.sample_percent <= 100)) {
+    return absl::InvalidArgumentError(
+        fmt::format("--sample: {} %; allowed: over 0 % and up to 100 % of the blocks", options.sample_percent));
+  }
+  if (options.sample_percent < 100 && options.shards > 1) {
+    return absl::InvalidArgumentError(
+        "--sample and --shards: what cutting a tier costs depends on how many blocks a shard holds, so that a sample "
+        "would say too much; leave one of them out");
+  }
   for (const std::string& policy : options.policies) {
     if (policy == kMinPolicy) continue;
     const absl::Status made = MakePolicy(policy, {}).status();
@@ -59,7 +68,7 @@ class Planner {
     if (options.hint_next_use_s > 0 || bound) next_use_.emplace(trace_);
     for (const std::string& policy : options.policies) {
       for (const double percent : options.sizes_percent) {
-        const double blocks = static_cast<double>(trace_.unique_blocks()) * percent / 100;
+        const double blocks = static_cast<double>(trace_.all_unique_blocks()) * percent / 100;
         report_->rows.push_back({.policy = policy,
                                  .size_percent = percent,
                                  .capacity_blocks = static_cast<uint64_t>(std::max(1.0, std::round(blocks)))});
@@ -94,7 +103,7 @@ class Planner {
       AddJob(row, [this, &row](const std::function<void(uint64_t)>& progress) { RunOne(&row, progress); });
     }
     // All hold the same with room for everything.
-    const uint64_t everything = trace_.unique_blocks();
+    const uint64_t everything = trace_.unique_blocks();  // of the sample, if it is one
     AddJob({.policy = kLru, .capacity_blocks = everything}, [this, everything](const auto& progress) {
       report_->endless = SimulateLru(trace_, std::span(&everything, 1), report_->cost, progress)[0];
     });
@@ -115,7 +124,8 @@ class Planner {
 
   void AddJob(const PlanRow& largest, std::function<void(const std::function<void(uint64_t)>&)> run) {
     const uint64_t requests = trace_.requests().size();
-    queue_.Add({.memory_bytes = SimulationMemoryBytes(largest.policy, largest.capacity_blocks, trace_),
+    const uint64_t capacity = std::min(largest.capacity_blocks, trace_.InSample(largest.capacity_blocks));
+    queue_.Add({.memory_bytes = SimulationMemoryBytes(largest.policy, capacity, trace_),
                 .steps = requests,
                 .run = [run = std::move(run), requests](const JobQueue::Count& count) {
                   uint64_t counted = 0;
@@ -129,7 +139,7 @@ class Planner {
 
   void RunLru(std::span<PlanRow> rows, const std::function<void(uint64_t)>& progress) {
     std::vector<uint64_t> capacities;
-    for (const PlanRow& row : rows) capacities.push_back(row.capacity_blocks);
+    for (const PlanRow& row : rows) capacities.push_back(trace_.InSample(row.capacity_blocks));
     const std::vector<HitTotals> totals = SimulateLru(trace_, capacities, report_->cost, progress);
     for (size_t i = 0; i < rows.size(); ++i) rows[i].totals = totals[i];
   }
@@ -137,12 +147,16 @@ class Planner {
   void RunOne(PlanRow* row, const std::function<void(uint64_t)>& progress) {
     const Stopwatch watch;
     if (row->policy == kMinPolicy) {
-      row->totals = SimulateMin(trace_, *next_use_, row->capacity_blocks, report_->cost, progress);
+      row->totals = SimulateMin(trace_, *next_use_, trace_.InSample(row->capacity_blocks), report_->cost, progress);
     } else {
       row->totals = Simulate(*row, progress);
     }
     row->policy_ns_per_block =
         1e9 * watch.Seconds() / static_cast<double>(std::max<uint64_t>(1, trace_.block_references()));
+  }
+
+  uint32_t SeesOneIn() const {
+    return trace_.sample() == nullptr ? 1 : static_cast<uint32_t>(std::clamp(1 / trace_.sample()->rate(), 1.0, 1e6));
   }
 
   HitTotals Simulate(const PlanRow& row, const std::function<void(uint64_t)>& progress) const {
@@ -155,10 +169,11 @@ class Planner {
                                       .seed = options.seed + shard,
                                       .by_flops = options.by_flops,
                                       .cost = report_->cost,
+                                      .sees_one_in = SeesOneIn(),
                                       .peers = peers});
     };
     return SimulatePolicy(trace_,
-                          {.capacity_blocks = row.capacity_blocks,
+                          {.capacity_blocks = trace_.InSample(row.capacity_blocks),
                            .shards = options.shards,
                            .cost = report_->cost,
                            .hint_ns = static_cast<uint64_t>(options.hint_next_use_s * 1e9),
@@ -188,7 +203,8 @@ absl::StatusOr<PlanReport> RunPlan(const PlanOptions& options, const ProgressSin
   ASSIGN_OR_RETURN(const PrefixTrace trace, ReadPlanWorkload(options, &report.warnings, progress));
   report.requests = trace.requests().size();
   report.block_references = trace.block_references();
-  report.unique_blocks = trace.unique_blocks();
+  report.unique_blocks = trace.all_unique_blocks();
+  report.sampled_blocks = trace.sample() != nullptr ? trace.unique_blocks() : 0;
   report.input_tokens = trace.input_tokens();
   const uint64_t span_ms = trace.requests().back().time_ms - trace.requests().front().time_ms;
   report.trace_seconds = static_cast<double>(span_ms) / 1e3;

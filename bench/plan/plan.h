@@ -33,13 +33,14 @@ struct PlanOptions {
   double hint_next_use_s = 0;               // announces the next use of blocks so far ahead; 0 = not at all
   std::string layout = "deepseek-v3-bf16";  // for the cost model
   uint32_t threads = 2;
+  double sample_percent = 100;  // of the blocks that are simulated; all of them: exact
   SizingOptions sizing;
 };
 
 struct PlanRow {
   std::string policy;
   double size_percent = 0;
-  uint64_t capacity_blocks = 0;
+  uint64_t capacity_blocks = 0;  // of the whole workload, also where it is sampled
   HitTotals totals;
   double policy_ns_per_block = 0;  // time of the whole simulation for each block reference; 0 where sizes share one run
   std::optional<RowSizing> sizing;  // of one shard, without hints; none for the bound
@@ -48,7 +49,9 @@ struct PlanRow {
 struct PlanReport {
   PlanOptions options;
   CostModel cost;
-  uint64_t requests = 0, block_references = 0, unique_blocks = 0, input_tokens = 0;
+  uint64_t requests = 0, block_references = 0, input_tokens = 0;
+  uint64_t unique_blocks = 0;   // an estimate where blocks are sampled
+  uint64_t sampled_blocks = 0;  // distinct ones; 0 = all
   double trace_seconds = 0;     // from the first request to the last
   std::vector<PlanRow> rows;    // by policy, then by size, as asked
   std::vector<PlanRow> bounds;  // by size, if the bound was asked for or rows are sized
@@ -60,8 +63,8 @@ struct PlanReport {
 };
 
 // NotFound: no such trace or policy. InvalidArgument: a size or another option out of range, or no request in the
-// trace. Runs `threads` simulations at a time, fewer where their memory would not stay within bounds. Exact: no
-// sampling.
+// trace. Runs `threads` simulations at a time, fewer where their memory would not stay within bounds. Exact, unless a
+// sample is asked for.
 absl::StatusOr<PlanReport> RunPlan(const PlanOptions& options, const ProgressSink& progress);
 
 }  // namespace incipit::bench

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "bench/plan/belady_gap.h"
 #include "bench/plan/sizing/sizing_report.h"
 
@@ -13,6 +15,22 @@ constexpr int kNameColumns = 10, kCellColumns = 12;
 std::string SourceOf(const PlanOptions& options) {
   return options.workload.empty() ? options.trace_path
                                   : fmt::format("workload {}, seed {}", options.workload, options.seed);
+}
+
+uint64_t HitTokensOf(const HitTotals& totals) {
+  return static_cast<uint64_t>(std::llround(totals.TokenHitRatio() * static_cast<double>(totals.input_tokens)));
+}
+
+// What sampling makes uncertain, in points of the tokens hit.
+std::string SampleText(const PlanReport& report) {
+  std::string text = fmt::format("\nSampled: {} distinct blocks, {:g} % of them. Twice the standard error, points:\n",
+                                 report.sampled_blocks, report.options.sample_percent);
+  const size_t sizes = report.options.sizes_percent.size();
+  for (size_t i = 0; i < report.rows.size(); ++i) {
+    if (i % sizes == 0) text += fmt::format("{}{:<{}}", i == 0 ? "" : "\n", report.rows[i].policy, kNameColumns);
+    text += fmt::format("{:>{}}", fmt::format("{:.2f}", 100 * report.rows[i].totals.TokenHitError()), kCellColumns);
+  }
+  return text + "\n";
 }
 
 void AddGap(const PlanReport& report, size_t row_index, Json* row) {
@@ -35,8 +53,9 @@ Json PlanJson(const PlanReport& report) {
                     {"capacity_blocks", row.capacity_blocks},
                     {"token_hit_ratio", row.totals.TokenHitRatio()},
                     {"flops_saved_ratio", row.totals.FlopsSavedRatio()},
-                    {"hit_tokens", row.totals.hit_tokens},
+                    {"hit_tokens", HitTokensOf(row.totals)},
                     {"simulation_ns_per_block", row.policy_ns_per_block}});
+    if (report.sampled_blocks > 0) rows.back()["token_hit_error"] = row.totals.TokenHitError();
     if (!report.bounds.empty()) AddGap(report, i, &rows.back());
     if (row.sizing.has_value()) rows.back()["sizing"] = RowSizingJson(*row.sizing);
   }
@@ -46,6 +65,10 @@ Json PlanJson(const PlanReport& report) {
   json["block_tokens"] = report.options.block_tokens;
   json["block_references"] = report.block_references;
   json["unique_blocks"] = report.unique_blocks;
+  if (report.sampled_blocks > 0) {
+    json["sample_percent"] = report.options.sample_percent;
+    json["sampled_blocks"] = report.sampled_blocks;
+  }
   json["input_tokens"] = report.input_tokens;
   json["trace_seconds"] = report.trace_seconds;
   json["objective"] = report.options.by_flops ? "flops" : "tokens";
@@ -83,6 +106,7 @@ std::string PlanText(const PlanReport& report) {
       "\n\nEach cell: tokens hit / FLOPs saved, in % of all prompts', with room for so many % of the distinct blocks.\n"
       "{:.1f} s, {} MB of memory at most\n",
       report.seconds, report.peak_memory_bytes / 1'000'000);
+  if (report.sampled_blocks > 0) text += SampleText(report);
   return text + SizingText(report);
 }
 

@@ -31,17 +31,17 @@ struct Entry {
   uint32_t raw_bytes = 0;
   uint16_t segment_count = 0;
   Codec codec = Codec::kRaw;
-  bool indexed = false;  // the index points here
-  bool in_ram = false;   // `ram` holds the record and the RAM policy holds the id
-  bool in_all_policy = false;
-  bool nvme_only = false;
-  bool writing = false;     // an append reads the RAM copy
-  bool nvme_spare = false;  // the copy at `nvme` is marked spare
-  uint8_t turn = 0;         // of its conversation in which it was stored, see RequestTurns; 0 = not known
-  uint16_t owner = 0;       // TenantIndex that its memory is counted for
-  uint32_t pins = 0;        // leases that promise its presence
-  uint32_t readers = 0;     // loads that read its RAM copy
-  DiskLocation nvme;        // valid: a copy lies there
+  bool indexed : 1 = false;  // the index points here
+  bool in_ram : 1 = false;   // `ram` holds the record and the RAM policy holds the id
+  bool in_all_policy : 1 = false;
+  bool nvme_only : 1 = false;
+  bool writing : 1 = false;     // an append reads the RAM copy
+  bool nvme_spare : 1 = false;  // the copy at `nvme` is marked spare
+  uint8_t turn = 0;             // of its conversation in which it was stored, see RequestTurns; 0 = not known
+  uint16_t owner = 0;           // TenantIndex that its memory is counted for
+  uint32_t pins = 0;            // leases that promise its presence
+  uint32_t readers = 0;         // loads that read its RAM copy
+  DiskLocation nvme;            // valid: a copy lies there
   absl::InlinedVector<uint8_t, 32> key;
   ExtentList ram;
 

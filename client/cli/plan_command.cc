@@ -21,6 +21,7 @@
 #include "client/cli/layout_option.h"
 #include "client/cli/plan_sizing_options.h"
 #include "client/layouts/layouts.h"
+#include "client/src/codec/coding_options.h"
 #include "eviction/policies.h"
 
 namespace incipit {
@@ -31,6 +32,7 @@ struct Settings {
   std::string policies = "lru,gil,auto,min";
   std::string sizes = "1%,2%,5%,10%,20%,50%";
   std::string objective = "tokens";
+  std::string sample = "100%";
   std::string html_path;
   bool json = false;
 };
@@ -42,16 +44,17 @@ constexpr char kFooter[] =
     "output_length,\n"
     "hash_ids (one per block); ids of contents and ids of openings both work. Malformed lines are reported and left "
     "out,\n"
-    "or end the command with --strict. Exact: nothing is sampled.\n\n"
+    "or end the command with --strict. Exact, unless --sample says otherwise.\n\n"
     "Policies: fifo, lru (leaf first), lfu, lfu-kept (counts survive eviction), s3-fifo (threshold 1), sieve, arc,\n"
-    "w-tinylfu, gdsf, gil (learns when blocks of a kind come back), gil-cost (and values depth), auto (the best of "
-    "lru,\n"
-    "gil and lfu-kept so far), min (what no policy exceeds; never sharded).\n\n"
+    "w-tinylfu, gdsf, gil (learns when blocks of a kind come back), gil-cost (and values depth), auto (the better "
+    "of\n"
+    "lru and gil so far), min (what no policy exceeds; never sharded).\n\n"
     "Examples:\n"
     "  incipit plan --trace conversation.jsonl --policy lru,auto,min --sizes 1%,5%,20%\n"
     "  incipit plan --trace conversation.jsonl --policy auto --objective flops --layout deepseek-v3.2 --json\n"
     "  incipit plan --workload agentic --seed 7 --policy lru,gil,min --hint-next-use-s 10\n"
-    "  incipit plan --trace conversation.jsonl --policy lru,auto --gpu h200 --slo-ttft-ms 5000 --html report.html\n\n"
+    "  incipit plan --trace conversation.jsonl --policy lru,auto --gpu h200 --slo-ttft-ms 5000 --html report.html\n"
+    "  incipit plan --trace conversation.jsonl --policy lru --codec bf16-lossless-fast\n\n"
     "Ends with a recommendation: the size that saves most GPU hours for its price among those that keep the SLO and "
     "the\n"
     "endurance of the drives, and the command that starts a node. Formulas and defaults: docs/planner.md.\n\n"
@@ -99,9 +102,40 @@ void AddPlanOptions(CLI::App* command, Settings* settings) {
                    "gil, gil-cost and auto are told of requests so many seconds ahead; 0 = not at all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      ->add_option("--sample", settings->sample,
+                   "simulate so many per cent of the blocks, and say how far off that may be: for workloads whose "
+                   "blocks memory does not hold")
+      ->type_name("PERCENT")
+      ->capture_default_str();
   command->add_option("--threads", plan->threads, "simulations at a time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+}
+
+absl::StatusOr<double> ParsePercent(absl::string_view flag, absl::string_view text) {
+  double percent = 0;
+  const absl::string_view number = absl::StripAsciiWhitespace(absl::StripSuffix(absl::StripAsciiWhitespace(text), "%"));
+  if (absl::SimpleAtod(number, &percent) && percent > 0 && percent <= 100) return percent;
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, ": \"", text, "\" is no share; write per cent over 0 and up to 100, as 1% or 2.5%"));
+}
+
+// Groups of the layout that the codec does not take are stored as they are.
+absl::Status SuitCodec(const Layout& layout, bench::PlanCodec* codec) {
+  const std::vector<std::string> known = bench::PlanCodecNames();
+  if (std::find(known.begin(), known.end(), codec->name) == known.end()) return absl::OkStatus();  // a ratio
+  RETURN_IF_ERROR(CheckCodec(codec->name, layout));
+  ASSIGN_OR_RETURN(const CodecOptions options, ParseCodec(codec->name));
+  double raw = 0, stored = 0;
+  for (const GroupSpec& group : layout.groups) {
+    if (group.rule != HitRule::kAll) continue;
+    const double bytes = static_cast<double>(group.BlockBytes()) / group.block_tokens;
+    raw += bytes;
+    stored += CodesGroup(options, group) ? bytes / codec->ratio : bytes;
+  }
+  if (stored > 0) codec->ratio = raw / stored;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<int> Run(const Settings& settings) {
@@ -113,9 +147,11 @@ absl::StatusOr<int> Run(const Settings& settings) {
     options.policies.emplace_back(absl::StripAsciiWhitespace(name));
   }
   ASSIGN_OR_RETURN(options.sizes_percent, ParsePercentList(settings.sizes));
+  ASSIGN_OR_RETURN(options.sample_percent, ParsePercent("--sample", settings.sample));
   options.by_flops = settings.objective == "flops";
   ASSIGN_OR_RETURN(const Layout layout, LayoutOption{.name = options.layout}.Resolve());
   options.sizing.bytes_per_token = layout.BytesPerToken();
+  RETURN_IF_ERROR(SuitCodec(layout, &options.sizing.codec));
   ASSIGN_OR_RETURN(bench::PlanReport report, bench::RunPlan(options, MakeProgressSink(true)));
   if (std::any_of(layout.groups.begin(), layout.groups.end(),
                   [](const GroupSpec& group) { return group.rule != HitRule::kAll; })) {
@@ -137,14 +173,7 @@ absl::StatusOr<int> Run(const Settings& settings) {
 absl::StatusOr<std::vector<double>> ParsePercentList(const std::string& text) {
   std::vector<double> percents;
   for (const absl::string_view item : absl::StrSplit(text, ',')) {
-    double percent = 0;
-    const absl::string_view number =
-        absl::StripAsciiWhitespace(absl::StripSuffix(absl::StripAsciiWhitespace(item), "%"));
-    if (!absl::SimpleAtod(number, &percent) || !(percent > 0 && percent <= 100)) {
-      return absl::InvalidArgumentError(absl::StrCat("--sizes: \"", item,
-                                                     "\" is no size; write per cent over 0 and up to 100, as in "
-                                                     "1%,2.5%,10%"));
-    }
+    ASSIGN_OR_RETURN(const double percent, ParsePercent("--sizes", item));
     percents.push_back(percent);
   }
   return percents;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "bench/plan/sizing/gpu.h"
+#include "bench/plan/sizing/plan_codec.h"
 #include "client/cli/byte_size.h"
 
 namespace incipit {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr char kEngine[] = "Engine";
 constexpr char kNode[] = "A node of the tier";
+constexpr char kCodec[] = "Codec of the clients";
 constexpr char kPrices[] = "Prices, in US dollars";
 constexpr char kPromise[] = "What is promised";
 
@@ -61,6 +63,28 @@ void AddNode(CLI::App* command, bench::SizingOptions* options) {
   AddRate(command, kNode, "--nvme-life-years", &options->nvme_life_years, "for which endurance is stated");
 }
 
+void AddCodec(CLI::App* command, bench::SizingOptions* options) {
+  command
+      ->add_option_function<std::string>(
+          "--codec",
+          [options](const std::string& text) {
+            absl::StatusOr<bench::PlanCodec> codec = bench::PlanCodecOf(text);
+            if (!codec.ok()) throw CLI::ValidationError(std::string(codec.status().message()));
+            options->codec = *std::move(codec);
+          },
+          absl::StrCat("how blocks are stored: ", absl::StrJoin(bench::PlanCodecNames(), ", "), "; or a ratio, as 1.3"))
+      ->type_name("NAME|RATIO")
+      ->default_str(options->codec.name)
+      ->group(kCodec);
+  command->add_option("--codec-threads", options->codec_threads, "of an engine that decode one load")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 256u).description(""))
+      ->capture_default_str()
+      ->group(kCodec);
+  AddRate(command, kCodec, "--core-price", &options->core_dollars_per_hour,
+          "of a core that codes, an hour, US dollars");
+}
+
 void AddPrices(CLI::App* command, bench::SizingOptions* options) {
   AddRate(command, kPrices, "--gpu-price", &options->gpu_dollars_per_hour,
           "of one GPU, an hour; 0 = usual for its type");
@@ -83,6 +107,7 @@ void AddPlanSizingOptions(CLI::App* command, bench::SizingOptions* options) {
       ->transform(CLI::CheckedTransformer(scopes).description(""));
   AddEngine(command, options);
   AddNode(command, options);
+  AddCodec(command, options);
   AddPrices(command, options);
   AddRate(command, kPromise, "--slo-ttft-ms", &options->slo_ttft_ms,
           "time to the first token; 0 = the tier's own bandwidth may add 5 % to what an endless one gives");

@@ -34,13 +34,44 @@ bool PrefixTrace::Add(uint64_t time_ms, uint64_t input_tokens, uint64_t output_t
     request.last = static_cast<Block>(parents_.size() - 1);
   }
   requests_.push_back(request);
-  block_references_ += ids.size();
+  Count(time_ms, input_tokens, ids.size(), request.blocks);
+  return true;
+}
+
+bool PrefixTrace::AddSampled(uint64_t time_ms, uint64_t input_tokens, uint64_t output_tokens, uint64_t all_blocks,
+                             std::span<const SampledChains::Reference> chain) {
+  if (parents_.size() > kMaxBlocks) return false;
+  requests_.push_back({.time_ms = time_ms,
+                       .input_tokens = input_tokens,
+                       .output_tokens = static_cast<uint32_t>(std::min<uint64_t>(output_tokens, UINT32_MAX)),
+                       .last = static_cast<Block>(sample_->Add(chain)),
+                       .blocks = static_cast<uint32_t>(chain.size())});
+  covered_tokens_.push_back(std::min(input_tokens, all_blocks * block_tokens_));
+  Count(time_ms, input_tokens, all_blocks, static_cast<uint32_t>(chain.size()));
+  return true;
+}
+
+void PrefixTrace::Count(uint64_t time_ms, uint64_t input_tokens, uint64_t blocks, uint32_t chain_blocks) {
+  block_references_ += blocks;
   input_tokens_ += input_tokens;
-  longest_chain_ = std::max(longest_chain_, request.blocks);
-  if (ids.empty()) ++empty_requests_;
+  longest_chain_ = std::max(longest_chain_, chain_blocks);
+  if (blocks == 0) ++empty_requests_;
   if (time_ms < newest_time_ms_) ++out_of_order_;
   newest_time_ms_ = std::max(newest_time_ms_, time_ms);
-  return true;
+}
+
+uint64_t PrefixTrace::all_unique_blocks() const {
+  if (!sample_.has_value()) return unique_blocks();
+  return exact_blocks_ +
+         static_cast<uint64_t>(static_cast<double>(unique_blocks() - exact_blocks_) / sample_->rate() + 0.5);
+}
+
+// Exact blocks are held by any cache that is not tiny: what is left of it holds the others.
+uint64_t PrefixTrace::InSample(uint64_t blocks) const {
+  if (!sample_.has_value()) return blocks;
+  const uint64_t exact = std::min(exact_blocks_, blocks / 2);
+  const double others = static_cast<double>(blocks - exact) * sample_->rate();
+  return std::max<uint64_t>(1, exact + static_cast<uint64_t>(others + 0.5));
 }
 
 PrefixTrace::Block PrefixTrace::Find(Block parent, uint64_t id) const {
@@ -108,6 +139,11 @@ void PrefixTrace::Finish() {
 
 void PrefixTrace::ChainOf(const Request& request, std::vector<Block>* chain) const {
   chain->resize(request.blocks);
+  if (sample_.has_value()) {
+    const auto references = sample_->Of(request.last, request.blocks);
+    for (size_t i = 0; i < references.size(); ++i) (*chain)[i] = references[i].block;
+    return;
+  }
   Block block = request.last;
   for (size_t i = request.blocks; i-- > 0; block = parents_[block]) (*chain)[i] = block;
 }

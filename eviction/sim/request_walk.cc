@@ -13,6 +13,7 @@ constexpr uint64_t kNsPerMs = 1'000'000;
 
 void RequestWalk::Begin(const PrefixTrace::Request& request) {
   trace_.ChainOf(request, &chain_);
+  request_ = &request;
   access_.stamp_ns = std::max(access_.stamp_ns + 1, request.time_ms * kNsPerMs);
   access_.output_tokens = request.output_tokens;
 }
@@ -24,7 +25,8 @@ uint8_t RequestWalk::TurnAfter(Block deepest) const {
 
 const Access& RequestWalk::AccessOf(size_t index, uint8_t turn) {
   access_.turn = turn;
-  access_.depth_tokens = static_cast<uint32_t>(std::min<uint64_t>(uint64_t{index} * trace_.block_tokens(), UINT32_MAX));
+  access_.depth_tokens = static_cast<uint32_t>(
+      std::min<uint64_t>(trace_.PositionOf(*request_, index) * trace_.block_tokens(), UINT32_MAX));
   access_.key = MixKey(uint64_t{chain_[index]} + 1);
   return access_;
 }

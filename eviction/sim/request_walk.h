@@ -19,7 +19,7 @@ class RequestWalk {
 
   explicit RequestWalk(const PrefixTrace& trace) : trace_(trace), turns_(trace.unique_blocks()) {}
 
-  // Takes up `request`.
+  // Takes up `request`, one of the trace's.
   void Begin(const PrefixTrace::Request& request);
   // Of the request in hand, from the first block to the last.
   const std::vector<Block>& chain() const { return chain_; }
@@ -35,6 +35,7 @@ class RequestWalk {
   const PrefixTrace& trace_;
   std::vector<uint8_t> turns_;  // by block: in which turn it was stored
   std::vector<Block> chain_;
+  const PrefixTrace::Request* request_ = nullptr;
   Access access_{.bytes = 1};
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace incipit {
 namespace {
 
@@ -10,6 +12,20 @@ constexpr DuelBoard::Terms kTerms{.margin = 1.1, .shortest_reign = 100};
 size_t Tell(DuelBoard* board, size_t shard, double first, double second, uint64_t touches) {
   const double scores[] = {first, second};
   return board->Tell(shard, scores, touches, kTerms);
+}
+
+size_t Winner(std::vector<double> scores, size_t leader) { return DuelWinner(scores, leader, 1.1, 1.025); }
+
+TEST(DuelWinner, TheFirstNeedsLessMarginAndOthersBeatBoth) {
+  EXPECT_EQ(Winner({10, 10.9}, 0), 0u);
+  EXPECT_EQ(Winner({10, 11}, 0), 1u);
+  EXPECT_EQ(Winner({10, 10}, 1), 1u) << "a tie changes nothing";
+  EXPECT_EQ(Winner({10.2, 10}, 1), 1u);
+  EXPECT_EQ(Winner({10.3, 10}, 1), 0u);
+  EXPECT_EQ(Winner({10, 11, 11.5}, 1), 1u) << "not better than the leader by the margin";
+  EXPECT_EQ(Winner({10, 11, 12.5}, 1), 2u);
+  EXPECT_EQ(Winner({11, 10, 11.5}, 1), 0u) << "better than the leader by the margin, but not than the first";
+  EXPECT_EQ(Winner({0, 0, 0}, 0), 0u);
 }
 
 TEST(DuelBoard, SumDecidesNotTheShard) {

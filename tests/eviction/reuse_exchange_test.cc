@@ -11,22 +11,22 @@ TEST(ReuseExchange, EachGetsItsOwnAndWhatOthersToldLast) {
   ReuseExchange exchange;
   const size_t a = exchange.Join(), b = exchange.Join();
   ReuseCounts first(4);
-  first.ended[2][5] = 3;
+  first.Of(2).ended[5] = 3;
   first.groups = 7;
   exchange.Trade(a, &first);
-  EXPECT_EQ(first.ended[2][5], 3);
+  EXPECT_EQ(first.Of(2).ended[5], 3);
   ReuseCounts second(4);
-  second.ended[2][5] = 1;
-  second.waiting[3][0] = 2;
+  second.Of(2).ended[5] = 1;
+  second.Of(3).waiting[0] = 2;
   second.groups = 1;
   exchange.Trade(b, &second);
-  EXPECT_EQ(second.ended[2][5], 4);
+  EXPECT_EQ(second.Of(2).ended[5], 4);
   EXPECT_EQ(second.groups, 8u);
   ReuseCounts again(4);
-  again.ended[2][5] = 10;
+  again.Of(2).ended[5] = 10;
   exchange.Trade(a, &again);
-  EXPECT_EQ(again.ended[2][5], 11) << "what it told before is replaced, not added";
-  EXPECT_EQ(again.waiting[3][0], 2);
+  EXPECT_EQ(again.Of(2).ended[5], 11) << "what it told before is replaced, not added";
+  EXPECT_EQ(again.Of(3).waiting[0], 2);
 }
 
 // A model that saw nothing of a class itself values it as the one that did.

@@ -254,13 +254,16 @@
     perSizing('TTFT p99, s', (s) => number(s.ttft_with_s.p99)),
     perSizing('$ per million tokens', (s) => cents(s.dollars_per_million_tokens_saved)),
     perSizing('net $ an hour', (s) => dollars(s.net_dollars_per_hour)),
+    ...(plan.assumptions && plan.assumptions.codec_ratio > 1 ?
+      [perSizing('cores coding', (s) => number(s.codec_cores))] : []),
   ];
 
   function fillRows() {
     const gap = plan.rows.length > 0 && plan.rows[0].gap_by_policy !== undefined;
     table('rows_table', [
       {title: 'policy', cell: (row) => row.policy}, {title: 'size', cell: (row) => row.size_percent + ' %'},
-      {title: 'tokens hit', cell: (row) => percent(row.token_hit_ratio)},
+      {title: 'tokens hit', cell: (row) => percent(row.token_hit_ratio) +
+        (row.token_hit_error === undefined ? '' : ' ± ' + number(100 * row.token_hit_error))},
       {title: 'FLOPs saved', cell: (row) => percent(row.flops_saved_ratio)},
       ...(gap ? [{title: 'missing: policy', cell: (row) => percent(row.gap_by_policy)},
         {title: 'missing: capacity', cell: (row) => percent(row.gap_by_capacity)}] : []),
@@ -270,7 +273,13 @@
   }
 
   const LABELS = {
-    bytes_per_token: ['KV cache of a token', bytes], gpu: ['GPU', String],
+    bytes_per_token: ['KV cache of a token', bytes], codec: ['codec of the clients', String],
+    codec_ratio: ['raw bytes over stored bytes', (v) => number(v, 3)],
+    stored_bytes_per_token: ['stored of a token', bytes],
+    codec_decode_bytes_per_s: ['decoding, raw bytes, one core', (v) => v === 0 ? 'takes no time' : bytes(v) + '/s'],
+    codec_encode_bytes_per_s: ['encoding, raw bytes, one core', (v) => v === 0 ? 'takes no time' : bytes(v) + '/s'],
+    codec_threads: ['threads of an engine that decode a load', String],
+    core_dollars_per_hour: ['price of a core that codes', (v) => dollars(v) + ' an hour'], gpu: ['GPU', String],
     gpus: ['GPUs that compute one prompt', String],
     linear_flops_per_token: ['FLOPs of a token', (v) => v.toExponential(2)],
     attention_flops_per_token_and_depth: ['FLOPs of a token for each before it', (v) => v.toExponential(2)],
@@ -329,6 +338,10 @@
       bytes(sizing.read_per_node.p99_bytes_per_s) + '/s in the p99 second');
     figure('written to NVMe a day', bytes(sizing.written_bytes_per_day), sizing.endurance_bytes_per_day ?
       percent(sizing.written_bytes_per_day / sizing.endurance_bytes_per_day, 0) + ' of endurance' : 'no NVMe');
+    if (sizing.codec_cores > 0) {
+      figure('cores that code', number(sizing.codec_cores), plan.assumptions.codec + ', 1/' +
+        number(plan.assumptions.codec_ratio, 2) + ' of the bytes');
+    }
     for (const note of advice.notes) byId('notes').append(element('li', note));
     byId('serve').textContent = advice.serve;
     drawSplits(advice);
@@ -357,7 +370,8 @@
     byId('facts').textContent = `${number(plan.requests, 0)} requests in ${hours >= 1 ? number(hours, 1) + ' h' :
       number(plan.trace_seconds, 0) + ' s'}, ${number(plan.input_tokens / 1e6, 1)} million prompt tokens, ` +
       `${number(plan.unique_blocks, 0)} distinct of ${number(plan.block_references, 0)} blocks of ` +
-      `${plan.block_tokens} tokens, layout ${plan.layout}.`;
+      `${plan.block_tokens} tokens, layout ${plan.layout}.` + (plan.sampled_blocks === undefined ? '' :
+      ` Of the distinct blocks ${plan.sample_percent} % were simulated; behind ± is twice the standard error.`);
     document.title = 'incipit plan: ' + plan.source;
     const shards = plan.shards > 1 ? `; ${plan.shards} shards` : '';
     byId('made').textContent = `incipit plan, objective ${plan.objective}${shards}; ${number(plan.seconds, 1)} s.`;

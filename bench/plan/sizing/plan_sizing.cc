@@ -79,13 +79,16 @@ void TrySplits(const PrefixTrace& trace, const PlanRow& row, const ProgressSink&
 }  // namespace
 
 bool SizesRows(const PlanReport& report) {
+  if (report.options.sample_percent < 100) return false;
   const SizingScope scope = report.options.sizing.scope;
   return scope == SizingScope::kAll || (scope == SizingScope::kAuto && report.block_references <= kMaxSizedReferences);
 }
 
 void SizePlan(const PrefixTrace& trace, PlanReport* report, const ProgressSink& progress) {
   if (!SizesRows(*report)) {
-    if (report->options.sizing.scope == SizingScope::kAuto) {
+    if (report->options.sample_percent < 100 && report->options.sizing.scope != SizingScope::kNone) {
+      report->warnings.push_back("blocks are sampled: bytes, nodes and costs, which need all of them, were left out");
+    } else if (report->options.sizing.scope == SizingScope::kAuto) {
       report->warnings.push_back(
           fmt::format("over {} block references: bytes, nodes and costs were left out; --sizing all has them",
                       kMaxSizedReferences));

@@ -52,6 +52,7 @@ class Sizer {
     AfterLoss();
     if (result_.has_rates) {
       Bandwidth();
+      Coding();
       Wear();
       Money();
     }
@@ -59,7 +60,7 @@ class Sizer {
   }
 
  private:
-  double BlockBytes() const { return trace_.block_tokens() * options_.bytes_per_token; }
+  double BlockBytes() const { return trace_.block_tokens() * options_.StoredBytesPerToken(); }
 
   void Bytes(uint64_t capacity_blocks, uint64_t ram_blocks) {
     const double nvme_blocks = static_cast<double>(capacity_blocks - ram_blocks);
@@ -90,7 +91,9 @@ class Sizer {
   TtftModel ModelOf(double nodes) const {
     return TtftModel({.cost = cost_,
                       .flops_per_s = flops_per_s_,
-                      .bytes_per_token = options_.bytes_per_token,
+                      .bytes_per_token = options_.StoredBytesPerToken(),
+                      .raw_bytes_per_token = options_.bytes_per_token,
+                      .decode_bytes_per_s = options_.codec_threads * options_.codec.decode_bytes_per_s,
                       .client_bytes_per_s = BytesPerSecond(options_.client_gbit_per_s),
                       .network_bytes_per_s = nodes * BytesPerSecond(options_.node_gbit_per_s),
                       .nvme_bytes_per_s = nodes * options_.node_nvme_gb_per_s * 1e9});
@@ -163,7 +166,7 @@ class Sizer {
     for (size_t i = 0; i < served_.size(); ++i) {
       const PrefixTrace::Request& request = trace_.requests()[i];
       const TtftRequest load = LoadOf(trace_, request, served_[i]);
-      reads.Add(request.time_ms, static_cast<double>(load.hit_tokens) * options_.bytes_per_token);
+      reads.Add(request.time_ms, static_cast<double>(load.hit_tokens) * options_.StoredBytesPerToken());
       stores.Add(request.time_ms, served_[i].stored * BlockBytes());
     }
     const auto per_node = [this](Rates rates) {
@@ -174,6 +177,14 @@ class Sizer {
     };
     result_.read_per_node = per_node(reads.Measure());
     result_.store_per_node = per_node(stores.Measure());
+  }
+
+  // What is declined is not decoded; what is stored is encoded once.
+  void Coding() {
+    double stored_blocks = 0;
+    for (const ServedRequest& served : served_) stored_blocks += served.stored;
+    const double stored = stored_blocks * trace_.block_tokens() * options_.bytes_per_token;
+    result_.codec_cores = options_.codec.Cores(loaded_tokens_ * options_.bytes_per_token / seconds_, stored / seconds_);
   }
 
   void Wear() {
@@ -195,8 +206,10 @@ class Sizer {
                            static_cast<double>(result_.nvme_bytes) / 1e12 * options_.nvme_dollars_per_tb_month) /
                           kHoursPerMonth;
     const double nodes = result_.nodes_for_slo;
-    result_.dollars_per_hour = nodes * options_.node_dollars_per_hour + memory;
-    result_.dollars_per_hour_with_spare = result_.dollars_per_hour * (nodes + 1) / nodes;
+    const double tier = nodes * options_.node_dollars_per_hour + memory;
+    const double coding = result_.codec_cores * options_.core_dollars_per_hour;
+    result_.dollars_per_hour = tier + coding;
+    result_.dollars_per_hour_with_spare = tier * (nodes + 1) / nodes + coding;
     result_.saved_tokens_per_hour = loaded_tokens_ / seconds_ * kSecondsPerHour;
     if (loaded_tokens_ > 0) {
       result_.dollars_per_million_tokens = result_.dollars_per_hour / (result_.saved_tokens_per_hour / 1e6);

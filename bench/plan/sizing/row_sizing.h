@@ -30,11 +30,13 @@ struct RowSizing {
   Rates read_per_node, store_per_node;  // loads by engines; stores by engines
   double declined_ratio = 0;            // of the hits' tokens: loading would take longer than computing
   Distribution ttft_with_s, ttft_without_s;
+  // Of all engines' hosts together, busy with coding on average, in every second of the workload.
+  double codec_cores = 0;
   // Wear of all nodes together.
   double written_bytes_per_day = 0, endurance_bytes_per_day = 0;  // 0 without NVMe
   double nvme_life_years = 0;                                     // at that rate; 0 = nothing is written
   // Money, in US dollars.
-  double dollars_per_hour = 0;             // nodes_for_slo, their memory and drives
+  double dollars_per_hour = 0;             // nodes_for_slo, their memory and drives, and coding
   double dollars_per_hour_with_spare = 0;  // nodes_with_one_lost
   double saved_tokens_per_hour = 0;
   double dollars_per_million_tokens = 0;  // dollars_per_hour over what it saves; 0 if it saves none
@@ -46,11 +48,11 @@ struct RowSizing {
 };
 
 // `served`: by ReplayTiers with these sizes. Formulas:
-//   bytes        = blocks x block_tokens x bytes_per_token; RAM / 0.95 (arena), NVMe / fill limit of NvmeOptions
-//   TTFT         = TtftModel; nodes add up their network (80 % of it is payload) and their drives
-//   wear         = blocks written x bytes x 86400 / seconds of the workload, against DWPD x bytes of all drives
-//   after a loss = a hit of h blocks keeps q + q^2 + ... + q^h of them, q the share of nodes that are left
-//   money        = nodes + RAM + NVMe an hour; GPU seconds saved = FLOPs of loaded hits / FLOPs/s
+//   bytes        = blocks x block_tokens x bytes_per_token / ratio of the codec; RAM / 0.95 (arena), NVMe / fill limit
+//   of NvmeOptions TTFT         = TtftModel; nodes add up their network (80 % of it is payload) and their drives wear
+//   = blocks written x bytes x 86400 / seconds of the workload, against DWPD x bytes of all drives after a loss = a hit
+//   of h blocks keeps q + q^2 + ... + q^h of them, q the share of nodes that are left money        = nodes + RAM + NVMe
+//   an hour; GPU seconds saved = FLOPs of loaded hits / FLOPs/s
 // O(requests) for each number of nodes tried, at most 2 log2(kMaxPlannedNodes). REQUIRES: CheckSizing is ok. Any
 // thread.
 RowSizing SizeRow(const PrefixTrace& trace, const std::vector<ServedRequest>& served, uint64_t capacity_blocks,

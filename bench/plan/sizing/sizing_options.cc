@@ -14,6 +14,9 @@ absl::Status CheckSizing(const SizingOptions& options) {
   };
   const Limit limits[] = {
       {"--layout (bytes a token)", options.bytes_per_token, 1, 1e9},
+      {"--codec (ratio)", options.codec.ratio, 1, kMostCodecRatio},
+      {"--codec-threads", static_cast<double>(options.codec_threads), 1, 256},
+      {"--core-price", options.core_dollars_per_hour, 0, 1e6},
       {"--gpus", static_cast<double>(options.gpus), 1, 1024},
       {"--prefill-tokens-per-s", options.prefill_tokens_per_s, 0, 1e9},
       {"--client-gbit", options.client_gbit_per_s, 0.001, 1e5},

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "bench/plan/sizing/plan_codec.h"
 
 namespace incipit::bench {
 
@@ -20,6 +21,11 @@ inline constexpr uint64_t kMaxSizedReferences = 1'000'000;  // blocks of all pro
 struct SizingOptions {
   SizingScope scope = SizingScope::kNone;
   double bytes_per_token = 70'272;  // of the layout
+
+  // How clients store: fewer bytes, decoded by so many threads of an engine while the rest arrives.
+  PlanCodec codec;
+  uint32_t codec_threads = 2;
+  double StoredBytesPerToken() const { return bytes_per_token / codec.ratio; }
 
   // The engine.
   std::string gpu = "h100";
@@ -42,6 +48,7 @@ struct SizingOptions {
   double node_dollars_per_hour = 0.30;  // without memory and drives
   double ram_dollars_per_gb_month = 0.15;
   double nvme_dollars_per_tb_month = 3;
+  double core_dollars_per_hour = 0.02;  // of an engine's host, for coding
 
   // What is promised. 0: that the tier's own bandwidth adds at most kSlackOfSlo to what an endless one gives.
   double slo_ttft_ms = 0;

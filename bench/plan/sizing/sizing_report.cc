@@ -55,6 +55,16 @@ std::string RowText(const std::string& label, const RowSizing& sizing) {
                      sizing.dollars_per_million_tokens, sizing.NetDollarsPerHour());
 }
 
+std::string CodecText(const SizingOptions& options) {
+  std::string text = fmt::format("Stored by {}: {:.0f} of {:.0f} bytes a token, 1/{:.3g}", options.codec.name,
+                                 options.StoredBytesPerToken(), options.bytes_per_token, options.codec.ratio);
+  if (options.codec.decode_bytes_per_s > 0) {
+    text += fmt::format("; {} threads of an engine decode {:.1f} GB/s of raw bytes while the rest arrives",
+                        options.codec_threads, options.codec_threads * options.codec.decode_bytes_per_s / kGiga);
+  }
+  return text + ".\n";
+}
+
 constexpr char kHead[] =
     "                     RAM     NVMe  hit %: hit %:  nodes   read   burst  TB to  wear   TTFT   p99  $ for 1M   $ "
     "net\n"
@@ -76,6 +86,10 @@ std::string RecommendationText(const Recommendation& recommendation, double slo_
       sizing.nodes_for_slo, sizing.nodes_for_slo == 1 ? "" : "s", slo_percentile, sizing.slo_ttft_s,
       sizing.nodes_with_one_lost, 100 * sizing.hit_ratio_after_loss, sizing.saved_gpu_hours_per_hour,
       sizing.saved_dollars_per_hour, sizing.dollars_per_hour, sizing.dollars_per_hour_with_spare);
+  if (sizing.codec_cores > 0) {
+    text += fmt::format("Coding keeps {:.2f} cores of the engines' hosts busy, which is in that cost.\n",
+                        sizing.codec_cores);
+  }
   for (const std::string& note : recommendation.notes) text += fmt::format("Note: {}.\n", note);
   return text + fmt::format("\nOn each node:\n  {}\n", recommendation.serve_command);
 }
@@ -112,6 +126,7 @@ Json RowSizingJson(const RowSizing& sizing) {
                    {"endurance_bytes_per_day", sizing.endurance_bytes_per_day},
                    {"endurance_holds", sizing.EnduranceHolds()},
                    {"nvme_life_years", sizing.nvme_life_years},
+                   {"codec_cores", sizing.codec_cores},
                    {"dollars_per_hour", sizing.dollars_per_hour},
                    {"dollars_per_hour_with_spare", sizing.dollars_per_hour_with_spare},
                    {"saved_tokens_per_hour", sizing.saved_tokens_per_hour},
@@ -143,6 +158,12 @@ Json SizingOptionsJson(const PlanReport& report) {
   const double gpu_dollars =
       options.gpu_dollars_per_hour > 0 || !gpu.ok() ? options.gpu_dollars_per_hour : gpu->dollars_per_hour;
   return {{"bytes_per_token", options.bytes_per_token},
+          {"codec", options.codec.name},
+          {"codec_ratio", options.codec.ratio},
+          {"stored_bytes_per_token", options.StoredBytesPerToken()},
+          {"codec_decode_bytes_per_s", options.codec.decode_bytes_per_s},
+          {"codec_encode_bytes_per_s", options.codec.encode_bytes_per_s},
+          {"codec_threads", options.codec_threads},
           {"linear_flops_per_token", report.cost.linear_flops_per_token},
           {"attention_flops_per_token_and_depth", report.cost.attention_flops_per_token_and_depth},
           {"gpu", options.gpu},
@@ -161,6 +182,7 @@ Json SizingOptionsJson(const PlanReport& report) {
           {"node_dollars_per_hour", options.node_dollars_per_hour},
           {"ram_dollars_per_gb_month", options.ram_dollars_per_gb_month},
           {"nvme_dollars_per_tb_month", options.nvme_dollars_per_tb_month},
+          {"core_dollars_per_hour", options.core_dollars_per_hour},
           {"slo_ttft_ms", options.slo_ttft_ms},
           {"slo_percentile", options.slo_percentile}};
 }
@@ -181,6 +203,7 @@ std::string SizingText(const PlanReport& report) {
         "docs/planner.md, --help\n",
         kHead, rows, any->ttft_without_s.At(0.5), any->ttft_without_s.At(0.99));
   }
+  if (any != nullptr && report.options.sizing.codec.codes()) text += CodecText(report.options.sizing);
   if (report.recommendation.has_value()) {
     text += RecommendationText(*report.recommendation, report.options.sizing.slo_percentile);
   }

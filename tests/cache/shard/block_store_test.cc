@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "cache/runtime/sim_loop.h"
+#include "eviction/policy_peers.h"
 #include "tests/support/blocks.h"
 
 namespace incipit {
@@ -14,8 +15,11 @@ using testing::SmallLayout;
 
 class BlockStoreTest : public ::testing::Test {
  protected:
-  void Open(uint64_t ram_bytes) {
+  // Over one shard it is one of several that decide together.
+  void Open(uint64_t ram_bytes, const std::string& eviction = "lru", uint32_t shards = 1) {
     BlockStoreOptions options;
+    options.eviction = eviction;
+    if (shards > 1) options.ram_peers = options.all_peers = std::make_shared<PolicyPeers>(shards);
     options.ram_bytes = ram_bytes;
     options.huge_pages = false;
     auto opened = loop_.Run(BlockStore::Open(&loop_, random_.get(), nullptr, options, {}));
@@ -52,8 +56,19 @@ class BlockStoreTest : public ::testing::Test {
 };
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_F(BlockStoreTest, ABlockTakesLessThan256BytesBesideItsRecord) {
-  Open(512 << 20);
+struct Metadata {
+  const char* eviction;
+  uint32_t shards;
+};
+class BlockStoreMetadataTest : public BlockStoreTest, public ::testing::WithParamInterface<Metadata> {};
+INSTANTIATE_TEST_SUITE_P(Policies, BlockStoreMetadataTest,
+                         ::testing::Values(Metadata{"lru", 1}, Metadata{"auto", 1}, Metadata{"auto", 4}),
+                         [](const auto& one) {
+                           return one.param.eviction + std::string("Of") + std::to_string(one.param.shards);
+                         });
+
+TEST_P(BlockStoreMetadataTest, ABlockTakesLessThan256BytesBesideItsRecord) {
+  Open(512 << 20, GetParam().eviction, GetParam().shards);
   constexpr uint64_t kBlocks = 150'000;
   const uint64_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
   for (uint64_t i = 0; i < kBlocks; ++i) Store(i, static_cast<uint32_t>(i % 1'000 * 64));

@@ -54,6 +54,25 @@ TEST_F(PlanCommandTest, EveryOptionOfTheContractIsTaken) {
   EXPECT_EQ(result.json()["shards"], 2);
 }
 
+TEST_F(PlanCommandTest, ACodecShrinksTheGroupsThatItTakes) {
+  const CliResult coded =
+      RunIncipit(Arguments({"--policy", "lru", "--sizes", "100%", "--codec", "bf16-lossless-fast", "--json"}));
+  ASSERT_EQ(coded.exit_code, 0) << coded.err;
+  const Json assumptions = coded.json()["assumptions"];
+  EXPECT_EQ(assumptions["codec"], "bf16-lossless-fast");
+  EXPECT_NEAR(assumptions["stored_bytes_per_token"].get<double>() * assumptions["codec_ratio"].get<double>(),
+              assumptions["bytes_per_token"].get<double>(), 1e-6);
+  EXPECT_GT(assumptions["codec_ratio"].get<double>(), 1.4);
+  EXPECT_TRUE(coded.json()["rows"][0]["sizing"].contains("codec_cores"));
+  const CliResult ratio = RunIncipit(Arguments({"--policy", "lru", "--sizes", "100%", "--codec", "1.3"}));
+  ASSERT_EQ(ratio.exit_code, 0) << ratio.err;
+  EXPECT_THAT(ratio.out, HasSubstr("Stored by ratio 1.3"));
+  const CliResult wrong =
+      RunIncipit(Arguments({"--policy", "lru", "--codec", "bf16-lossless", "--layout", "custom:2x50"}));
+  EXPECT_NE(wrong.exit_code, 0);
+  EXPECT_THAT(wrong.err, HasSubstr("rows of 50 bytes"));
+}
+
 TEST_F(PlanCommandTest, TableIsTheDefault) {
   const CliResult result = RunIncipit(Arguments({"--policy", "lru", "--sizes", "100%"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;

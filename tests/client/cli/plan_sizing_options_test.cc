@@ -26,7 +26,11 @@ TEST(PlanSizingOptionsTest, EveryFlagReachesItsSetting) {
       "--sizing all --gpu h200 --gpus 4 --prefill-tokens-per-s 5 --client-gbit 6 --gpu-price 7 --node-ram 8GiB "
       "--node-nvme 9GB --ram-percent 10 --node-gbit 11 --node-nvme-gbps 12 --nvme-endurance-tbw 13 --nvme-life-years "
       "14 "
-      "--node-price 15 --ram-price 16 --nvme-price 17 --slo-ttft-ms 18 --slo-percentile 19");
+      "--node-price 15 --ram-price 16 --nvme-price 17 --slo-ttft-ms 18 --slo-percentile 19 --codec 1.25 "
+      "--codec-threads 20 --core-price 21");
+  EXPECT_EQ(options.codec.ratio, 1.25);
+  EXPECT_EQ(options.codec_threads, 20u);
+  EXPECT_EQ(options.core_dollars_per_hour, 21);
   EXPECT_EQ(options.scope, bench::SizingScope::kAll);
   EXPECT_EQ(options.gpu, "h200");
   EXPECT_EQ(options.gpus, 4u);
@@ -54,6 +58,9 @@ TEST(PlanSizingOptionsTest, WrongValuesNameTheFlag) {
   for (const auto& [flag, value] :
        std::vector<std::pair<std::string, std::string>>{{"--gpu", "abacus"},
                                                         {"--gpus", "0"},
+                                                        {"--codec", "gzip"},
+                                                        {"--codec", "0.9"},
+                                                        {"--codec-threads", "0"},
                                                         {"--node-gbit", "-1"},
                                                         {"--sizing", "some"},
                                                         {"--ram-percent", "200"},

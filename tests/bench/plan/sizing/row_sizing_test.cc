@@ -82,6 +82,26 @@ TEST(RowSizingTest, RatesWearAndMoneyFollowFromTheTimeSpan) {
   EXPECT_NEAR(sizing.dollars_per_million_tokens, (1 + memory) / (700 / kSpan * 3600) * 1e6, 1e-2);
 }
 
+TEST(RowSizingTest, ACodecMakesBytesFewerAndCoresBusy) {
+  SizingOptions options = Options();
+  options.client_gbit_per_s = 8;  // 0.8 GB/s of payload
+  options.codec = {.name = "halves", .ratio = 2, .decode_bytes_per_s = 100e6, .encode_bytes_per_s = 50e6};
+  options.core_dollars_per_hour = 10;
+  const RowSizing raw = SizeRow(Trace(), Served(), 100, 20, kLinear, Options());
+  const RowSizing coded = SizeRow(Trace(), Served(), 100, 20, kLinear, options);
+  EXPECT_NEAR(static_cast<double>(coded.ram_bytes), static_cast<double>(raw.ram_bytes) / 2, 1);
+  EXPECT_NEAR(static_cast<double>(coded.nvme_bytes), static_cast<double>(raw.nvme_bytes) / 2, 1);
+  EXPECT_NEAR(coded.read_per_node.mean_bytes_per_s, raw.read_per_node.mean_bytes_per_s / 2, 1);
+  EXPECT_NEAR(coded.store_per_node.mean_bytes_per_s, raw.store_per_node.mean_bytes_per_s / 2, 1);
+  EXPECT_NEAR(coded.written_bytes_per_day, raw.written_bytes_per_day / 2, 1);
+  EXPECT_NEAR(coded.ttft_with_s.At(0.5), 0.3 + 0.35, 1e-9) << "70 MB over two threads of 100 MB/s";
+  const double cores = (700e6 / 100e6 + 200e6 / 50e6) / kSpan;
+  EXPECT_NEAR(coded.codec_cores, cores, 1e-9);
+  EXPECT_EQ(raw.codec_cores, 0);
+  const double memory = (0.1 / 0.95 * 0.15 + 0.4e-3 / 0.94 * 3) / 730;
+  EXPECT_NEAR(coded.dollars_per_hour, 1 + memory + 10 * cores, 1e-6);
+}
+
 TEST(RowSizingTest, EnduranceMayBeGivenAsBytesOfALife) {
   SizingOptions options = Options();
   options.endurance_tbw = 36.5;

@@ -19,6 +19,9 @@ TEST(SizingOptionsTest, WhatMakesNoSenseIsRefusedByItsFlag) {
   };
   refused([](SizingOptions* options) { options->gpu = "abacus"; }, "--gpu");
   refused([](SizingOptions* options) { options->gpus = 0; }, "--gpus");
+  refused([](SizingOptions* options) { options->codec.ratio = 0.5; }, "--codec");
+  refused([](SizingOptions* options) { options->codec_threads = 0; }, "--codec-threads");
+  refused([](SizingOptions* options) { options->core_dollars_per_hour = -1; }, "--core-price");
   refused([](SizingOptions* options) { options->ram_percent = 0; }, "--ram-percent");
   refused([](SizingOptions* options) { options->ram_percent = 101; }, "--ram-percent");
   refused([](SizingOptions* options) { options->node_gbit_per_s = -1; }, "--node-gbit");

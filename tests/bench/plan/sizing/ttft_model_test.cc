@@ -56,6 +56,20 @@ TEST(TtftModelTest, TheSlowestStageCounts) {
   EXPECT_NEAR(TtftModel(inputs).With({.input_tokens = 100, .hit_tokens = 100}).seconds, 50, 1e-6);
 }
 
+TEST(TtftModelTest, DecodingIsAStageOfRawBytesOfOneEngine) {
+  TtftInputs inputs = Usual();
+  inputs.bytes_per_token = 0.5;
+  inputs.raw_bytes_per_token = 1;
+  inputs.client_bytes_per_s = 10;
+  inputs.decode_bytes_per_s = 4;
+  const TtftRequest request{.input_tokens = 100, .hit_tokens = 100};
+  TtftModel decoding(inputs);
+  EXPECT_NEAR(decoding.With(request).seconds, 25, 1e-9);
+  EXPECT_NEAR(decoding.With(request).seconds, 25, 1e-9) << "each engine has a decoder of its own";
+  inputs.decode_bytes_per_s = 0;
+  EXPECT_NEAR(TtftModel(inputs).With(request).seconds, 5, 1e-9) << "half the bytes over the link";
+}
+
 TEST(TtftModelTest, LoadsSlowerThanComputingAreDeclinedAndTakeNoBandwidth) {
   TtftInputs inputs = Usual();
   inputs.network_bytes_per_s = 0.5;
