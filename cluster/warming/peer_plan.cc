@@ -9,14 +9,14 @@ PeerPlan::PeerPlan(std::shared_ptr<const ClusterMap> map, uint64_t self_id,
                    std::vector<std::shared_ptr<const PastPlacement>> past)
     : map_(std::move(map)), self_id_(self_id), serving_(Over(*map_)), past_(std::move(past)) {
   for (const auto& each : past_) past_until_ns_ = std::max(past_until_ns_, each->until_ns);
-  ClusterMap with_draining = *map_;
-  bool any = false;
-  for (ClusterNode& node : with_draining.nodes) {
+  ClusterMap all = *map_;
+  for (ClusterNode& node : all.nodes) {
+    node.zone.clear();
     if (node.state != NodeState::kDraining) continue;
     node.state = NodeState::kServing;
-    any = true;
+    any_draining_ = true;
   }
-  if (any) draining_ = Over(with_draining);
+  order_ = Over(all);
 }
 
 std::optional<PeerPlan::Present> PeerPlan::Over(const ClusterMap& map) {
@@ -32,22 +32,22 @@ const ClusterNode* PeerPlan::Askable(const ClusterNode* node) const {
   return has_blocks ? node : nullptr;
 }
 
-const ClusterNode* PeerPlan::PreviousOwnerOf(ByteView framed_identity, int64_t now_ns) const {
-  if (!Active(now_ns) || !serving_.has_value()) return nullptr;
-  const uint64_t hash = serving_->placement.HashOf(framed_identity);
-  // Who asks us for what another owns has another map than we: then that owner may have it.
-  const ClusterNode* owner = Askable(&map_->nodes[serving_->owners[serving_->placement.OwnerOf(hash)]]);
-  if (owner != nullptr) return owner;
-  if (draining_.has_value()) {
-    const ClusterNode* before = Askable(&map_->nodes[draining_->owners[draining_->placement.OwnerOf(hash)]]);
-    if (before != nullptr) return before;
+PreviousOwners PeerPlan::PreviousOwnersOf(ByteView framed_identity, int64_t now_ns) const {
+  PreviousOwners result;
+  if (!Active(now_ns) || !order_.has_value()) return result;
+  const auto add = [&](const ClusterNode* node) {
+    node = Askable(node);
+    if (node == nullptr || result.size() == kMaxPreviousOwners) return;
+    if (std::find(result.begin(), result.end(), node) == result.end()) result.push_back(node);
+  };
+  const uint64_t hash = order_->placement.HashOf(framed_identity);
+  for (const size_t owner : order_->placement.OwnersOf(hash, kMaxPreviousOwners)) {
+    add(&map_->nodes[order_->owners[owner]]);
   }
   for (const auto& past : past_) {
-    if (now_ns >= past->until_ns) continue;
-    const ClusterNode* before = Askable(map_->Find(past->ids[past->placement.OwnerOf(hash)]));
-    if (before != nullptr) return before;
+    if (now_ns < past->until_ns) add(map_->Find(past->ids[past->placement.OwnerOf(hash)]));
   }
-  return nullptr;
+  return result;
 }
 
 const ClusterNode* PeerPlan::NextOwnerOf(ByteView framed_identity) const {

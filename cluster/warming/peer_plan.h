@@ -6,9 +6,14 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "cluster/membership/cluster_map.h"
 
 namespace incipit {
+
+// So many nodes are asked for one block at most.
+inline constexpr size_t kMaxPreviousOwners = 3;
+using PreviousOwners = absl::InlinedVector<const ClusterNode*, kMaxPreviousOwners>;
 
 // Who owned what, once: a placement and the ids of its nodes.
 struct PastPlacement {
@@ -27,13 +32,13 @@ class PeerPlan {
   const ClusterMap& map() const { return *map_; }
   uint64_t self_id() const { return self_id_; }
   // Whether there is anybody to be asked about anything.
-  bool Active(int64_t now_ns) const { return draining_.has_value() || now_ns < past_until_ns_; }
+  bool Active(int64_t now_ns) const { return any_draining_ || now_ns < past_until_ns_; }
   // When the last placement of the past is over; 0: there is none.
   int64_t past_until_ns() const { return past_until_ns_; }
 
-  // The node to ask for a block that this one misses; null: nobody. `framed_identity`: of the block's part 0. One hash
-  // and a placement for each past one.
-  const ClusterNode* PreviousOwnerOf(ByteView framed_identity, int64_t now_ns) const;
+  // The nodes to ask for a block that this one misses, the likeliest first; none: nobody. `framed_identity`: of the
+  // block's part 0. One hash and a placement for each owner and past one.
+  PreviousOwners PreviousOwnersOf(ByteView framed_identity, int64_t now_ns) const;
   // The node that owns the block now; null: nobody does, or this node itself.
   const ClusterNode* NextOwnerOf(ByteView framed_identity) const;
 
@@ -48,8 +53,11 @@ class PeerPlan {
 
   std::shared_ptr<const ClusterMap> map_;
   uint64_t self_id_;
-  std::optional<Present> serving_;   // none: nobody serves
-  std::optional<Present> draining_;  // with the nodes that give their blocks away; none: there are no such
+  std::optional<Present> serving_;  // none: nobody serves
+  // With the nodes that give their blocks away, and without zones: the order in which blocks go from node to node when
+  // nodes come and go, whichever did.
+  std::optional<Present> order_;
+  bool any_draining_ = false;
   std::vector<std::shared_ptr<const PastPlacement>> past_;
   int64_t past_until_ns_ = 0;
 };

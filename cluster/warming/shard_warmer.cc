@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "cache/base/status_macros.h"
@@ -78,27 +79,29 @@ void ShardWarmer::EndMoving(bool takes_stores) {
   if (takes_stores) shard_->set_takes_stores(true);
 }
 
-const ClusterNode* ShardWarmer::PreviousOwnerOf(NamespaceId name_space, const wire::KeyRef& key) const {
+PreviousOwners ShardWarmer::PreviousOwnersOf(NamespaceId name_space, const wire::KeyRef& key) const {
   std::array<uint8_t, kMaxFramedIdentityBytes> buffer;
   const ByteView framed =
       FrameIdentity(shard_->store()->namespaces().At(name_space).framed, key.group, 0, key.key, &buffer);
-  return plan_->PreviousOwnerOf(framed, env_.loop->NowNs());
+  return plan_->PreviousOwnersOf(framed, env_.loop->NowNs());
 }
 
 bool ShardWarmer::MayHave(NamespaceId name_space, const wire::KeyRef& key) {
   if (stopping_ || plan_ == nullptr || !plan_->Active(env_.loop->NowNs())) return false;
-  return PreviousOwnerOf(name_space, key) != nullptr;
+  return !PreviousOwnersOf(name_space, key).empty();
 }
 
-std::vector<std::pair<std::shared_ptr<PeerNode>, ShardWarmer::Which>> ShardWarmer::ByPeer(
-    const PeerQuestion& question) {
+std::vector<std::pair<std::shared_ptr<PeerNode>, ShardWarmer::Which>> ShardWarmer::ByPeer(const PeerQuestion& question,
+                                                                                          const Which& which,
+                                                                                          size_t first, size_t end) {
   std::map<uint64_t, std::pair<std::shared_ptr<PeerNode>, Which>> by_id;
-  for (uint32_t i = 0; i < question.keys.size(); ++i) {
-    const ClusterNode* node = PreviousOwnerOf(question.name_space, question.keys[i]);
-    if (node == nullptr) continue;
-    auto& [peer, which] = by_id[node->id];
-    if (peer == nullptr) peer = peers_.At(*node);
-    which.push_back(i);
+  for (const uint32_t i : which) {
+    const PreviousOwners owners = PreviousOwnersOf(question.name_space, question.keys[i]);
+    for (size_t rank = first; rank < std::min(end, owners.size()); ++rank) {
+      auto& [peer, keys] = by_id[owners[rank]->id];
+      if (peer == nullptr) peer = peers_.At(*owners[rank]);
+      keys.push_back(i);
+    }
   }
   std::vector<std::pair<std::shared_ptr<PeerNode>, Which>> result;
   for (auto& [id, each] : by_id) {
@@ -120,7 +123,9 @@ Task<void> ShardWarmer::Match(const PeerQuestion* question, std::vector<wire::Pr
   ++questions_;
   counters_.asked_keys += question->keys.size();
   TaskScope scope(env_.loop);
-  auto by_peer = ByPeer(*question);
+  Which all(question->keys.size());
+  std::iota(all.begin(), all.end(), 0);
+  auto by_peer = ByPeer(*question, all, 0, kMaxPreviousOwners);  // all at once: it costs one round trip
   for (auto& [peer, which] : by_peer) scope.Spawn(MatchAt(peer, question, std::move(which), found));
   co_await scope.Join();
   for (const wire::Presence each : *found) {
@@ -177,7 +182,9 @@ Task<void> ShardWarmer::MatchAtShard(std::shared_ptr<PeerNode> peer, uint16_t sh
     ++counters_.failures;
     co_return;
   }
-  for (size_t i = 0; i < which.size(); ++i) (*found)[which[i]] = sink.reply.presence[i];
+  for (size_t i = 0; i < which.size(); ++i) {
+    if (sink.reply.presence[i] != wire::Presence::kMiss) (*found)[which[i]] = sink.reply.presence[i];
+  }
 }
 
 // If every block is whole and raw.
@@ -204,24 +211,20 @@ Task<void> ShardWarmer::TakeOver(const PeerQuestion* question) {
   counters_.wanted_blocks += question->keys.size();
   std::vector<std::shared_ptr<Flight>> of_others;
   std::vector<std::pair<uint64_t, uint64_t>> own;
-  TaskScope scope(env_.loop);
-  auto by_peer = ByPeer(*question);
-  for (auto& [peer, which] : by_peer) {
-    Which mine;
-    for (const uint32_t i : which) {
-      const Hash128 hash = shard_->store()->HashOf(question->name_space, question->keys[i]);
-      auto [flight, fresh] = flights_.try_emplace({hash.low, hash.high});
-      if (fresh) {
-        flight->second = std::make_shared<Flight>(env_.loop);
-        own.emplace_back(hash.low, hash.high);
-        mine.push_back(i);
-      } else {
-        of_others.push_back(flight->second);
-      }
+  Which mine;
+  for (uint32_t i = 0; i < question->keys.size(); ++i) {
+    const Hash128 hash = shard_->store()->HashOf(question->name_space, question->keys[i]);
+    auto [flight, fresh] = flights_.try_emplace({hash.low, hash.high});
+    if (fresh) {
+      flight->second = std::make_shared<Flight>(env_.loop);
+      own.emplace_back(hash.low, hash.high);
+      mine.push_back(i);
+    } else {
+      of_others.push_back(flight->second);
     }
-    if (!mine.empty()) scope.Spawn(FetchFrom(peer, question, std::move(mine)));
   }
-  co_await scope.Join();
+  Task<void> fetching = FetchAll(question, std::move(mine));
+  co_await fetching;
   for (const auto& hash : own) {
     const auto flight = flights_.find(hash);
     flight->second->landed.Set();
@@ -233,6 +236,21 @@ Task<void> ShardWarmer::TakeOver(const PeerQuestion* question) {
   }
   fetching_bytes_ -= bytes;
   --questions_;
+}
+
+Task<void> ShardWarmer::FetchAll(const PeerQuestion* question, Which which) {
+  BlockStore* store = shard_->store();
+  for (size_t rank = 0; rank < kMaxPreviousOwners && !which.empty(); ++rank) {
+    if (stopping_ || env_.loop->NowNs() >= question->deadline_ns) co_return;
+    auto by_peer = ByPeer(*question, which, rank, rank + 1);
+    TaskScope scope(env_.loop);
+    for (auto& [peer, keys] : by_peer) scope.Spawn(FetchFrom(peer, question, std::move(keys)));
+    co_await scope.Join();
+    std::erase_if(which, [&](uint32_t i) {
+      const BlockId id = store->Find(question->name_space, question->keys[i]);
+      return id != kNoBlock && store->IsHere(id);
+    });
+  }
 }
 
 Task<void> ShardWarmer::FetchFrom(std::shared_ptr<PeerNode> peer, const PeerQuestion* question, Which which) {

@@ -40,14 +40,18 @@ class ShardWarmer : public ShardPeers {
   };
   using Which = std::vector<uint32_t>;  // indices of keys of a question
 
-  const ClusterNode* PreviousOwnerOf(NamespaceId name_space, const wire::KeyRef& key) const;
-  // The keys by the node to ask; those that are not asked for are left out and counted.
-  std::vector<std::pair<std::shared_ptr<PeerNode>, Which>> ByPeer(const PeerQuestion& question);
+  PreviousOwners PreviousOwnersOf(NamespaceId name_space, const wire::KeyRef& key) const;
+  // These keys by the nodes to ask: of each key's previous owners those from `first` to before `end`. What is not asked
+  // for is left out and counted.
+  std::vector<std::pair<std::shared_ptr<PeerNode>, Which>> ByPeer(const PeerQuestion& question, const Which& which,
+                                                                  size_t first, size_t end);
   Task<void> MatchAt(std::shared_ptr<PeerNode> peer, const PeerQuestion* question, Which which,
                      std::vector<wire::Presence>* found);
   Task<void> MatchAtShard(std::shared_ptr<PeerNode> peer, uint16_t shard, const PeerQuestion* question, Which which,
                           std::vector<wire::Presence>* found);
   Task<void> FetchFrom(std::shared_ptr<PeerNode> peer, const PeerQuestion* question, Which which);
+  // From one previous owner after the other, until all are here.
+  Task<void> FetchAll(const PeerQuestion* question, Which which);
   uint64_t BytesOf(const PeerQuestion& question) const;
   // Closes connections when there is nobody left to ask.
   Task<void> Tidy();

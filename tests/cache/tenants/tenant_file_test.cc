@@ -66,7 +66,7 @@ TEST(TenantFile, MistakesAreNamedWithTheirLineAndWithoutSecrets) {
   ExpectRefused(WithSecret("secret_file = \"x\"\n"), "not both");
   ExpectRefused(WithSecret("role = \"read\"\n"), "t.toml:4: [[tenant]] has no key 'role'");
   ExpectRefused(WithSecret("roles = \"read\"\n"), "not an array");
-  ExpectRefused(WithSecret("roles = [\"root\"]\n"), "\"read\", \"write\" and \"admin\"");
+  ExpectRefused(WithSecret("roles = [\"root\"]\n"), "\"read\", \"write\", \"admin\" and \"peer\"");
   ExpectRefused(WithSecret("roles = []\n"), "no role");
   ExpectRefused(WithSecret("ram_quota_bytes = -1\n"), "number of bytes");
   ExpectRefused(WithSecret("ram_quota_bytes = \"1GiB\"\n"), "number of bytes");
