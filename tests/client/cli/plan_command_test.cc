@@ -73,6 +73,26 @@ TEST_F(PlanCommandTest, ACodecShrinksTheGroupsThatItTakes) {
   EXPECT_THAT(wrong.err, HasSubstr("rows of 50 bytes"));
 }
 
+TEST_F(PlanCommandTest, ASampleSaysHowFarOffItMayBe) {
+  const std::vector<std::string> usual = {"plan", "--workload", "templates", "--policy", "lru", "--sizes", "10%"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), usual.begin(), usual.end());
+    return RunIncipit(more);
+  };
+  const CliResult sampled = with({"--sample", "20%", "--json"}), exact = with({"--json"});
+  ASSERT_EQ(sampled.exit_code, 0) << sampled.err;
+  ASSERT_EQ(exact.exit_code, 0) << exact.err;
+  const Json row = sampled.json()["rows"][0];
+  EXPECT_GT(row["token_hit_error"].get<double>(), 0);
+  EXPECT_NEAR(row["token_hit_ratio"].get<double>(), exact.json()["rows"][0]["token_hit_ratio"].get<double>(), 0.03);
+  EXPECT_EQ(sampled.json()["block_references"], exact.json()["block_references"]);
+  EXPECT_LT(sampled.json()["sampled_blocks"].get<double>(), 0.3 * exact.json()["unique_blocks"].get<double>());
+  EXPECT_FALSE(exact.json()["rows"][0].contains("token_hit_error"));
+  EXPECT_THAT(with({"--sample", "20%"}).out, HasSubstr("Twice the standard error"));
+  EXPECT_THAT(with({"--sample", "0"}).err, HasSubstr("--sample"));
+  EXPECT_THAT(with({"--sample", "20%", "--shards", "4"}).err, HasSubstr("--sample and --shards"));
+}
+
 TEST_F(PlanCommandTest, TableIsTheDefault) {
   const CliResult result = RunIncipit(Arguments({"--policy", "lru", "--sizes", "100%"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
