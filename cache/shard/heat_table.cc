@@ -27,8 +27,8 @@ uint8_t HeatTable::CopiesOf(BlockId block, int64_t now_ns) {
 uint8_t HeatTable::NextCopies(const Heat& heat, double seconds) const {
   const double bound = static_cast<double>(options_.block_bytes_per_s);
   const double whole = static_cast<double>(heat.bytes) / seconds * (heat.copies + 1);
-  const auto wanted =
-      static_cast<uint8_t>(std::min<double>(whole / bound, std::min(options_.max_copies, wire::kMaxHotCopies)));
+  const auto wanted = static_cast<uint8_t>(
+      std::min<double>(whole / bound, std::min<uint32_t>(options_.max_copies, wire::kMaxHotCopies)));
   if (wanted >= heat.copies) return wanted;
   return whole < bound * heat.copies / 2 ? static_cast<uint8_t>(heat.copies - 1) : heat.copies;
 }

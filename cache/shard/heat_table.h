@@ -13,7 +13,7 @@ namespace incipit {
 struct HeatOptions {
   // Of one block; above it, another copy is worth its room. 0: nothing is ever hot.
   uint64_t block_bytes_per_s = 256ull << 20;
-  uint8_t max_copies = 7;  // beside the block itself; at most wire::kMaxHotCopies
+  uint32_t max_copies = 7;  // beside the block itself; at most wire::kMaxHotCopies
   int64_t window_ns = 500'000'000;
   size_t max_blocks = 8192;  // measured at a time; others are not hot
 };

@@ -220,7 +220,7 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
   AddSize(command, kLimits, "--hot-block-bytes-per-s", &limits->heat.block_bytes_per_s,
           "loads of one block beyond which it should have copies at other nodes of the cluster; 0: none has");
   AddNumber(command, kLimits, "--max-hot-copies", &limits->heat.max_copies, "such copies of a block, at most 7",
-            uint8_t{0});
+            uint32_t{0});
   AddNumber(command, kLimits, "--nvme-reads-per-load", &limits->nvme_reads_per_load, "NVMe reads at once for one load");
 }
 

@@ -27,10 +27,11 @@ class CopySearch {
  private:
   struct Place {
     uint8_t wanted = 0;  // copies that the owner wants
-    uint8_t asked = 0;   // ranks, as bits
-    uint8_t found = 0;
+    uint8_t found = 0;   // ranks, as bits
+    bool known = false;  // still, from an earlier match: not asked again
   };
   Place& At(uint32_t slot);
+  void SkipKnown(const CallContext* context, const ShardSet& shards, const std::vector<KeyList>& groups);
 
   std::vector<Place> places_;  // by slot, as far as any is not empty
 };
