@@ -10,7 +10,7 @@
 
 #include "client/layouts/layouts.h"
 #include "cluster/membership/cluster_map_json.h"
-#include "incipit/cluster_client.h"
+#include "incipit/client.h"
 #include "incipit/seed_membership.h"
 #include "tests/support/cluster_maps.h"
 #include "tests/support/redis_server.h"
@@ -184,16 +184,16 @@ class Chain {
       for (size_t at = 0; at < kBytes; ++at) payloads_[i][at] = static_cast<uint8_t>(i * 31 + at * 7);
     }
   }
-  static ClusterClientOptions Options(std::vector<std::string> seeds) {
-    ClusterClientOptions options;
-    options.seeds = std::move(seeds);
-    options.client.model = "model";
-    options.client.layout = *CustomLayout(4, 256, 16);
-    options.client.default_deadline_ms = kLongMs;
-    options.client.connect_timeout_ms = kLongMs;
+  static ClientOptions Options(const std::string& seed) {
+    ClientOptions options;
+    options.address = "cluster://" + seed;
+    options.model = "model";
+    options.layout = *CustomLayout(4, 256, 16);
+    options.default_deadline_ms = kLongMs;
+    options.connect_timeout_ms = kLongMs;
     return options;
   }
-  void StoreBy(ClusterClient* client) {
+  void StoreBy(Client* client) {
     StoreRequest request;
     for (size_t i = 0; i < kBlocks; ++i) {
       request.items.push_back({.depth_tokens = static_cast<uint32_t>(i * 16),
@@ -205,7 +205,7 @@ class Chain {
     ASSERT_EQ(stored->Count(BlockStatus::kOk), kBlocks);
   }
   // How many blocks there are; every byte is compared.
-  size_t LoadBy(ClusterClient* client) {
+  size_t LoadBy(Client* client) {
     std::vector<std::vector<uint8_t>> into(kBlocks, std::vector<uint8_t>(kBytes));
     LoadRequest request;
     for (size_t i = 0; i < kBlocks; ++i) {
@@ -220,7 +220,7 @@ class Chain {
     }
     return loaded.ok() ? loaded->hits : 0;
   }
-  size_t MatchBy(ClusterClient* client) {
+  size_t MatchBy(Client* client) {
     MatchRequest request;
     request.groups.emplace_back(keys_);
     const auto matched = client->Match(request);
@@ -240,7 +240,7 @@ TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
   const auto first = StartNode(), second = StartNode();
   auto one = ClusterAgent::Start(first.get(), Redis(redis));
   ASSERT_TRUE(one.ok()) << one.status();
-  auto client = ClusterClient::Connect(Chain::Options({"tcp://" + first->address()}));
+  auto client = Client::Connect(Chain::Options(first->address()));
   ASSERT_TRUE(client.ok()) << client.status();
   Chain chain;
   chain.StoreBy(client->get());
