@@ -86,7 +86,7 @@ class HotPrefix {
     options.connect_timeout_ms = kTimeoutMs;
     options.default_deadline_ms = kTimeoutMs;
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(options);
-    INCIPIT_CHECK(client.ok(), std::string(client.status().message()));
+    INCIPIT_CHECK(client.ok(), std::string(client.status().message()).c_str());
     return *std::move(client);
   }
   void StoreAll(Client* client, const Prefix& prefix) const {
