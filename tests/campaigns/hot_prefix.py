@@ -65,8 +65,10 @@ def main():
               f"{report['second_tries']} second tries, {report['misses']} misses, {report['wrong_bytes']} wrong")
         if report["wrong_bytes"] or report["misses"]:
             faults.append(f"{name} hot copies: wrong bytes or misses")
-    if report["copies_made"] == 0 or report["copy_hits"] == 0:
-        faults.append("no copies were made, or none was read")
+    # While nodes still ask each other for what moved, a copy's node takes the block over when it is asked for it, and no
+    # reader has to make it: so what counts is what was read.
+    if report["copy_hits"] == 0:
+        faults.append("no copy was read")
     if namespaced and within_from(report) > WITHIN_S:
         print(f"note: not within {FACTOR} x of the cold median in {WITHIN_S} s; is this machine busy?")
     for fault in faults:
