@@ -65,7 +65,7 @@ def main():
               f"{report['second_tries']} second tries, {report['misses']} misses, {report['wrong_bytes']} wrong")
         if report["wrong_bytes"] or report["misses"]:
             faults.append(f"{name} hot copies: wrong bytes or misses")
-    # While nodes still ask each other for what moved, a copy's node takes the block over when it is asked for it, and no
+    # While nodes still ask each other for what moved, a copy is taken over by its node when that is asked for it, and no
     # reader has to make it: so what counts is what was read.
     if report["copy_hits"] == 0:
         faults.append("no copy was read")
