@@ -65,8 +65,8 @@ def main():
               f"{report['second_tries']} second tries, {report['misses']} misses, {report['wrong_bytes']} wrong")
         if report["wrong_bytes"] or report["misses"]:
             faults.append(f"{name} hot copies: wrong bytes or misses")
-    # While nodes still ask each other for what moved, a copy is taken over by its node when that is asked for it, and no
-    # reader has to make it: so what counts is what was read.
+    # While nodes still ask each other for what moved, the node of a copy takes it over when it is asked for it, and no
+    # reader has to make it. So what counts is what was read.
     if report["copy_hits"] == 0:
         faults.append("no copy was read")
     if namespaced and within_from(report) > WITHIN_S:
