@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "cache/base/check.h"
-#include "client/src/core/piece_cursor.h"
+#include "cache/base/piece_cursor.h"
 
 namespace incipit {
 

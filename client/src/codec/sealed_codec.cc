@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
+#include "cache/base/piece_cursor.h"
 #include "client/src/codec/hkdf.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 namespace {
