@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ccache_launcher.sh SOURCE_DIR COMPILER ARGUMENTS...: compiles through ccache, so that one checkout of this tree serves
-# another. Clang writes paths into precompiled headers, so beside each stands the checksum of what went into it, by which
-# ccache tells it from others (pch_external_checksum).
+# ccache_launcher.sh SOURCE_DIR COMPILER ARGUMENTS...: compiles through ccache, so that one checkout of this tree
+# serves another. Clang writes paths into precompiled headers, so beside each stands the checksum of what went into it,
+# by which ccache tells it from others (pch_external_checksum).
 set -euo pipefail
 # Precompiled headers carry time stamps, which ccache must be told to overlook.
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime

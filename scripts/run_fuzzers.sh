@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Runs each fuzz target of build/asan-ubsan for a while and prints one line per target.
+# Runs each fuzz target of build/fuzz for a while and prints one line per target.
 #
 # Usage: scripts/run_fuzzers.sh [TARGET...]          (default: every tests/fuzz/*_fuzz.cc)
 # Environment:
 #   SECONDS_PER_TARGET  how long each target runs (default FUZZ_SECONDS, else 60)
 #   FUZZ_SEED           seed of the mutations (default 1); same seed and build, same inputs
 #   FUZZ_JOBS           targets at once (default 1)
-#   FUZZ_BUILD          where the targets are (default build/asan-ubsan)
+#   FUZZ_BUILD          where the targets are (default build/fuzz)
 # Starts from tests/fuzz/corpus/TARGET/, where past crashers stay as named files; new inputs go to
 # FUZZ_BUILD/corpus/TARGET/. Exit status 1 if a target is missing or crashed; the crashing input is in
 # FUZZ_BUILD/crashes/: copy it into the corpus under a telling name, together with the fix.
 set -u
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${FUZZ_BUILD:-$root/build/asan-ubsan}
+build=${FUZZ_BUILD:-$root/build/fuzz}
 seconds=${SECONDS_PER_TARGET:-${FUZZ_SECONDS:-60}}
 seed=${FUZZ_SEED:-1}
 jobs=${FUZZ_JOBS:-1}
@@ -32,7 +32,7 @@ run_target() {
   local name=$1 log=$build/fuzz_logs/$1.log found=$build/corpus/$1 seeds=$root/tests/fuzz/corpus/$1
   local crashes=$build/crashes corpora=("$build/corpus/$1")
   if [[ ! -x $build/$name ]]; then
-    report "$name" 0 0 "MISSING: build it with: cmake --preset asan-ubsan && cmake --build --preset asan-ubsan --target $name"
+    report "$name" 0 0 "MISSING: build it with: cmake --preset fuzz && cmake --build --preset fuzz --target $name"
     return 1
   fi
   mkdir -p "$found" "$crashes" "$build/fuzz_logs"

@@ -119,7 +119,7 @@ stage_tsan() {
 stage_fuzz() {
   local targets=(tests/fuzz/*_fuzz.cc)
   targets=("${targets[@]##*/}")
-  build_preset asan-ubsan --target "${targets[@]%.cc}" || return 1
+  build_preset fuzz --target "${targets[@]%.cc}" || return 1
   export FUZZ_SECONDS=${FUZZ_SECONDS:-60} FUZZ_JOBS=$jobs
   local status=0
   scripts/run_fuzzers.sh | tee "$logs/fuzzers.txt"
