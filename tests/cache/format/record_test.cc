@@ -182,6 +182,24 @@ TEST(RecordTest, CodedSegmentsHaveSizesOfTheirOwnWithinBounds) {
   ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 500, expected 501 to 1009");
 }
 
+TEST(RecordTest, SegmentsThatAreCodedAndSealedHaveBothBounds) {
+  RecordHeader header = samples::SampleRecord();
+  header.segments = {{1048, 1000, 1}, {541, 1001, 2}, {777, 1000, 3}};
+  for (const Codec codec : {Codec::kSealedBf16Lossless, Codec::kSealedFp8Lossless, Codec::kSealedFp8}) {
+    header.codec = codec;
+    const auto decoded = DecodeRecordHeader(Encoded(header));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, header);
+  }
+  header.segments[0].stored_bytes = 1049;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 1049, expected 540 to 1048 for 1000 raw bytes");
+  header.segments[0].stored_bytes = 539;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 539, expected 540 to 1048");
+  header.segments[0].stored_bytes = 1048;
+  header.codec = static_cast<Codec>(8);
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "codec is 8, expected 0 to 7");
+}
+
 TEST(RecordTest, RestampEqualsEncodingAnew) {
   RecordHeader header = samples::SampleRecord();
   auto bytes = Encoded(header);
