@@ -11,7 +11,7 @@ Makes two network namespaces joined by a pair of virtual devices, each paced to 
 10gbit 5gbit 2.5gbit 1gbit), runs a node in one and `incipit bench --codec` in the other, and prints a Markdown table.
 Needs root. Nothing of the host's network is touched, and nothing is left behind.
 Environment: INCIPIT = another binary than build/release/incipit; CODEC (bf16-lossless-fast); PAIRS (5);
-DATA_BYTES (512MiB); OPS (load store); MORE = further arguments of `incipit bench`, as --sealed.
+DATA_BYTES (512MiB); NODE_RAM (6GiB); OPS (load store); MORE = further arguments of `incipit bench`, as --sealed.
 Exit status: 0 if everything ran with no wrong byte.
 TEXT
   exit 0
@@ -46,8 +46,8 @@ for side in "$near c0" "$far n0"; do
   ip -n "$space" link set "$device" up
 done
 
-ip netns exec "$far" "$binary" serve --listen 10.111.0.2:7700 --insecure --http none --shards 1 --ram 6GiB \
-  --ready-file "$work/ready" >"$work/node.log" 2>&1 &
+ip netns exec "$far" "$binary" serve --listen 10.111.0.2:7700 --insecure --http none --shards 1 \
+  --ram "${NODE_RAM:-6GiB}" --ready-file "$work/ready" >"$work/node.log" 2>&1 &
 node=$!
 for _ in $(seq 600); do
   [ ! -s "$work/ready" ] || break
@@ -72,9 +72,8 @@ for rate in "${rates[@]}"; do
 import json, sys
 rate, op, path = sys.argv[1:]
 result = json.load(open(path, encoding="utf-8"))
-least, most = result["ratio_range"][:2] if isinstance(result["ratio_range"], list) else (
-    result["ratio_range"]["min"], result["ratio_range"]["max"])
-print(f'| {rate} | {op} | {result["value"]:.2f} | {result["ceiling"]["value"]:.2f} | '
+least, most = result["ratio_range"]
+print(f'| {rate} | {op} | {result["value"]:.3f} | {result["ceiling"]["value"]:.3f} | '
       f'{result["ratio"]:.2f} ({least:.2f} to {most:.2f}) | {result["details"]["stored_ratio"]:.3f} |', flush=True)
 PY
   done
