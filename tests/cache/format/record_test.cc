@@ -103,7 +103,7 @@ TEST(RecordTest, IntactHeaderOfUnknownVersionIsRefusedByName) {
 
 TEST(RecordTest, ImpossibleFieldsBehindAGoodChecksumAreRefused) {
   const auto header_bytes = static_cast<uint32_t>(EncodedSample().size());
-  ExpectDataLoss(DecodeWith<uint8_t>(6, 5), "codec is 5");
+  ExpectDataLoss(DecodeWith<uint8_t>(6, 8), "codec is 8");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 2), "kind is 2");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 1), "0 in a tombstone");
   ExpectDataLoss(DecodeWith<uint32_t>(8, 0), "header_bytes is 0");
