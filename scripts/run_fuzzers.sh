@@ -22,6 +22,13 @@ if [[ ${1:-} == -h || ${1:-} == --help ]]; then
   exit 0
 fi
 
+# Bytes of an input: what the target's source asks for by a line "// fuzz: max_len=N", else 64 KiB. A target that needs
+# no long inputs sees many more short ones.
+max_len_of() {
+  local asked
+  asked=$(sed -n 's|^// fuzz: max_len=\([0-9]*\)$|\1|p' "$root/tests/fuzz/$1.cc" 2>/dev/null | head -n 1)
+  echo "${asked:-65536}"
+}
 stat_of() { sed -n "s/^stat::$2: *//p" "$1" | tail -n 1; }
 
 report() {
@@ -39,8 +46,8 @@ run_target() {
   [[ -d $seeds ]] && corpora+=("$seeds")
   rm -f "$crashes/$name"-*
   local status=0
-  "$build/$name" -max_total_time="$seconds" -seed="$seed" -print_final_stats=1 -max_len=65536 -timeout=10 \
-    -rss_limit_mb=2048 -malloc_limit_mb=512 -artifact_prefix="$crashes/$name-" "${corpora[@]}" \
+  "$build/$name" -max_total_time="$seconds" -seed="$seed" -print_final_stats=1 -max_len="$(max_len_of "$name")" \
+    -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=512 -artifact_prefix="$crashes/$name-" "${corpora[@]}" \
     >"$log" 2>&1 || status=$?
   local executions rate result=ok
   executions=$(stat_of "$log" number_of_executed_units)

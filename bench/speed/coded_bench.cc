@@ -49,8 +49,8 @@ class CodedBench {
   Side& SideOf(bool coded) { return coded ? coded_ : plain_; }
 
   absl::Status Prepare() {
-    if (options_.tier != "ram" || options_.lane != "tcp" || options_.sealed) {
-      return absl::InvalidArgumentError("--codec is measured with --lane tcp --tier ram, and not with --sealed");
+    if (options_.tier != "ram" || options_.lane != "tcp") {
+      return absl::InvalidArgumentError("--codec is measured with --lane tcp --tier ram");
     }
     if (options_.codec == "fp8") {
       return absl::InvalidArgumentError("--codec fp8 is lossy: there is nothing to compare what was loaded with");
@@ -78,7 +78,7 @@ class CodedBench {
     ASSIGN_OR_RETURN(rig_, BenchRig::Create(options_, layout_, {.ram_bytes = ram_bytes}));
     ASSIGN_OR_RETURN(plain_.client, rig_->ConnectCoding("", 0));
     ASSIGN_OR_RETURN(coded_.client, rig_->ConnectCoding(options_.codec, options_.codec_threads));
-    cpu_ = std::make_unique<CpuMeter>(rig_.get());
+    for (std::unique_ptr<CpuMeter>& meter : cpu_) meter = std::make_unique<CpuMeter>(rig_.get());
     for (const bool coded : {false, true}) RETURN_IF_ERROR(StoreAll(coded, /*timed_s=*/nullptr));
     return absl::OkStatus();
   }
@@ -118,6 +118,7 @@ class CodedBench {
         to = to.subspan(block.bytes);
       }
       std::vector<StoreRequest> requests = PlanStores(side.set, round, options_.batch_bytes, buffer_.bytes());
+      if (timed_s != nullptr) cpu_[coded]->Start();
       const Stopwatch watch;
       for (StoreRequest& request : requests) {
         const Stopwatch one;
@@ -126,6 +127,7 @@ class CodedBench {
         report_.failures += result.status.size() - result.Count(BlockStatus::kOk);
       }
       if (timed_s != nullptr) *timed_s += watch.Seconds();
+      if (timed_s != nullptr) cpu_[coded]->Stop();
     }
     return absl::OkStatus();
   }
@@ -133,10 +135,8 @@ class CodedBench {
   // GB/s of raw bytes, as the next one.
   absl::StatusOr<double> MeasureStore(bool coded) {
     NewBlocks(&SideOf(coded));
-    if (coded) cpu_->Start();
     double seconds = 0;
     RETURN_IF_ERROR(StoreAll(coded, &seconds));
-    if (coded) cpu_->Stop();
     report_.cpu_bytes += coded ? coded_.set.bytes : 0;
     RETURN_IF_ERROR(LoadAll(coded, nullptr));  // and compares
     return static_cast<double>(SideOf(coded).set.bytes) / 1e9 / seconds;
@@ -154,7 +154,7 @@ class CodedBench {
     for (const std::span<const PlannedBlock> round : CutIntoBatches(side.set.blocks, buffer_.bytes().size())) {
       std::vector<LoadRequest> requests = PlanLoads(side.set, round, options_.batch_bytes, buffer_.bytes());
       uint64_t hits = 0;
-      if (coded && timed_s != nullptr) cpu_->Start();
+      if (timed_s != nullptr) cpu_[coded]->Start();
       const Stopwatch watch;
       for (LoadRequest& request : requests) {
         const Stopwatch one;
@@ -163,7 +163,7 @@ class CodedBench {
         hits += result.hits;
       }
       if (timed_s != nullptr) *timed_s += watch.Seconds();
-      if (coded && timed_s != nullptr) cpu_->Stop();
+      if (timed_s != nullptr) cpu_[coded]->Stop();
       report_.failures += round.size() - hits;
       if (hits == round.size()) Compare(round);
     }
@@ -188,11 +188,18 @@ class CodedBench {
     report_.ceiling_name = fmt::format("the same {} without a codec, in the same run", Loads() ? "loads" : "stores");
     if (options_.codec.starts_with("bf16")) report_.target_ratio = Loads() ? kLoadTarget : kStoreTarget;
     report_.latency_of = fmt::format("one call of up to {} bytes, with the codec", options_.batch_bytes);
-    report_.client_cpu_s = cpu_->client_s();
-    report_.server_cpu_s = cpu_->server_s();
+    report_.client_cpu_s = cpu_[true]->client_s();
+    report_.server_cpu_s = cpu_[true]->server_s();
+    // Of as many bytes.
+    const double plain_cpu_s = cpu_[false]->client_s() + cpu_[false]->server_s();
+    const double coded_cpu_s = report_.client_cpu_s + report_.server_cpu_s;
+    const double gigabytes = static_cast<double>(std::max<uint64_t>(report_.cpu_bytes, 1)) / 1e9;
     report_.details = {
         {"codec", options_.codec},
         {"data", options_.data},
+        {"sealed", options_.sealed},
+        {"cpu_s_per_gb_without", Rounded(plain_cpu_s / gigabytes, 3)},
+        {"cpu_ratio", Rounded(plain_cpu_s / std::max(coded_cpu_s, 1e-9), 3)},
         {"stored_ratio", Rounded(static_cast<double>(counters.coded_raw_bytes) /
                                      static_cast<double>(std::max<uint64_t>(counters.coded_stored_bytes, 1)),
                                  4)},
@@ -211,7 +218,7 @@ class CodedBench {
   MappedBuffer buffer_;
   std::unique_ptr<BenchRig> rig_;
   Side plain_, coded_;
-  std::unique_ptr<CpuMeter> cpu_;
+  std::unique_ptr<CpuMeter> cpu_[2];  // without the codec, with it
 };
 
 }  // namespace

@@ -28,13 +28,29 @@ enum class Codec : uint8_t {
   kBf16Lossless = 2,
   kFp8Lossless = 3,
   kFp8 = 4,  // lossy
+  // Coded as under 2 to 4, version 1, and then sealed. Sent only where both sides said wire::kFeatureSealedCodecs.
+  kSealedBf16Lossless = 5,
+  kSealedFp8Lossless = 6,
+  kSealedFp8 = 7,
 };
-inline constexpr Codec kLastCodec = Codec::kFp8;
+inline constexpr Codec kLastCodec = Codec::kSealedFp8;
 // Whether segments shrink by as much as is in them, so that their sizes differ.
 constexpr bool IsCoded(Codec codec) { return codec >= Codec::kBf16Lossless; }
+constexpr bool IsSealed(Codec codec) { return codec == Codec::kSealed || codec >= Codec::kSealedBf16Lossless; }
+// Those that are both, which not every release knows.
+constexpr bool IsSealedCoded(Codec codec) { return codec >= Codec::kSealedBf16Lossless; }
+// What a block under `codec` is when it is sealed besides, and the reverse.
+constexpr Codec SealedOf(Codec codec) {
+  return codec == Codec::kRaw ? Codec::kSealed : static_cast<Codec>(static_cast<uint8_t>(codec) + 3);
+}
+constexpr Codec OpenedOf(Codec codec) {
+  return codec == Codec::kSealed ? Codec::kRaw : static_cast<Codec>(static_cast<uint8_t>(codec) - 3);
+}
+static_assert(SealedOf(Codec::kBf16Lossless) == Codec::kSealedBf16Lossless &&
+              SealedOf(Codec::kFp8) == Codec::kSealedFp8 && OpenedOf(Codec::kSealedFp8Lossless) == Codec::kFp8Lossless);
 inline constexpr uint32_t kSealedOverheadBytes = 40;
 inline constexpr uint32_t kCodedOverheadBytes = 8;  // of a segment that did not shrink
-static_assert(kSealedOverheadBytes <= kMaxSegmentOverheadBytes && kCodedOverheadBytes <= kMaxSegmentOverheadBytes);
+static_assert(kSealedOverheadBytes + kCodedOverheadBytes <= kMaxSegmentOverheadBytes);
 
 // The fewest and the most bytes that segments of so many raw bytes together may be stored as. Where the codec does not
 // code they follow from the raw bytes; no coder gets below half of them.
@@ -43,9 +59,9 @@ struct StoredRange {
   constexpr bool Contains(uint64_t stored_bytes) const { return stored_bytes >= least && stored_bytes <= most; }
 };
 constexpr StoredRange StoredRangeOf(Codec codec, uint64_t raw_bytes, uint64_t segments = 1) {
-  if (IsCoded(codec)) return {raw_bytes / 2 + raw_bytes % 2, raw_bytes + segments * kCodedOverheadBytes};
-  const uint64_t exact = raw_bytes + (codec == Codec::kSealed ? segments * kSealedOverheadBytes : 0);
-  return {exact, exact};
+  const uint64_t seals = IsSealed(codec) ? segments * kSealedOverheadBytes : 0;
+  if (!IsCoded(codec)) return {raw_bytes + seals, raw_bytes + seals};
+  return {raw_bytes / 2 + raw_bytes % 2 + seals, raw_bytes + segments * kCodedOverheadBytes + seals};
 }
 // "104", or "32 to 72", and why.
 std::string DescribeStoredRange(Codec codec, uint64_t raw_bytes, uint64_t segments = 1);

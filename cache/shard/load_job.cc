@@ -146,6 +146,10 @@ bool LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
     AddFailure(index, wire::BlockStatus::kDamaged, reply);
     return true;
   }
+  if (!session_->knows_codec(header->codec)) {
+    AddFailure(index, wire::BlockStatus::kRejected, reply);
+    return true;
+  }
   if (!ChooseWay(header->codec, reply)) return false;
   wire::LoadedBlock block;
   block.index = index;
@@ -233,7 +237,7 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
         uint64_t offset = 0;
         SetSegments(read->header, &block, &offset, &reply.bytes);
         ChooseWay(block.codec, &reply);
-        if (reply.in_frame || FitsPlace(index, reply.bytes)) {
+        if (session_->knows_codec(block.codec) && (reply.in_frame || FitsPlace(index, reply.bytes))) {
           reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
           reply.message.blocks.push_back(std::move(block));
           shard_->heat()->OnLoad(id, reply.bytes, shard_->loop()->NowNs());

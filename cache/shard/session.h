@@ -11,6 +11,7 @@
 #include "cache/shard/shard.h"
 #include "transport/frame_channel.h"
 #include "transport/shared/region_table.h"
+#include "transport/wire/codec_feature.h"
 #include "transport/wire/messages.h"
 #include "transport/wire/node_messages.h"
 
@@ -44,6 +45,7 @@ class Session : private Timer {
   // Another node's: it is told what is here, and nobody else is asked for it.
   bool is_peer() const { return peer_; }
   bool knows_hot_copies() const { return (hello_.features & wire::kFeatureHotCopies) != 0; }
+  bool knows_codec(Codec codec) const { return wire::KnowsCodec(hello_.features, codec); }
   // The stamp of a request of this session, within what is plausible.
   uint64_t StampOf(uint64_t stamp_ns) const;
   Shard* shard() { return shard_; }

@@ -106,7 +106,7 @@ class StoreReceiver {
     const wire::StoredBlock& block = request_.blocks[incoming->index];
     ++shard_->counters()->store_blocks;
     const GroupSpec& group = store_->namespaces().At(name_space_).layout->groups[block.key.group];
-    if (!FitsLayout(group, block.key.part, block.codec, incoming->segments)) {
+    if (!FitsLayout(group, block.key.part, block.codec, incoming->segments) || !session_->knows_codec(block.codec)) {
       ++shard_->counters()->store_rejected;
       co_return;
     }

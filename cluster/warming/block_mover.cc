@@ -213,6 +213,7 @@ Task<absl::Status> BlockMover::MoveOver(LentLink* link, Batch* batch) {
   Task<absl::StatusOr<std::vector<ValuedBlock>>> offering = Offer(link, batch, *opened);
   absl::StatusOr<std::vector<ValuedBlock>> wanted = co_await offering;
   if (!wanted.ok()) co_return wanted.status();
+  std::erase_if(*wanted, [&](const ValuedBlock& block) { return CannotTake((*link)->hello(), block); });
   batch->blocks = *wanted;
   if (wanted->empty()) co_return absl::OkStatus();
   Parcel parcel;
@@ -227,6 +228,14 @@ Task<absl::Status> BlockMover::MoveOver(LentLink* link, Batch* batch) {
   for (Parcel::Block& each : parcel.blocks) each.header.key.key = each.key;
   Task<absl::Status> storing = Store(link, batch, &parcel);
   co_return co_await storing;
+}
+
+// Of an older release, which would take the whole message for nonsense.
+bool BlockMover::CannotTake(const wire::HelloReply& hello, const ValuedBlock& block) {
+  const Entry* entry = Find(block);
+  if (entry == nullptr || wire::KnowsCodec(hello.features, entry->codec)) return false;
+  board_->unwanted.Add(entry->stored_bytes);
+  return true;
 }
 
 Task<absl::StatusOr<std::vector<ValuedBlock>>> BlockMover::Offer(LentLink* link, Batch* batch, uint32_t namespace_id) {

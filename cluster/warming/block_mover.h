@@ -15,6 +15,7 @@
 #include "cluster/warming/peer_plan.h"
 #include "cluster/warming/peer_table.h"
 #include "cluster/warming/value_order.h"
+#include "transport/wire/codec_feature.h"
 
 namespace incipit {
 
@@ -51,6 +52,7 @@ class BlockMover {
   Task<void> Dispatch(Batch batch);
   Task<void> Move(Batch batch);
   Task<absl::Status> MoveOver(LentLink* link, Batch* batch);
+  bool CannotTake(const wire::HelloReply& hello, const ValuedBlock& block);
   Task<absl::StatusOr<std::vector<ValuedBlock>>> Offer(LentLink* link, Batch* batch, uint32_t namespace_id);
   Task<void> Pack(std::vector<ValuedBlock> wanted, Parcel* parcel);
   Task<absl::Status> PackOne(const ValuedBlock* block, Parcel* parcel, int64_t deadline_ns);

@@ -8,6 +8,7 @@
 #include "client/src/core/ask.h"
 #include "client/src/core/handshake.h"
 #include "transport/wire/auth_messages.h"
+#include "transport/wire/codec_feature.h"
 #include "transport/wire/node_messages.h"
 
 namespace incipit {
@@ -49,7 +50,8 @@ Task<absl::Status> PeerLink::Greet(uint16_t shard, int64_t deadline_ns) {
   request.client_name = "incipit-node";
   request.key = env_->settings.key;
   int64_t left_ns = std::max<int64_t>(1, deadline_ns - env_->loop->NowNs());
-  auto greeting = SayHello(env_->loop, env_->random, &channel_, &request, shard, wire::kFeatureNodes, left_ns, &epoch_);
+  constexpr uint64_t kFeatures = wire::kFeatureNodes | wire::kFeatureSealedCodecs;
+  auto greeting = SayHello(env_->loop, env_->random, &channel_, &request, shard, kFeatures, left_ns, &epoch_);
   absl::StatusOr<wire::HelloReply> hello = co_await greeting;
   if (!hello.ok()) co_return hello.status();
   hello_ = *std::move(hello);

@@ -1,11 +1,8 @@
 // Blocks under a codec, which every lane must carry alike: the same calls with the same results as without one, less
 // bytes, and damage that is a miss.
-#include <random>
-
 #include "cache/codec/coded_segment.h"
-#include "tests/conformance/conformance_test_base.h"
+#include "tests/conformance/latent_test_base.h"
 #include "tests/conformance/raw_peer.h"
-#include "tests/support/latents.h"
 
 namespace incipit::conformance {
 namespace {
@@ -13,32 +10,8 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-constexpr uint32_t kChannels = 576;
-
-class LaneCoded : public ConformanceTest {
+class LaneCoded : public LatentTest {
  protected:
-  LaneCoded() {
-    layout_ = testing::SmallLayout(4, 2 * kChannels, /*block_tokens=*/64);
-  }  // segments of 72 KiB, blocks of 288 KiB
-
-  TestClient* ConnectCoding(const std::string& codec) {
-    codec_ = codec;
-    TestClient* client = Connect();
-    codec_.clear();
-    return client;
-  }
-  // Blocks of values as engines keep them, from a seed. Every seventh is noise, which does not shrink.
-  Blocks MakeLatents(uint64_t first, size_t count) {
-    Blocks blocks = MakeBlocks(first, count);
-    for (size_t i = 0; i < count; ++i) {
-      std::mt19937_64 random(first + i);
-      if ((first + i) % 7 == 6) continue;
-      const std::vector<uint8_t> rows =
-          testing::Bf16Rows(group().BlockBytes() / (2 * kChannels), kChannels, /*sigma=*/0.5, random);
-      std::copy(rows.begin(), rows.end(), blocks.payloads[i].begin());
-    }
-    return blocks;
-  }
   // Stores, by hand, coded segments with right checksums that no encoder made.
   void StoreForged(const std::vector<uint8_t>& key) {
     RawPeer peer(lane_.get());
@@ -84,11 +57,6 @@ class LaneCoded : public ConformanceTest {
     forged[1].pop_back();
     forged[3][0] = 0x21;
     return forged;
-  }
-  void ExpectNothingWrong(TestClient* client) {
-    const ClientCounters& counters = client->core->counters();
-    EXPECT_EQ(counters.forged_segments + counters.damaged_segments + counters.refused_blocks, 0u);
-    EXPECT_EQ(counters.protocol_errors, 0u);
   }
 };
 INCIPIT_ON_EVERY_LANE(LaneCoded);

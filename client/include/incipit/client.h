@@ -84,7 +84,7 @@ struct ClientOptions {
   // How blocks are stored, in those groups of the layout that have rows of its kind (docs/coded_segments.md): "" as
   // they are; "bf16-lossless" or "bf16-lossless-fast" (larger, cheaper), "fp8-lossless"; "fp8", which is LOSSY and
   // whose blocks are a namespace of their own. Every client reads what is stored losslessly, whatever it stores itself.
-  // Not with a sealing key.
+  // With a sealing key blocks are coded, then sealed; their sizes tell how far each layer shrank.
   std::string codec;
   uint32_t codec_threads =
       0;  // that code and decode, begun when there is something to; 0 = half the processors, 1 to 4

@@ -81,7 +81,7 @@ typedef struct {
   const uint8_t* sealing_key;
   size_t sealing_key_bytes;
   /* How blocks are stored (ClientOptions::codec in incipit/client.h): "bf16-lossless", "bf16-lossless-fast",
-   * "fp8-lossless", or "fp8", which is LOSSY. NULL: as they are. */
+   * "fp8-lossless", or "fp8", which is LOSSY. NULL: as they are. With a sealing key coded first, then sealed. */
   const char* codec;
   uint32_t codec_threads; /* 0: half the processors, 1 to 4 */
   uint32_t replicas;      /* in a cluster: how many nodes get each block that is stored; 0: one */

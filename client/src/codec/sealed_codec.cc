@@ -11,12 +11,16 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
 #include "cache/base/piece_cursor.h"
+#include "cache/codec/coded_segment.h"
 #include "client/src/codec/hkdf.h"
 
 namespace incipit {
 namespace {
 
 static_assert(kSealedOverheadBytes == XaesGcm::kNonceBytes + XaesGcm::kTagBytes);
+// Of the coded segments under codecs 5 to 7. Another version of them is sealed under other codecs.
+constexpr uint8_t kCodedVersion = 1;
+static_assert(kCodedVersion == kCodedSegmentVersion, "a new version of coded segments needs new sealed codecs");
 
 // Lives until the cipher has taken the key.
 struct NamespaceKey {
@@ -55,13 +59,14 @@ SealedCodec::SealedCodec(const SealingKey& key, ByteView framed_namespace, FillR
 
 bool SealedCodec::RandomOfSystem(MutableBytes out) { return RAND_bytes(out.data(), static_cast<int>(out.size())) == 1; }
 
-ByteView SealedCodec::DataOf(const SegmentPlace& place, uint64_t raw_bytes) {
+ByteView SealedCodec::DataOf(Codec codec, const SegmentPlace& place, uint64_t raw_bytes) {
   INCIPIT_CHECK(place.identity.size() <= kMaxFramedIdentityBytes, "not a framed identity");
   std::copy(place.identity.begin(), place.identity.end(), data_.begin());
   uint8_t* at = data_.data() + place.identity.size();
   at = Append(place.index, at);
   at = Append(static_cast<uint32_t>(raw_bytes), at);
-  at = Append(Codec::kSealed, at);
+  at = Append(codec, at);
+  if (IsCoded(codec)) at = Append(kCodedVersion, at);
   return {data_.data(), at};
 }
 
@@ -86,28 +91,39 @@ bool SealedCodec::DrawNonce(std::span<uint8_t, XaesGcm::kNonceBytes> nonce) {
   return true;
 }
 
-uint64_t SealedCodec::Encode(const SegmentPlace& place, std::span<const iovec> raw, MutableBytes stored) {
-  const uint64_t raw_bytes = BytesOf(raw);
-  INCIPIT_CHECK(raw_bytes > 0 && stored.size() >= MaxStoredBytes(raw_bytes), "no room for a sealed segment");
+uint64_t SealedCodec::Seal(Codec codec, const SegmentPlace& place, uint64_t raw_bytes, std::span<const iovec> plain,
+                           MutableBytes stored) {
+  const uint64_t plain_bytes = BytesOf(plain);
+  INCIPIT_CHECK(IsSealed(codec) && plain_bytes > 0 && stored.size() >= plain_bytes + kSealedOverheadBytes,
+                "no room for a sealed segment");
+  stored = stored.first(plain_bytes + kSealedOverheadBytes);
   const auto nonce = stored.first<XaesGcm::kNonceBytes>();
   uint8_t* cipher = stored.data() + nonce.size();
-  const std::span<uint8_t, XaesGcm::kTagBytes> tag(cipher + raw_bytes, XaesGcm::kTagBytes);
-  if (DrawNonce(nonce) && cipher_.Seal(nonce, DataOf(place, raw_bytes), raw, cipher, tag)) {
-    return MaxStoredBytes(raw_bytes);
+  const std::span<uint8_t, XaesGcm::kTagBytes> tag(cipher + plain_bytes, XaesGcm::kTagBytes);
+  if (DrawNonce(nonce) && cipher_.Seal(nonce, DataOf(codec, place, raw_bytes), plain, cipher, tag)) {
+    return stored.size();
   }
   std::fill(stored.begin(), stored.end(), uint8_t{0});
   return 0;
 }
 
-bool SealedCodec::Decode(const SegmentPlace& place, ByteView stored, std::span<const iovec> raw) {
-  const uint64_t raw_bytes = BytesOf(raw);
-  if (stored.size() != MaxStoredBytes(raw_bytes)) {
-    for (const iovec& piece : raw) std::memset(piece.iov_base, 0, piece.iov_len);
+bool SealedCodec::Open(Codec codec, const SegmentPlace& place, uint64_t raw_bytes, ByteView stored,
+                       std::span<const iovec> plain) {
+  if (stored.size() != BytesOf(plain) + kSealedOverheadBytes) {
+    for (const iovec& piece : plain) std::memset(piece.iov_base, 0, piece.iov_len);
     return false;
   }
   const uint8_t* cipher = stored.data() + XaesGcm::kNonceBytes;
-  return cipher_.Open(stored.first<XaesGcm::kNonceBytes>(), DataOf(place, raw_bytes), cipher, raw,
+  return cipher_.Open(stored.first<XaesGcm::kNonceBytes>(), DataOf(codec, place, raw_bytes), cipher, plain,
                       stored.last<XaesGcm::kTagBytes>());
+}
+
+uint64_t SealedCodec::Encode(const SegmentPlace& place, std::span<const iovec> raw, MutableBytes stored) {
+  return Seal(Codec::kSealed, place, BytesOf(raw), raw, stored);
+}
+
+bool SealedCodec::Decode(const SegmentPlace& place, ByteView stored, std::span<const iovec> raw) {
+  return Open(Codec::kSealed, place, BytesOf(raw), stored, raw);
 }
 
 }  // namespace incipit

@@ -16,8 +16,8 @@ namespace incipit {
 // The layout under which blocks sealed with `key` are kept: another name, so another namespace.
 Layout SealedLayout(const Layout& layout, const SealingKey& key);
 
-// One pass over the bytes in each direction; beyond AES-256-GCM some tenths of a microsecond a segment for its nonce
-// and the additional data.
+// One thread at a time. One pass over the bytes in each direction; beyond AES-256-GCM some tenths of a microsecond a
+// segment for its nonce and the additional data.
 class SealedCodec : public SegmentCodec {
  public:
   // Fills its argument with unpredictable bytes; false if there are none.
@@ -33,11 +33,19 @@ class SealedCodec : public SegmentCodec {
   uint64_t Encode(const SegmentPlace& place, std::span<const iovec> raw, MutableBytes stored) override;
   bool Decode(const SegmentPlace& place, ByteView stored, std::span<const iovec> raw) override;
 
+  // The same of what a coder made of a segment of `raw_bytes`: `plain` becomes, or is filled from, kSealedOverheadBytes
+  // more. It opens under the codec and with the raw length that it was sealed with, and no other. REQUIRES:
+  // IsSealed(codec); with kSealed, plain has raw_bytes.
+  uint64_t Seal(Codec codec, const SegmentPlace& place, uint64_t raw_bytes, std::span<const iovec> plain,
+                MutableBytes stored);
+  [[nodiscard]] bool Open(Codec codec, const SegmentPlace& place, uint64_t raw_bytes, ByteView stored,
+                          std::span<const iovec> plain);
+
  private:
-  static constexpr size_t kPlaceBytes = 2 + 4 + 1;
+  static constexpr size_t kPlaceBytes = 2 + 4 + 1 + 1;
   static bool RandomOfSystem(MutableBytes out);
   // The additional data of a segment.
-  ByteView DataOf(const SegmentPlace& place, uint64_t raw_bytes);
+  ByteView DataOf(Codec codec, const SegmentPlace& place, uint64_t raw_bytes);
   bool DrawNonce(std::span<uint8_t, XaesGcm::kNonceBytes> nonce);
 
   XaesGcm cipher_;

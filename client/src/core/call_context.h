@@ -11,6 +11,7 @@
 #include "client/src/codec/buffer_pool.h"
 #include "client/src/codec/coding_options.h"
 #include "client/src/codec/coding_workers.h"
+#include "client/src/codec/sealer_pool.h"
 #include "client/src/codec/segment_codec.h"
 #include "client/src/copies/copy_table.h"
 #include "client/src/core/links.h"
@@ -35,7 +36,8 @@ struct CallContext {
   CopyTable* copies = nullptr;  // of a cluster
   RecomputeGuard* guard = nullptr;
   SegmentCodec* codec = nullptr;     // sealed: of all blocks, and no others are accepted. Raw: of those not coded
-  CodecOptions coding;               // of groups that it codes; none with a sealing key
+  CodecOptions coding;               // of groups that it codes
+  SealerPool* sealers = nullptr;     // for what is coded and sealed; null without a sealing key
   CodingWorkers* workers = nullptr;  // that code and decode
   BufferPool* buffers = nullptr;     // for what is not stored from, or loaded to, the caller's memory
   Budget* sending_budget = nullptr;  // bytes of `buffers` in stores

@@ -35,19 +35,13 @@ absl::Status CheckName(const char* option, const std::string& value, size_t min_
 CodecOptions CodingOf(const ClientOptions& options) { return *ParseCodec(options.codec); }
 
 Layout WireLayout(const ClientOptions& options) {
-  if (options.sealing_key != nullptr) return SealedLayout(options.layout, *options.sealing_key);
-  return CodedLayout(options.layout, CodingOf(options));
+  const Layout coded = CodedLayout(options.layout, CodingOf(options));
+  return options.sealing_key == nullptr ? coded : SealedLayout(coded, *options.sealing_key);
 }
 
 absl::Status CheckCoding(const ClientOptions& options) {
   if (absl::Status checked = CheckCodec(options.codec, options.layout); !checked.ok()) {
     return absl::InvalidArgumentError(fmt::format("ClientOptions.codec: {}", std::string(checked.message())));
-  }
-  if (CodingOf(options).coding != SegmentCoding::kRaw && options.sealing_key != nullptr) {
-    return absl::InvalidArgumentError(
-        "ClientOptions: a codec and a sealing key are both given, one is allowed: how far sealed blocks shrank would "
-        "tell "
-        "the node what is in them");
   }
   if (options.codec_threads > CodingThreads::kMaxThreads) {
     return absl::InvalidArgumentError(fmt::format("ClientOptions.codec_threads: {}, at most {}; 0 = by the processors",
@@ -192,7 +186,11 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
   context_.copying_budget = &copying_budget_;
   context_.guard = &guard_;
   context_.codec = codec_.get();
-  if (options_.sealing_key == nullptr) context_.coding = CodingOf(options_);
+  context_.coding = CodingOf(options_);
+  if (options_.sealing_key != nullptr) {
+    sealers_ = std::make_unique<SealerPool>(options_.sealing_key, context_.framed_namespace);
+    context_.sealers = sealers_.get();
+  }
   context_.workers = workers != nullptr ? workers : &inline_workers_;
   context_.buffers = &buffers_;
   context_.sending_budget = &sending_budget_;

@@ -68,6 +68,7 @@ class ClientCore {
   RecomputeGuard guard_;
   Layout wire_layout_;  // under which the namespace is opened: options_.layout, or its sealed or lossy form
   std::unique_ptr<SegmentCodec> codec_;
+  std::unique_ptr<SealerPool> sealers_;  // with a sealing key
   InlineWorkers inline_workers_;
   BufferPool buffers_;
   Budget sending_budget_;

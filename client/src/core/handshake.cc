@@ -6,6 +6,7 @@
 #include "client/src/core/ask.h"
 #include "client/src/core/credentials.h"
 #include "transport/wire/claim_messages.h"
+#include "transport/wire/codec_feature.h"
 #include "transport/wire/shared_messages.h"
 
 namespace incipit {
@@ -82,7 +83,7 @@ Task<absl::StatusOr<AgreedSession>> Handshake(Loop* loop, Random* random, FrameC
                                               const HandshakeRequest* request, uint16_t shard, int64_t step_timeout_ns,
                                               const std::function<absl::Status(const wire::HelloReply&)>* on_hello) {
   AgreedSession session;
-  uint64_t features = wire::kFeatureClaims | request->features;
+  uint64_t features = wire::kFeatureClaims | wire::kFeatureSealedCodecs | request->features;
   if (channel->stream()->CarriesDescriptors()) features |= wire::kFeatureSharedRegions;
   absl::StatusOr<wire::HelloReply> hello_reply =
       co_await SayHello(loop, random, channel, request, shard, features, step_timeout_ns, &session.epoch);

@@ -118,11 +118,12 @@ Task<absl::Status> LoadReceiver::TakeBlocks(FrameChannel* channel, const wire::L
 }
 
 // Sealed blocks and no others with a key: whoever can write to the node could otherwise pass unsealed ones to its
-// owner. Without one everything that is lossless, whoever coded it; what is lossy only if that is what this client
-// stores.
+// owner. Without one only unsealed ones. Of both kinds everything that is lossless, whoever coded it; what is lossy
+// only if that is what this client stores.
 bool LoadReceiver::Accepts(Codec codec) const {
-  if (context_->codec->id() == Codec::kSealed || codec == Codec::kSealed) return codec == context_->codec->id();
-  return codec != Codec::kFp8 || context_->coding.coding == SegmentCoding::kFp8;
+  if (IsSealed(codec) != (context_->sealers != nullptr)) return false;
+  const Codec opened = IsSealed(codec) ? OpenedOf(codec) : codec;
+  return opened != Codec::kFp8 || context_->coding.coding == SegmentCoding::kFp8;
 }
 
 // A block that its writer cut differently from this layout is of no use here, and must not move later bytes.
@@ -259,10 +260,13 @@ void LoadReceiver::FinishStretch(Stretch* stretch, MutableBytes* landed) {
 }
 
 void LoadReceiver::AddToJob(Stretch* stretch, DecodeJob* job) {
+  SegmentPlace place{.index = stretch->first_segment};
+  if (IsSealed(stretch->codec)) place.identity = IdentityOf(stretch->index);
   for (const Segment& segment : stretch->segments) {
     segment_pieces_.clear();
     stretch->at.Take(segment.raw_bytes, &segment_pieces_);
-    job->Add(stretch->index, stretch->codec, segment, segment_pieces_);
+    job->Add(stretch->index, stretch->codec, segment, segment_pieces_, place);
+    ++place.index;
   }
   progress_[stretch->index].decoding += stretch->segments.size();
 }
@@ -287,7 +291,9 @@ void LoadReceiver::FinishStretches(BufferPool::Buffer landing) {
 
 void LoadReceiver::StartDecoding(std::shared_ptr<DecodeJob> job) {
   ++decoding_;
-  context_->workers->Start([job](PieceCoder* coder) { job->Run(coder); }, [this, job] { OnDecoded(*job); });
+  SealerPool* const sealers = context_->sealers;
+  context_->workers->Start([job, sealers](PieceCoder* coder) { job->Run(coder, sealers); },
+                           [this, job] { OnDecoded(*job); });
 }
 
 void LoadReceiver::OnDecoded(const DecodeJob& job) {

@@ -14,6 +14,7 @@
 #include "client/src/core/store_coder.h"
 #include "client/src/core/store_payload.h"
 #include "client/src/shared_mapping.h"
+#include "transport/wire/codec_feature.h"
 
 namespace incipit {
 namespace {
@@ -36,8 +37,9 @@ struct StorePart {
 struct StoreBatch {
   std::vector<uint32_t> parts;  // indices
   uint64_t bytes = 0;
-  uint64_t buffer_bytes = 0;  // of its sending buffer; 0 if it needs none
-  bool coded = false;         // some parts are
+  uint64_t coded_bytes = 0;   // of the buffer for what is coded; 0 if nothing is
+  uint64_t buffer_bytes = 0;  // of the one for what is encoded otherwise
+  uint64_t sending_bytes() const { return coded_bytes + buffer_bytes; }
 };
 
 struct StoreWork {
@@ -100,10 +102,20 @@ Task<absl::Status> OfferParts(StoreWork* work, const std::vector<uint32_t>* indi
                                  &work->part_status);
 }
 
-// What the part takes of a sending buffer.
-uint64_t BufferBytes(const SegmentCodec& codec, const StorePart& part) {
-  if (part.coded()) return part.segment_count * MaxCodedBytes(part.segment_bytes);
-  return codec.in_place() ? 0 : part.segment_count * codec.MaxStoredBytes(part.segment_bytes);
+// Adds what the part takes of sending buffers.
+void AddBufferBytes(const CallContext& context, const StorePart& part, StoreBatch* batch) {
+  if (part.coded()) {
+    const bool sealed = context.sealers != nullptr;
+    batch->coded_bytes += part.segment_count * StoreCoder::MaxStoredBytes(part.coding, sealed, part.segment_bytes);
+  } else if (!context.codec->in_place()) {
+    batch->buffer_bytes += part.segment_count * context.codec->MaxStoredBytes(part.segment_bytes);
+  }
+}
+
+// To a node of a release that does not know blocks which are coded and sealed they go sealed alone.
+void LeaveOutUnknownCodecs(StoreWork* work, const ShardConnection& connection, const std::vector<uint32_t>& indices) {
+  if (work->context->sealers == nullptr || connection.has_feature(wire::kFeatureSealedCodecs)) return;
+  for (const uint32_t i : indices) work->parts[i].coding = {};
 }
 
 // Puts the wanted parts of one shard into batches.
@@ -118,21 +130,27 @@ std::vector<StoreBatch> MakeBatches(const StoreWork& work, const std::vector<uin
     }
     batches.back().parts.push_back(i);
     batches.back().bytes += bytes;
-    batches.back().coded |= work.parts[i].coded();
-    batches.back().buffer_bytes += BufferBytes(*work.context->codec, work.parts[i]);
+    AddBufferBytes(*work.context, work.parts[i], &batches.back());
   }
   return batches;
+}
+
+using IdentityBuffer = std::array<uint8_t, kMaxFramedIdentityBytes>;
+
+ByteView IdentityOf(const StoreWork& work, const StorePart& part, IdentityBuffer* buffer) {
+  return FrameIdentity(work.context->framed_namespace, part.key.group, part.key.part, part.key.key, buffer);
 }
 
 PieceCursor BytesOfPart(const StoreWork& work, const StorePart& part) {
   return PieceCursor(PiecesOf(work.request->items[part.item]), part.offset);
 }
 
-// `coder` has coded those parts of the batch that are to be. What did not shrink is sent as it is, under the raw codec.
+// `coder` has coded those parts of the batch that are to be. What did not shrink is sent as it is, or only sealed, in
+// place of its coded form.
 wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const StoreCoder& coder,
                         StorePayload* payload) {
   const SegmentCodec& codec = *work.context->codec;
-  std::array<uint8_t, kMaxFramedIdentityBytes> identity;
+  IdentityBuffer identity;
   wire::Store message;
   message.stamp_ns = work.stamp_ns;
   message.blocks.reserve(batch.parts.size());
@@ -143,7 +161,7 @@ wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const St
     block.key = part.key;
     const StoreCoder::Part* const stored = part.coded() ? &coder.part(coded++) : nullptr;
     if (stored != nullptr && stored->shrank()) {
-      block.codec = CodecOf(part.coding.coding);
+      block.codec = StoreCoder::StoredCodec(part.coding, work.context->sealers != nullptr);
       block.segments = stored->segments;
       payload->AddCodedBlock(stored->pieces, stored->segments);
       continue;
@@ -151,9 +169,8 @@ wire::Store MakeMessage(const StoreWork& work, const StoreBatch& batch, const St
     block.codec = codec.id();
     const auto stored_bytes = static_cast<uint32_t>(codec.MaxStoredBytes(part.segment_bytes));
     block.segments.assign(part.segment_count, Segment{stored_bytes, static_cast<uint32_t>(part.segment_bytes), 0});
-    payload->AddBlock(
-        BytesOfPart(work, part), part.segment_count, part.segment_bytes,
-        FrameIdentity(work.context->framed_namespace, part.key.group, part.key.part, part.key.key, &identity));
+    payload->AddBlock(BytesOfPart(work, part), part.segment_count, part.segment_bytes,
+                      IdentityOf(work, part, &identity), stored != nullptr ? stored->room : MutableBytes());
   }
   return message;
 }
@@ -186,20 +203,21 @@ Task<bool> AcquireBudgets(const StoreWork* work, ShardConnection* connection, co
     const bool acquired = co_await connection->store_budget()->Acquire(batch->bytes, work->deadline_ns);
     if (!acquired) co_return false;
   }
-  if (batch->buffer_bytes == 0 || work->context->sending_budget->TryAcquire(batch->buffer_bytes)) co_return true;
-  const bool acquired = co_await work->context->sending_budget->Acquire(batch->buffer_bytes, work->deadline_ns);
+  const uint64_t sending_bytes = batch->sending_bytes();
+  if (sending_bytes == 0 || work->context->sending_budget->TryAcquire(sending_bytes)) co_return true;
+  const bool acquired = co_await work->context->sending_budget->Acquire(sending_bytes, work->deadline_ns);
   if (!acquired) connection->store_budget()->Release(batch->bytes);
   co_return acquired;
 }
 
 void ReleaseBudgets(const StoreBatch& batch, ShardConnection* connection, CallContext* context) {
   connection->store_budget()->Release(batch.bytes);
-  if (batch.buffer_bytes > 0) context->sending_budget->Release(batch.buffer_bytes);
+  if (batch.sending_bytes() > 0) context->sending_budget->Release(batch.sending_bytes());
 }
 
 // Whether all bytes of the batch lie in memory that the node can read, and are stored as they lie there.
 bool NamePlaces(const StoreWork& work, const StoreBatch& batch, PlaceNamer* namer) {
-  if (!work.context->codec->in_place() || batch.coded || !namer->HasRegions()) return false;
+  if (!work.context->codec->in_place() || batch.coded_bytes > 0 || !namer->HasRegions()) return false;
   std::vector<iovec> pieces;
   for (const uint32_t index : batch.parts) {
     const StorePart& part = work.parts[index];
@@ -208,6 +226,16 @@ bool NamePlaces(const StoreWork& work, const StoreBatch& batch, PlaceNamer* name
     if (!namer->Add(pieces)) return false;
   }
   return true;
+}
+
+void AddCodedParts(const StoreWork& work, const StoreBatch& batch, StoreCoder* coder) {
+  IdentityBuffer identity;
+  for (const uint32_t index : batch.parts) {
+    const StorePart& part = work.parts[index];
+    if (!part.coded()) continue;
+    coder->AddPart(part.coding, BytesOfPart(work, part), part.segment_count, part.segment_bytes,
+                   IdentityOf(work, part, &identity));
+  }
 }
 
 Task<absl::Status> SendBatch(StoreWork* work, ShardConnection* connection, const StoreBatch* batch, bool may_share,
@@ -224,12 +252,10 @@ Task<absl::Status> SendBatch(StoreWork* work, ShardConnection* connection, const
   }
   const bool shared = !request.shared.empty();
   BufferPool::Buffer buffer, coded;
-  if (batch->buffer_bytes > 0) (batch->coded ? coded : buffer) = context->buffers->Take(batch->buffer_bytes);
-  StoreCoder coder(context->loop, context->workers, std::move(coded));
-  for (const uint32_t index : batch->parts) {
-    const StorePart& part = work->parts[index];
-    if (part.coded()) coder.AddPart(part.coding, BytesOfPart(*work, part), part.segment_count, part.segment_bytes);
-  }
+  if (batch->buffer_bytes > 0) buffer = context->buffers->Take(batch->buffer_bytes);
+  if (batch->coded_bytes > 0) coded = context->buffers->Take(batch->coded_bytes);
+  StoreCoder coder(context->loop, context->workers, std::move(coded), context->sealers);
+  AddCodedParts(*work, *batch, &coder);
   Task<void> coding = coder.Run();
   co_await coding;
   StorePayload payload(context->codec, std::move(buffer),
@@ -293,6 +319,7 @@ Task<void> StoreToShard(StoreWork* work, uint32_t shard, const std::vector<uint3
     co_return;
   }
   if (work->request->offer_first) ++work->answers;
+  LeaveOutUnknownCodecs(work, *connection, *indices);
   const std::vector<StoreBatch> batches = MakeBatches(*work, *indices, shard);
   status = co_await SendBatches(work, connection, &batches);
   if (!status.ok()) work->failure = status;

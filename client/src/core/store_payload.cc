@@ -12,7 +12,8 @@ StorePayload::StorePayload(SegmentCodec* codec, BufferPool::Buffer buffer, Carri
                 "encoded segments lie in no shared memory");
 }
 
-void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity) {
+void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity,
+                            MutableBytes room) {
   Block block{.cursor = bytes, .segment_bytes = segment_bytes, .next_start = bytes_};
   block.stored_bytes = codec_->MaxStoredBytes(segment_bytes);
   block.table.resize(segment_count);
@@ -20,9 +21,10 @@ void StorePayload::AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t 
     if (codec_->in_place()) {
       bytes.Take(segment_count * segment_bytes, &pieces_);
     } else {
-      INCIPIT_CHECK(segment_count * block.stored_bytes <= room_.size(), "the sending buffer is too small");
-      block.encoded = room_.first(segment_count * block.stored_bytes);
-      room_ = room_.subspan(block.encoded.size());
+      MutableBytes* const from = room.empty() ? &room_ : &room;
+      INCIPIT_CHECK(segment_count * block.stored_bytes <= from->size(), "the sending buffer is too small");
+      block.encoded = from->first(segment_count * block.stored_bytes);
+      *from = from->subspan(block.encoded.size());
       block.identity.assign(identity.begin(), identity.end());
       pieces_.push_back({block.encoded.data(), block.encoded.size()});
     }

@@ -27,7 +27,9 @@ class StorePayload {
   StorePayload& operator=(const StorePayload&) = delete;
 
   // `bytes` is a view of the block's first byte; its memory must outlive this. `identity` is framed, of the block.
-  void AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity);
+  // `room`: where its encoded segments go instead of into `buffer`, if not empty; must outlive this.
+  void AddBlock(PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes, ByteView identity,
+                MutableBytes room = {});
   // A block whose stored bytes are there already. They must outlive this.
   void AddCodedBlock(std::span<const iovec> stored, std::span<const Segment> segments);
   std::span<const iovec> pieces() const { return pieces_; }

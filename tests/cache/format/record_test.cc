@@ -103,7 +103,7 @@ TEST(RecordTest, IntactHeaderOfUnknownVersionIsRefusedByName) {
 
 TEST(RecordTest, ImpossibleFieldsBehindAGoodChecksumAreRefused) {
   const auto header_bytes = static_cast<uint32_t>(EncodedSample().size());
-  ExpectDataLoss(DecodeWith<uint8_t>(6, 5), "codec is 5");
+  ExpectDataLoss(DecodeWith<uint8_t>(6, 8), "codec is 8");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 2), "kind is 2");
   ExpectDataLoss(DecodeWith<uint8_t>(7, 1), "0 in a tombstone");
   ExpectDataLoss(DecodeWith<uint32_t>(8, 0), "header_bytes is 0");
@@ -180,6 +180,24 @@ TEST(RecordTest, CodedSegmentsHaveSizesOfTheirOwnWithinBounds) {
   header.segments[0].stored_bytes = 1008;
   header.segments[1].stored_bytes = 500;
   ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 500, expected 501 to 1009");
+}
+
+TEST(RecordTest, SegmentsThatAreCodedAndSealedHaveBothBounds) {
+  RecordHeader header = samples::SampleRecord();
+  header.segments = {{1048, 1000, 1}, {541, 1001, 2}, {777, 1000, 3}};
+  for (const Codec codec : {Codec::kSealedBf16Lossless, Codec::kSealedFp8Lossless, Codec::kSealedFp8}) {
+    header.codec = codec;
+    const auto decoded = DecodeRecordHeader(Encoded(header));
+    ASSERT_TRUE(decoded.ok()) << decoded.status();
+    EXPECT_EQ(*decoded, header);
+  }
+  header.segments[0].stored_bytes = 1049;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 1049, expected 540 to 1048 for 1000 raw bytes");
+  header.segments[0].stored_bytes = 539;
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "is 539, expected 540 to 1048");
+  header.segments[0].stored_bytes = 1048;
+  header.codec = static_cast<Codec>(8);
+  ExpectDataLoss(DecodeRecordHeader(Encoded(header)).status(), "codec is 8, expected 0 to 7");
 }
 
 TEST(RecordTest, RestampEqualsEncodingAnew) {

@@ -164,5 +164,15 @@ def test_sealed_blocks_come_back_with_their_key_only(node, layout, make_keys, pa
     assert np.array_equal(into, data)
     with incipit.Client(node.address, "sealed", layout) as other:
         assert other.load([Block(0, 0, key, into)]).hits == 0
+    # Coded and then sealed: read by all who have the key, in fewer bytes.
+    (coded_key,) = make_keys(1)
+    latents = np.full_like(data, 0x3f)
+    with incipit.Client(node.address, "sealed", layout, sealing_key=secret, codec="bf16-lossless") as writer:
+        assert writer.store([Block(0, 0, coded_key, latents)]) == bytes([BlockStatus.OK])
+        assert writer.counters()["coded_stored_bytes"] < latents.nbytes
+    with incipit.Client(node.address, "sealed", layout, sealing_key=secret) as reader:
+        assert reader.load([Block(0, 0, coded_key, into)]).hits == 1
+        assert reader.counters()["decoded_raw_bytes"] == latents.nbytes
+    assert np.array_equal(into, latents)
     with pytest.raises(incipit.InvalidArgument, match="31 bytes, expected 32"):
         incipit.Client(node.address, "sealed", layout, sealing_key=secret[:31])

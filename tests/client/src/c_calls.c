@@ -22,13 +22,15 @@ typedef struct {
 } Worker;
 
 static int StartWith(Worker* worker, const char* address, int progress, uint8_t salt, const char* layout,
-                     const char* codec) {
+                     const char* codec, const uint8_t* sealing_key) {
   memset(worker, 0, sizeof(*worker));
   incipit_options options = {.struct_bytes = sizeof(options),
                              .address = address,
                              .model = "c-model",
                              .layout_name = layout,
                              .progress = progress,
+                             .sealing_key = sealing_key,
+                             .sealing_key_bytes = sealing_key != NULL ? 32 : 0,
                              .codec = codec,
                              .codec_threads = 1};
   const int result = incipit_connect(&options, &worker->client);
@@ -50,7 +52,7 @@ static int StartWith(Worker* worker, const char* address, int progress, uint8_t 
 }
 
 static int Start(Worker* worker, const char* address, int progress, uint8_t salt) {
-  return StartWith(worker, address, progress, salt, "deepseek-v4.1-flash", NULL);
+  return StartWith(worker, address, progress, salt, "deepseek-v4.1-flash", NULL, NULL);
 }
 
 static void End(Worker* worker) {
@@ -150,16 +152,26 @@ const char* CallTouchOfferRemoveStats(const char* address, int progress) {
   return NULL;
 }
 
-const char* CallWithCodec(const char* address, int progress) {
+static const char* StoreAndLoadCoded(const char* address, int progress, const uint8_t* sealing_key) {
   Worker worker;
-  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "bf16-lossless-fast") == INCIPIT_OK);
+  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "bf16-lossless-fast", sealing_key) == INCIPIT_OK);
   uint64_t stored = 0, hits = 0;
   EXPECT(StoreAll(&worker, &stored) == INCIPIT_OK && stored == kCount);
   incipit_load_request load = {.struct_bytes = sizeof(load), .blocks = worker.loaded, .count = kCount};
   EXPECT(incipit_load_blocks(worker.client, &load, worker.status, &hits) == INCIPIT_OK);
   EXPECT(hits == kCount && Same(&worker));
   End(&worker);
-  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "zstd") == INCIPIT_INVALID_ARGUMENT);
+  return NULL;
+}
+
+const char* CallWithCodec(const char* address, int progress) {
+  const char* wrong = StoreAndLoadCoded(address, progress, NULL);
+  uint8_t sealing_key[32];
+  for (int i = 0; i < 32; ++i) sealing_key[i] = (uint8_t)i;
+  if (wrong == NULL) wrong = StoreAndLoadCoded(address, progress, sealing_key);
+  EXPECT(wrong == NULL);
+  Worker worker;
+  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "zstd", NULL) == INCIPIT_INVALID_ARGUMENT);
   EXPECT(strstr(incipit_last_error(), "bf16-lossless-fast") != NULL);
   return NULL;
 }

@@ -64,8 +64,8 @@ TEST(StoreTest, SegmentCountIsChecked) {
 
 TEST(StoreTest, UnknownCodecIsRefused) {
   StoredBlock block = Block({Sized(1)});
-  block.codec = static_cast<Codec>(5);
-  ExpectRefused({block}, "Store.blocks.codec: is 5");
+  block.codec = static_cast<Codec>(8);
+  ExpectRefused({block}, "Store.blocks.codec: is 8");
 }
 
 TEST(StoreTest, StoredAndRawBytesOfABlockAreLimited) {

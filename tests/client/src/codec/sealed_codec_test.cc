@@ -147,6 +147,52 @@ TEST(SealedCodec, LayoutsOfOtherKeysAreOthers) {
   EXPECT_NE(sealed.Fingerprint(), SealedLayout(layout, *KeyOfSeed(2)).Fingerprint());
 }
 
+// Whoever keeps what was coded and sealed must not pass it for another form of itself.
+TEST(SealedCodec, WhatIsCodedOpensUnderItsCodecAndRawLengthOnly) {
+  SealedCodec codec(*KeyOfSeed(1), NamespaceOf("t"));
+  const Bytes identity = IdentityOf("t", 1, 2, 7), coded(100, 5);
+  const SegmentPlace place{identity, 3};
+  const iovec plain{const_cast<uint8_t*>(coded.data()), coded.size()};
+  const auto opens = [&](Codec as, const SegmentPlace& at, uint64_t raw_bytes, ByteView stored) {
+    Bytes opened(coded.size(), 0xaa);
+    const iovec into{opened.data(), opened.size()};
+    const bool is_open = codec.Open(as, at, raw_bytes, stored, {&into, 1});
+    EXPECT_EQ(opened, is_open ? coded : Bytes(coded.size(), 0));
+    return is_open;
+  };
+  for (const Codec sealed :
+       {Codec::kSealed, Codec::kSealedBf16Lossless, Codec::kSealedFp8Lossless, Codec::kSealedFp8}) {
+    const uint64_t raw_bytes = sealed == Codec::kSealed ? 100 : 144;
+    Bytes stored(coded.size() + kSealedOverheadBytes + 10, 0xee);
+    ASSERT_EQ(codec.Seal(sealed, place, raw_bytes, {&plain, 1}, stored), coded.size() + kSealedOverheadBytes);
+    EXPECT_EQ(stored.back(), 0xee) << "no more than that is written";
+    stored.resize(coded.size() + kSealedOverheadBytes);
+    for (const Codec as : {Codec::kSealed, Codec::kSealedBf16Lossless, Codec::kSealedFp8Lossless, Codec::kSealedFp8}) {
+      EXPECT_EQ(opens(as, place, raw_bytes, stored), as == sealed);
+    }
+    EXPECT_FALSE(opens(sealed, place, raw_bytes + 2, stored)) << "another raw length";
+    EXPECT_FALSE(opens(sealed, {identity, 4}, raw_bytes, stored)) << "another segment";
+    EXPECT_FALSE(opens(sealed, {IdentityOf("t", 1, 2, 8), 3}, raw_bytes, stored)) << "another key";
+    EXPECT_FALSE(opens(sealed, place, raw_bytes, ByteView(stored).first(139))) << "cut";
+  }
+}
+
+TEST(SealedCodec, GoldenCodedSegment) {
+  SealedCodec codec(*KeyOfSeed(0x40), FrameNamespace(samples::SampleNamespace()), [](MutableBytes out) {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(0xf0 - i % XaesGcm::kPrefixBytes);
+    return true;
+  });
+  const Bytes identity = samples::SampleIdentity();
+  Bytes coded = golden::BytesOfDump("formats/coded_segment.hex"), opened(coded.size());
+  Bytes stored(coded.size() + kSealedOverheadBytes);
+  const iovec plain{coded.data(), coded.size()}, into{opened.data(), opened.size()};
+  ASSERT_EQ(codec.Seal(Codec::kSealedBf16Lossless, {identity, 5}, 256, {&plain, 1}, stored), stored.size());
+  golden::ExpectFile("formats/sealed_coded_segment.hex", golden::HexDump(stored));
+  EXPECT_TRUE(codec.Open(Codec::kSealedBf16Lossless, {identity, 5}, 256,
+                         golden::BytesOfDump("formats/sealed_coded_segment.hex"), {&into, 1}));
+  EXPECT_EQ(opened, coded);
+}
+
 // The format, fixed: this build writes these bytes and reads them back.
 TEST(SealedCodec, GoldenSegment) {
   SealedCodec codec(*KeyOfSeed(0x40), FrameNamespace(samples::SampleNamespace()), [](MutableBytes out) {

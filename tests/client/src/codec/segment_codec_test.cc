@@ -21,7 +21,7 @@ TEST(SegmentCodec, OtherSizesAreImpossible) {
   EXPECT_TRUE(IsPossibleSegment(Codec::kRaw, raw, 64));
   EXPECT_FALSE(IsPossibleSegment(Codec::kRaw, raw, 65));
   EXPECT_FALSE(IsPossibleSegment(Codec::kRaw, {.stored_bytes = 63, .raw_bytes = 64}, 64));
-  EXPECT_FALSE(IsPossibleSegment(static_cast<Codec>(7), raw, 64));
+  EXPECT_FALSE(IsPossibleSegment(static_cast<Codec>(8), raw, 64));
   const Segment sealed{.stored_bytes = 104, .raw_bytes = 64};
   EXPECT_TRUE(IsPossibleSegment(Codec::kSealed, sealed, 64));
   EXPECT_FALSE(IsPossibleSegment(Codec::kSealed, raw, 64));

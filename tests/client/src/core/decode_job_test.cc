@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/format_samples.h"
 #include "tests/support/latents.h"
 
 namespace incipit {
@@ -70,6 +71,37 @@ TEST_F(DecodeJobTest, DamageStaysWithItsSegment) {
   EXPECT_EQ(loaded_[0], raw_[0]);
   EXPECT_EQ(loaded_[1], std::vector<uint8_t>(kSegmentBytes, 0xee)) << "what is damaged is not even decoded";
   EXPECT_EQ(loaded_[2], raw_[2]);
+}
+
+TEST(SealedDecodeJob, SegmentsOfTwoBlocksAreOpenedAtTheirPlaces) {
+  std::mt19937_64 random(7);
+  SealerPool sealers(*SealingKey::FromBytes(samples::CountingBytes(32, 1)), FrameNamespace(samples::SampleNamespace()));
+  const std::vector<uint8_t> identities[] = {samples::SampleIdentity(), samples::CountingBytes(90, 3)};
+  const CodecOptions options{.coding = SegmentCoding::kBf16Lossless, .row_values = kChannels};
+  PieceCoder coder;
+  BufferPool pool;
+  std::vector<std::vector<uint8_t>> raw, loaded(4, std::vector<uint8_t>(kSegmentBytes, 0xee));
+  std::vector<uint8_t> stored;
+  DecodeJob job;
+  for (uint16_t i = 0; i < 4; ++i) {
+    raw.push_back(testing::Bf16Rows(kRows, kChannels, 0.5, random));
+    const iovec whole{raw[i].data(), raw[i].size()}, into{loaded[i].data(), kSegmentBytes};
+    std::vector<uint8_t> sealed(MaxCodedBytes(kSegmentBytes) + kSealedOverheadBytes);
+    const uint16_t index = i == 3 ? 9 : i;  // the last one was sealed for another place
+    sealed.resize(coder.EncodeSealed(options, sealers.Take().get(), {identities[i / 2], index}, {&whole, 1}, sealed));
+    const Segment segment{static_cast<uint32_t>(sealed.size()), kSegmentBytes, Xxh3Of(sealed)};
+    job.Add(i / 2, Codec::kSealedBf16Lossless, segment, {&into, 1}, {identities[i / 2], i});
+    stored.insert(stored.end(), sealed.begin(), sealed.end());
+  }
+  BufferPool::Buffer buffer = pool.Take(stored.size());
+  std::copy(stored.begin(), stored.end(), buffer.bytes().begin());
+  const ByteView landed = buffer.bytes();
+  job.SetLanded(std::move(buffer), landed);
+  job.Run(&coder, &sealers);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(job.items()[i].outcome, i == 3 ? Outcome::kUndecodable : Outcome::kDecoded);
+    EXPECT_EQ(loaded[i], i == 3 ? std::vector<uint8_t>(kSegmentBytes, 0xee) : raw[i]);
+  }
 }
 
 }  // namespace

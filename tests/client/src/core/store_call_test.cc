@@ -31,6 +31,26 @@ TEST(StoreCall, ScatteredPiecesArriveInOrder) {
   }
 }
 
+// The fake node has no features: a node of a release that does not know codecs 5 to 7 gets none.
+TEST(StoreCall, WhatAnOlderNodeDoesNotKnowIsSealedOnly) {
+  Layout layout{.name = "l"};
+  layout.groups.push_back({.name = "latent", .block_tokens = 16, .layers = 4, .bytes_per_entry = 1152});
+  ClientFixture f(33, layout);
+  f.options.codec = "bf16-lossless";
+  std::vector<uint8_t> sealing_key(SealingKey::kBytes, 1);
+  sealing_key[0] = 2;
+  f.options.sealing_key = *SealingKey::FromBytes(sealing_key);
+  f.ConnectAndWait();
+  const BlockKey key = KeyOf(1, 0);
+  std::vector<uint8_t> payload(layout.groups[0].BlockBytes(), 0x3f), loaded(payload.size());  // shrinks
+  StoreRequest store{.items = {{.key = key.bytes(), .buffer = {payload.data(), payload.size()}}}};
+  ASSERT_EQ(f.loop.Run(f.client->Store(store))->Count(BlockStatus::kOk), 1u);
+  EXPECT_EQ(f.node->blocks.begin()->second.codec, Codec::kSealed);
+  LoadRequest load{.items = {{.key = key.bytes(), .buffer = {loaded.data(), loaded.size()}}}};
+  EXPECT_EQ(f.loop.Run(f.client->Load(load))->hits, 1u);
+  EXPECT_EQ(loaded, payload);
+}
+
 TEST(StoreCall, DepthAndStampTravelWithTheBlocks) {
   ClientFixture f(30);
   uint64_t stamp_ns = 0;

@@ -4,6 +4,7 @@
 
 #include "cache/runtime/sim_loop.h"
 #include "client/src/codec/coding_threads.h"
+#include "tests/support/format_samples.h"
 #include "tests/support/latents.h"
 
 namespace incipit {
@@ -90,6 +91,42 @@ TEST(StoreCoder, PartsThatDoNotShrinkAreTold) {
   EXPECT_FALSE(coder.part(0).shrank());
   EXPECT_TRUE(coder.part(1).shrank());
   EXPECT_EQ(BytesOf(coder.part(0).pieces), kSegments * MaxCodedBytes(kSegmentBytes));
+}
+
+// Each segment for its place in the part, whichever job it is in.
+TEST(StoreCoder, WithAKeyPartsAreCodedAndSealed) {
+  SimLoop loop;
+  InlineWorkers workers;
+  BufferPool pool;
+  SealerPool sealers(*SealingKey::FromBytes(samples::CountingBytes(32, 1)), FrameNamespace(samples::SampleNamespace()));
+  const std::vector<uint8_t> identity = samples::SampleIdentity();
+  std::vector<uint8_t> raw = Block(1), decoded(kSegmentBytes);
+  StoreCoder coder(&loop, &workers, pool.Take(kSegments * StoreCoder::MaxStoredBytes(kOptions, true, kSegmentBytes)),
+                   &sealers);
+  const iovec whole{raw.data(), raw.size()};
+  coder.AddPart(kOptions, PieceCursor({&whole, 1}, 0), kSegments, kSegmentBytes, identity);
+  DriveTask(&loop, coder.Run(), [&] { return loop.RunOnce(); });
+  const StoreCoder::Part& part = coder.part(0);
+  EXPECT_TRUE(part.shrank());
+  EXPECT_EQ(StoreCoder::StoredCodec(kOptions, true), Codec::kSealedBf16Lossless);
+  std::vector<uint8_t> stored;
+  for (const iovec& piece : part.pieces) {
+    const auto* data = static_cast<const uint8_t*>(piece.iov_base);
+    stored.insert(stored.end(), data, data + piece.iov_len);
+  }
+  ByteView left = stored;
+  PieceCoder opener;
+  for (uint16_t i = 0; i < kSegments; ++i) {
+    const ByteView bytes = left.first(part.segments[i].stored_bytes);
+    left = left.subspan(bytes.size());
+    EXPECT_EQ(Xxh3Of(bytes), part.segments[i].checksum);
+    const iovec into{decoded.data(), decoded.size()};
+    ASSERT_TRUE(
+        opener.DecodeSealed(Codec::kSealedBf16Lossless, sealers.Take().get(), {identity, i}, bytes, {&into, 1}));
+    EXPECT_TRUE(std::ranges::equal(decoded, ByteView(raw).subspan(i * kSegmentBytes, kSegmentBytes)));
+  }
+  EXPECT_TRUE(left.empty());
+  EXPECT_EQ(part.room.size(), kSegments * StoreCoder::MaxStoredBytes(kOptions, true, kSegmentBytes));
 }
 
 TEST(StoreCoder, NothingToCodeEndsAtOnce) {
