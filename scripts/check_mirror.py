@@ -111,6 +111,7 @@ SITUATIONS = {"tests/cache/nvme/crash_test.cc": "loss of power at each disk oper
               "tests/cache/shard/tenants_test.cc": "sessions of tenants: handshake, roles, grants, reload",
               "tests/client/src/client_cluster_test.cc": "clients of several real nodes",
               "tests/client/src/copies/hot_copies_test.cc": "hot blocks on several real nodes",
+              "tests/cluster/redis/failover_test.cc": "members whose Redis fails over, by real sentinels",
               "tests/eviction/conv_trace_test.cc": "policies against a recorded trace"}
 
 

@@ -89,13 +89,17 @@ void AddAddresses(CLI::App* command, ServeOptions* options) {
 
 void AddCluster(CLI::App* command, ClusterAgentOptions* cluster) {
   CLI::Option* source = command->add_option("--membership", cluster->source,
-                                            "the cluster this node is in: FILE with its map, or "
-                                            "redis://HOST[:PORT][/DB]?cluster=NAME; default: none");
+                                            "the cluster: FILE with its map, redis://HOST[:PORT][/DB]?cluster=NAME or "
+                                            "redis+sentinel://HOST,HOST/MASTER?cluster=NAME");
   source->type_name("SOURCE")->group(kCluster);
   const auto add = [&](CLI::Option* option) { option->needs(source)->group(kCluster); };
   add(command
           ->add_option("--membership-password-file", cluster->password_file,
                        "file with Redis' password, readable by its owner and group only")
+          ->type_name("FILE"));
+  add(command
+          ->add_option("--membership-sentinel-password-file", cluster->sentinel_password_file,
+                       "the same of the sentinels' password")
           ->type_name("FILE"));
   add(command->add_option("--zone", cluster->zone, "what fails together with this node: a rack, a site")
           ->type_name("NAME"));

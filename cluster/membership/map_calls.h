@@ -17,6 +17,9 @@ struct MapCaller {
   std::string fence;           // 32 hexadecimal digits: incarnation, then a random number of the process
   uint64_t known_epoch = 0;    // of the caller's map, 0 = none; the epoch never stays below it
   uint32_t lease_ms = 10'000;  // taken if the cluster is new
+  // How many failovers made the server that is called the keeper; none = nothing fails over. Epochs that two servers
+  // give never are the same, unless there are 16 failovers between them.
+  std::optional<uint64_t> failovers;
 };
 
 struct MapAnswer {

@@ -19,10 +19,6 @@ namespace {
 constexpr size_t kMaxPasswordFileBytes = 1024;
 constexpr int64_t kSecondNs = 1'000'000'000;
 
-bool IsRedis(const std::string& source) {
-  return absl::StartsWith(source, "redis://") || absl::StartsWith(source, "redis+unix://");
-}
-
 // "tcp=10.0.0.5:9400" as "tcp://10.0.0.5:9400".
 absl::StatusOr<std::string> ParseAdvertised(const std::string& text) {
   const size_t equals = text.find('=');
@@ -45,9 +41,9 @@ uint32_t CapacityGib(const NodeOptions& options) {
   return static_cast<uint32_t>(std::clamp<uint64_t>(gib, 1, kMaxNodeWeight));
 }
 
-absl::StatusOr<std::string> ReadPassword(const std::string& path) {
+absl::StatusOr<std::string> ReadPassword(const char* flag, const std::string& path) {
   if (path.empty()) return std::string();
-  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile("--membership-password-file", path, kMaxPasswordFileBytes));
+  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(flag, path, kMaxPasswordFileBytes));
   return std::string(absl::StripAsciiWhitespace(text));
 }
 
@@ -103,7 +99,12 @@ absl::StatusOr<ClusterNode> DescribeNode(const Node& node, const ClusterAgentOpt
 
 absl::Status ClusterAgent::Check(const ClusterAgentOptions& options) {
   if (options.source.empty()) return absl::InvalidArgumentError("--membership: a file, or redis://...");
-  if (IsRedis(options.source)) RETURN_IF_ERROR(RedisAddress::Parse(options.source).status());
+  if (RedisAddress::IsOne(options.source)) {
+    ASSIGN_OR_RETURN(const RedisAddress address, RedisAddress::Parse(options.source));
+    if (!options.sentinel_password_file.empty() && address.sentinels.empty()) {
+      return absl::InvalidArgumentError("--membership-sentinel-password-file: --membership names no sentinels");
+    }
+  }
   if (options.weight > kMaxNodeWeight) {
     return absl::InvalidArgumentError(absl::StrCat("--weight ", options.weight, ": at most ", kMaxNodeWeight));
   }
@@ -123,7 +124,7 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
   std::unique_ptr<ClusterAgent> agent(new ClusterAgent());
   ASSIGN_OR_RETURN(agent->self_, DescribeNode(*node, options));
   ASSIGN_OR_RETURN(PeerSettings settings, PeerSettingsOf(options, agent->self_.id));
-  if (!IsRedis(options.source)) {
+  if (!RedisAddress::IsOne(options.source)) {
     const std::string path(absl::StripPrefix(options.source, "static:"));
     ASSIGN_OR_RETURN(std::unique_ptr<FileMembership> file, FileMembership::Read(path));
     if (FindSelf(*file->Map(), agent->self_) == nullptr) {
@@ -139,7 +140,9 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
   } else {
     RedisMembershipOptions redis;
     ASSIGN_OR_RETURN(redis.address, RedisAddress::Parse(options.source));
-    ASSIGN_OR_RETURN(redis.password, ReadPassword(options.password_file));
+    ASSIGN_OR_RETURN(redis.password, ReadPassword("--membership-password-file", options.password_file));
+    ASSIGN_OR_RETURN(redis.sentinel_password,
+                     ReadPassword("--membership-sentinel-password-file", options.sentinel_password_file));
     redis.self = agent->self_;
     redis.lease_ms = options.lease_ms;
     agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), int64_t{options.warm_s} * kSecondNs);

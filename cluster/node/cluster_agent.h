@@ -19,8 +19,9 @@
 namespace incipit {
 
 struct ClusterAgentOptions {
-  std::string source;                  // a file ("FILE" or "static:FILE"), or "redis://..." or "redis+unix://..."
+  std::string source;                  // a file ("FILE" or "static:FILE"), or an address of Redis (RedisAddress)
   std::string password_file;           // of Redis; empty = none
+  std::string sentinel_password_file;  // of its sentinels; empty = none
   std::string zone;                    // what fails together with this node
   uint32_t weight = 0;                 // 1 to kMaxNodeWeight; 0 = the node's capacity in GiB
   std::vector<std::string> advertise;  // "LANE=ADDRESS", as "tcp=10.0.0.5:9400": where clients reach the node

@@ -13,11 +13,12 @@
 namespace incipit {
 namespace {
 
-// ARGV: verb, channel, known epoch, lease_ms, id, fence, then of the verb. The answer's first value says how it went.
+// ARGV: verb, channel, known epoch, lease_ms, id, fence, failovers or nothing, then of the verb. The answer's first
+// value says how it went.
 constexpr char kScript[] = R"lua(
 local meta, nodes, leases, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local verb, channel, known_epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local id, fence = ARGV[5], ARGV[6]
+local id, fence, failovers = ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local version = redis.call('HGET', meta, 'version')
 if version and version ~= '1' then return {'VERSION', version} end
@@ -60,6 +61,8 @@ local function finish(outcome, with_map)
     -- Where the clock went back, the odd step keeps apart what it can.
     local us = tonumber(time[2])
     epoch = math.max(epoch + 1 + us % 1000, tonumber(time[1]) * 1000000 + us)
+    -- Two servers, before and after a failover, may both give epochs for a while, by clocks that differ.
+    if failovers then epoch = epoch + (failovers % 16 - epoch) % 16 end
     redis.call('HSET', meta, 'epoch', string.format('%.0f', epoch))
     redis.call('PUBLISH', channel, string.format('%.0f', epoch))
   end
@@ -80,7 +83,7 @@ local held = redis.call('HGET', nodes, id .. ':fence')
 if held and held > fence then return finish('FENCED', false) end
 
 if verb == 'join' then
-  local record, state, seed = ARGV[7], ARGV[8], ARGV[9]
+  local record, state, seed = ARGV[8], ARGV[9], ARGV[10]
   if not held and redis.call('HLEN', nodes) >= 3 * MAX_NODES then return finish('FULL', false) end
   if not version then
     version = '1'
@@ -102,7 +105,7 @@ if verb == 'renew' then
   return finish('OK', false)
 end
 if verb == 'state' then
-  local state = ARGV[7]
+  local state = ARGV[8]
   if state == 'gone' then
     remove(id)
   elseif redis.call('HGET', nodes, id .. ':state') ~= state then
@@ -187,9 +190,13 @@ absl::StatusOr<MapAnswer> MapScript::Run(RedisConnection* redis, const char* ver
                                          std::vector<std::string> more) const {
   std::vector<std::string> call = {"EVAL", Script(), "4"};
   for (const char* key : {"meta", "nodes", "leases", "gone"}) call.push_back(prefix_ + key);
-  const std::vector<std::string> common = {
-      verb,        channel_, std::to_string(caller.known_epoch), std::to_string(caller.lease_ms), NodeIdText(caller.id),
-      caller.fence};
+  const std::vector<std::string> common = {verb,
+                                           channel_,
+                                           std::to_string(caller.known_epoch),
+                                           std::to_string(caller.lease_ms),
+                                           NodeIdText(caller.id),
+                                           caller.fence,
+                                           caller.failovers.has_value() ? std::to_string(*caller.failovers % 16) : ""};
   call.insert(call.end(), common.begin(), common.end());
   call.insert(call.end(), more.begin(), more.end());
   ASSIGN_OR_RETURN(const RedisReply reply, redis->Call(call));

@@ -24,6 +24,7 @@ absl::StatusOr<std::string> TextOf(const redisReply& reply) {
     case REDIS_REPLY_INTEGER:
       return std::to_string(reply.integer);
     case REDIS_REPLY_NIL:
+    case REDIS_REPLY_ARRAY:
       return std::string();
     default:
       return absl::UnavailableError(absl::StrCat("redis: an answer of unexpected type ", reply.type));
@@ -69,12 +70,14 @@ absl::StatusOr<RedisConnection> RedisConnection::Connect(const RedisAddress& add
                               : redisConnectUnixWithTimeout(address.socket_path.c_str(), timeout);
   if (context == nullptr) return absl::UnavailableError("redis: no memory for a connection");
   RedisConnection connection(context);
-  if (context->err != 0) return connection.Broken(("connect to " + address.ToString()).c_str());
+  const std::string place =
+      address.socket_path.empty() ? RedisPlace{address.host, address.port}.ToString() : address.socket_path;
+  if (context->err != 0) return connection.Broken(("connect to " + place).c_str());
   if (redisSetTimeout(context, timeout) != REDIS_OK) return connection.Broken("set a timeout");
   if (!password.empty()) {
     const absl::Status known = connection.Call({"AUTH", password}).status();
     if (absl::IsFailedPrecondition(known)) {
-      return absl::UnauthenticatedError(absl::StrCat(address.ToString(), ": ", known.message()));
+      return absl::UnauthenticatedError(absl::StrCat("redis at ", place, ": ", known.message()));
     }
     RETURN_IF_ERROR(known);
   }

@@ -17,7 +17,8 @@ namespace incipit {
 inline constexpr size_t kMaxRedisReplyBytes = 8 << 20;
 inline constexpr size_t kMaxRedisReplyValues = 16'384;
 
-// A reply of Redis: one text, or a list of texts. Numbers are given as text, nil as empty text.
+// A reply of Redis: one text, or a list of texts. Numbers are given as text, nil and a list within a list as empty
+// text.
 struct RedisReply {
   bool is_list = false;
   std::string text;

@@ -24,6 +24,15 @@ int64_t NowMs() {
       .count();
 }
 
+// Sentinels may be behind: what they call the master may not be it yet, or not any more.
+absl::Status CheckRole(RedisConnection* redis, const RedisPlace& place) {
+  ASSIGN_OR_RETURN(const RedisReply role, redis->Call({"ROLE"}));
+  if (!role.list.empty() && role.list[0] == "master") return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("redis at ", place.ToString(), ": the sentinels call it the master, but its role is ",
+                   role.list.empty() ? "none" : role.list[0], "; a failover may be under way"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RedisMembership>> RedisMembership::Start(RedisMembershipOptions options) {
@@ -42,6 +51,15 @@ absl::StatusOr<std::unique_ptr<RedisMembership>> RedisMembership::Start(RedisMem
   }
   std::unique_ptr<RedisMembership> membership(new RedisMembership(std::move(options)));
   if (!membership->wake_.valid()) return absl::ResourceExhaustedError("membership: no descriptor for an eventfd");
+  if (!membership->options_.address.sentinels.empty()) {
+    const RedisMembershipOptions& own = membership->options_;
+    ASSIGN_OR_RETURN(membership->watch_,
+                     SentinelWatch::Start({.sentinels = own.address.sentinels,
+                                           .master = own.address.master,
+                                           .password = own.sentinel_password,
+                                           .timeout_ms = own.timeout_ms,
+                                           .on_change = [raw = membership.get()] { raw->Wake(); }}));
+  }
   membership->thread_ = std::thread([raw = membership.get()] { raw->Run(); });
   return membership;
 }
@@ -67,6 +85,7 @@ void RedisMembership::Stop(Leaving leaving) {
   }
   Wake();
   if (thread_.joinable()) thread_.join();
+  watch_.reset();
 }
 
 void RedisMembership::Wake() {
@@ -119,6 +138,7 @@ void RedisMembership::Run() {
     const std::lock_guard<std::mutex> lock(mutex_);
     return stopping_;
   };
+  if (watch_ != nullptr) Sleep(options_.timeout_ms);  // until a sentinel has answered
   while (!stopping()) {
     absl::Status status = calls_.has_value() ? absl::OkStatus() : Connect();
     if (status.ok()) status = Step();
@@ -132,18 +152,42 @@ void RedisMembership::Run() {
   }
   if (!leave) return;
   absl::Status left = calls_.has_value() ? absl::OkStatus() : Connect();
-  if (left.ok()) left = script_.SetState(&*calls_, rules_.Caller(), NodeState::kGone).status();
+  if (left.ok()) left = script_.SetState(&*calls_, Caller(), NodeState::kGone).status();
   if (!left.ok()) spdlog::warn("event=membership_leave_failed cause=\"{}\"; the lease will run out", left.ToString());
 }
 
+absl::StatusOr<RedisAddress> RedisMembership::FindServer() {
+  if (watch_ == nullptr) return options_.address;
+  master_.reset();
+  ASSIGN_OR_RETURN(master_, watch_->Master());
+  return options_.address.At(master_->place);
+}
+
+bool RedisMembership::MasterMoved() const {
+  if (watch_ == nullptr) return false;
+  const absl::StatusOr<RedisMaster> master = watch_->Master();
+  return master.ok() && master_ != *master;
+}
+
+MapCaller RedisMembership::Caller() const {
+  MapCaller caller = rules_.Caller();
+  if (master_.has_value()) caller.failovers = master_->failovers;
+  return caller;
+}
+
 absl::Status RedisMembership::Connect() {
-  ASSIGN_OR_RETURN(RedisConnection calls,
-                   RedisConnection::Connect(options_.address, options_.password, options_.timeout_ms));
-  ASSIGN_OR_RETURN(RedisConnection news,
-                   RedisConnection::Connect(options_.address, options_.password, options_.timeout_ms));
+  ASSIGN_OR_RETURN(const RedisAddress server, FindServer());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    status_.server = server.socket_path.empty() ? RedisPlace{server.host, server.port}.ToString() : server.socket_path;
+  }
+  ASSIGN_OR_RETURN(RedisConnection calls, RedisConnection::Connect(server, options_.password, options_.timeout_ms));
+  if (master_.has_value()) RETURN_IF_ERROR(CheckRole(&calls, master_->place));
+  ASSIGN_OR_RETURN(RedisConnection news, RedisConnection::Connect(server, options_.password, options_.timeout_ms));
   RETURN_IF_ERROR(news.Call({"SUBSCRIBE", script_.channel()}).status());
   calls_ = std::move(calls);
   news_ = std::move(news);
+  if (watch_ != nullptr) watch_->SetUrgent(false);
   rules_.OnConnected(NowMs());
   return absl::OkStatus();
 }
@@ -185,16 +229,16 @@ absl::StatusOr<MapAnswer> RedisMembership::Make(MemberCall call) {
   absl::StatusOr<MapAnswer> answer;
   switch (call) {
     case MemberCall::kJoin:
-      answer = script_.Join(&*calls_, rules_.Caller(), rules_.self(), rules_.seed());
+      answer = script_.Join(&*calls_, Caller(), rules_.self(), rules_.seed());
       break;
     case MemberCall::kRenew:
-      answer = script_.Renew(&*calls_, rules_.Caller());
+      answer = script_.Renew(&*calls_, Caller());
       break;
     case MemberCall::kSetState:
-      answer = script_.SetState(&*calls_, rules_.Caller(), rules_.self().state);
+      answer = script_.SetState(&*calls_, Caller(), rules_.self().state);
       break;
     default:
-      answer = script_.Fetch(&*calls_, rules_.Caller());
+      answer = script_.Fetch(&*calls_, Caller());
   }
   const uint64_t bad_records = answer.ok() ? answer->bad_records : 0;
   {
@@ -225,6 +269,7 @@ absl::Status RedisMembership::AwaitNews() {
   if (poll(fds, std::size(fds), static_cast<int>(wait_ms)) < 0) return absl::OkStatus();  // a signal: look again
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t drained = read(wake_.get(), &count, sizeof(count));  // empty if nobody woke us
+  if (MasterMoved()) return absl::UnavailableError("redis: the sentinels name another master");
   if (fds[0].revents == 0) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<RedisReply> messages, news_->ReadMessages());
   for (const RedisReply& message : messages) {
@@ -250,6 +295,7 @@ void RedisMembership::Fence(const absl::Status& why) {
 void RedisMembership::Failed(const absl::Status& why) {
   calls_.reset();
   news_.reset();
+  if (watch_ != nullptr) watch_->SetUrgent(true);
   bool was_connected = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -269,7 +315,7 @@ void RedisMembership::Failed(const absl::Status& why) {
   retry_ms_ = std::min(retry_ms_ * 2, options_.retry_max_ms);
 }
 
-// A pause that Stop ends.
+// A pause that Stop ends, and the news of another master.
 void RedisMembership::Sleep(uint32_t ms) {
   pollfd fd = {.fd = wake_.get(), .events = POLLIN};
   const int64_t until = NowMs() + ms;
@@ -278,6 +324,10 @@ void RedisMembership::Sleep(uint32_t ms) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (stopping_ || left <= 0) return;
+    }
+    if (MasterMoved()) {
+      retry_ms_ = options_.retry_min_ms;
+      return;
     }
     if (poll(&fd, 1, static_cast<int>(left)) <= 0) continue;
     uint64_t count = 0;

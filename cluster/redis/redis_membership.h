@@ -17,13 +17,15 @@
 #include "cluster/membership/membership_rules.h"
 #include "cluster/redis/map_script.h"
 #include "cluster/redis/redis_address.h"
+#include "cluster/redis/sentinel_watch.h"
 #include "transport/owned_fd.h"
 
 namespace incipit {
 
 struct RedisMembershipOptions {
   RedisAddress address;
-  std::string password;             // empty = none
+  std::string password;             // of Redis; empty = none
+  std::string sentinel_password;    // of the sentinels, with an address that names some; empty = none
   std::optional<ClusterNode> self;  // the node to register, with the state to begin with; none = only follow the map
   uint32_t lease_ms = 10'000;       // 100 to 600,000; taken if the cluster is new
   uint32_t timeout_ms = 1000;       // of one call to Redis
@@ -43,11 +45,13 @@ struct RedisMembershipStatus {
   uint64_t fetches = 0, joins = 0, failures = 0, bad_records = 0;
   uint64_t unreachable = 0, refused = 0;             // of the failures: no answer in time; an answer that says no
   std::chrono::steady_clock::time_point renewed_at;  // the lease, or the knowledge of the map; the start before that
+  std::string server;                                // that was called last, as "host:port" or a path; empty = none yet
   absl::Status last_error;                           // ok while all is well
 };
 
-// Owner: the node. It has one thread of its own, which alone talks to Redis; any thread may call any method but Stop
-// and the destructor, which belong to the owner. Only Wait* and Stop block.
+// Owner: the node. It has one thread of its own, which alone talks to Redis, and where there are sentinels that of a
+// SentinelWatch; any thread may call any method but Stop and the destructor, which belong to the owner. Only Wait* and
+// Stop block.
 class RedisMembership : public ClusterMembership {
  public:
   // InvalidArgument: an option. Does not wait for Redis: while it is away there is no map, and it is tried again.
@@ -76,6 +80,10 @@ class RedisMembership : public ClusterMembership {
   // All of these on the thread.
   void Run();
   absl::Status Connect();
+  absl::StatusOr<RedisAddress> FindServer();
+  // Whether the sentinels name another master than the one that was tried last.
+  bool MasterMoved() const;
+  MapCaller Caller() const;
   absl::Status Step();
   absl::StatusOr<MapAnswer> Make(MemberCall call);
   void Publish(std::shared_ptr<const ClusterMap> map);
@@ -91,6 +99,7 @@ class RedisMembership : public ClusterMembership {
   // The thread's own.
   const std::unique_ptr<Random> random_;
   MembershipRules rules_;
+  std::optional<RedisMaster> master_;  // that was tried last; none without sentinels
   std::optional<RedisConnection> calls_, news_;
   uint32_t retry_ms_ = 0;
 
@@ -101,6 +110,7 @@ class RedisMembership : public ClusterMembership {
   NodeState wanted_state_ = NodeState::kJoining;
   bool stopping_ = false;
   bool leave_ = false;
+  std::unique_ptr<SentinelWatch> watch_;  // null without sentinels; wakes the thread, so it ends before wake_
   std::thread thread_;
 };
 

@@ -11,10 +11,13 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 PATIENCE_S = 60
 BLOCK_TOKENS = 512
-REDIS = 200  # the last part of its address
+REDIS = 200  # the number that its address follows from; that of its replica is the next one
+REPLICA = REDIS + 1
+SENTINELS = REDIS + 2  # of the first one
 
 
 def wait_for(what, condition):
@@ -28,11 +31,12 @@ def wait_for(what, condition):
 class World:
     """Used with `with`: what it started ends with it."""
 
-    def __init__(self, binary, scratch, namespaced, lease_ms=2000, ram="64MiB", nvme_bytes="256MiB"):
+    def __init__(self, binary, scratch, namespaced, lease_ms=2000, ram="64MiB", nvme_bytes="256MiB", sentinels=0):
         self.binary = str(pathlib.Path(binary).resolve())
         self.scratch = pathlib.Path(scratch)
         self.namespaced = namespaced
         self.lease_ms, self.ram, self.nvme_bytes = lease_ms, ram, nvme_bytes
+        self.sentinels = sentinels  # 0: one redis-server; else it has a replica, and they watch both
         self.nodes, self.redis, self.spaces, self.others = {}, None, set(), []
         self.more_arguments = []  # of every node
 
@@ -81,24 +85,69 @@ class World:
     # Redis
 
     def start_redis(self):
-        self.redis = self.start(REDIS, ["redis-server", "--bind", self.address(REDIS), "--port", "7379",
-                                        "--protected-mode", "no", "--save", "", "--appendonly", "no",
-                                        "--dir", str(self.scratch)], self.scratch / "redis.log")
-        wait_for("redis-server", self.redis_answers)
+        self.redis = self.start_redis_server(REDIS)
+        if self.sentinels and not self.others:
+            self.others.append(self.start_redis_server(REPLICA, "--replicaof", f"{self.address(REDIS)} 7379",
+                                                       "--repl-diskless-sync-delay", "0"))
+            for number in range(SENTINELS, SENTINELS + self.sentinels):
+                self.start_sentinel(number)
+            wait_for("sentinels know the replica and each other", self.sentinels_agree)
+
+    def start_redis_server(self, number, *more):
+        process = self.start(number, ["redis-server", "--bind", self.address(number), "--port", "7379",
+                                      "--protected-mode", "no", "--save", "", "--appendonly", "no", "--dir",
+                                      str(self.scratch), "--replica-announce-ip", self.address(number), *more],
+                             self.scratch / f"redis{number}.log")
+        wait_for("redis-server", lambda: self.redis_answers(number))
+        return process
+
+    def start_sentinel(self, number):
+        config = self.scratch / f"sentinel{number}.conf"  # which it writes to
+        config.write_text(f"""port 7380
+bind {self.address(number)}
+protected-mode no
+dir {self.scratch}
+sentinel announce-ip {self.address(number)}
+sentinel monitor main {self.address(REDIS)} 7379 {self.sentinels // 2 + 1}
+sentinel down-after-milliseconds main 1000
+sentinel failover-timeout main 10000
+""")
+        self.others.append(self.start(number, ["redis-server", str(config), "--sentinel"],
+                                      self.scratch / f"sentinel{number}.log"))
+
+    def sentinels_agree(self):
+        for number in range(SENTINELS, SENTINELS + self.sentinels):
+            try:
+                said = self.ask_redis("SENTINEL MASTER main", number, 7380).split("\r\n")
+            except OSError:
+                return False
+            if "num-slaves" not in said or said[said.index("num-slaves") + 2] != "1":
+                return False
+            if said[said.index("num-other-sentinels") + 2] != str(self.sentinels - 1):
+                return False
+        return True
+
+    def membership(self):
+        if not self.sentinels:
+            return f"redis://{self.address(REDIS)}:7379?cluster=campaign"
+        places = ",".join(f"{self.address(SENTINELS + i)}:7380" for i in range(self.sentinels))
+        return f"redis+sentinel://{places}/main?cluster=campaign"
 
     def kill_redis(self):
         self.redis.kill()
         self.redis.wait()
 
-    def redis_answers(self):
+    def redis_answers(self, number=REDIS):
         try:
-            return self.ask_redis("PING").startswith("+PONG")
+            return self.ask_redis("PING", number).startswith("+PONG")
         except OSError:
             return False
 
-    def ask_redis(self, command):
-        with socket.create_connection((self.address(REDIS), 7379), timeout=2) as connection:
-            connection.sendall(command.encode() + b"\r\nQUIT\r\n")
+    def ask_redis(self, command, number=REDIS, port=7379):
+        with socket.create_connection((self.address(number), port), timeout=2) as connection:
+            connection.sendall(command.encode() + b"\r\n" + (b"" if port == 7380 else b"QUIT\r\n"))
+            if port == 7380:  # sentinels know no QUIT
+                connection.shutdown(socket.SHUT_WR)
             answer = b""
             while part := connection.recv(65536):
                 answer += part
@@ -124,7 +173,7 @@ class World:
             self.binary, "serve", "--listen", f"{self.address(at)}:9400", "--insecure", "--http",
             f"{self.address(at)}:9401", "--shards", "1", "--ram", self.ram, "--no-huge-pages", "--nvme", str(directory),
             "--nvme-bytes", self.nvme_bytes, "--region-bytes", "4MiB", "--sparse", "--membership",
-            f"redis://{self.address(REDIS)}:7379?cluster=campaign", "--node-name", f"node{number}", "--weight", "1",
+            self.membership(), "--node-name", f"node{number}", "--weight", "1",
             "--lease-ms", str(self.lease_ms), "--ready-file", str(ready),
             *self.more_arguments], self.scratch / f"node{at}.log")
         wait_for(f"node {number}", lambda: ready.exists() or process.poll() is not None)
@@ -135,6 +184,11 @@ class World:
         else:
             self.others.append(process)
         return process
+
+    def metrics(self, number):
+        with urllib.request.urlopen(f"http://{self.address(number)}:9401/metrics", timeout=5) as page:
+            lines = page.read().decode().splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
 
     def kill_node(self, number):
         self.nodes[number].send_signal(signal.SIGKILL)

@@ -18,13 +18,6 @@ STEADY_S = 5
 MARGIN = 0.005  # of the share of blocks that are there
 
 
-def metrics(world, number):
-    import urllib.request
-    with urllib.request.urlopen(f"http://{world.address(number)}:9401/metrics", timeout=5) as page:
-        lines = page.read().decode().splitlines()
-    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
-
-
 def main():
     binary, namespaced = sys.argv[1], "--namespaced" in sys.argv
     seed, count, scratch = settings()
@@ -41,7 +34,7 @@ def main():
         world.kill_redis()
         gone = time.monotonic() - begin
         time.sleep(away_s)
-        during = metrics(world, 0)
+        during = world.metrics(0)
         epoch_during = world.cluster()["epoch"]
         world.start_redis()  # empty: nodes come back to it with the map that they know
         back = time.monotonic() - begin
@@ -63,7 +56,7 @@ def main():
     return 1 if faults else 0
 
 
-def judge_replay(world, report, gone, back, seed):
+def judge_replay(world, report, gone, back, seed, what="Redis away"):
     intervals = report["intervals"]
     for each in intervals:
         each["end_s"] = each["start_s"] + INTERVAL_MS / 1000
@@ -74,7 +67,7 @@ def judge_replay(world, report, gone, back, seed):
         return chosen[len(chosen) // 2]
     before, during = ratio(intervals, WARM_S, gone), ratio(intervals, gone, back)
     after = ratio(intervals, back, report["seconds"])
-    print(f"seed {seed}, {world.describe()}: Redis away for {back - gone:.1f} s of {report['seconds']:.0f}, "
+    print(f"seed {seed}, {world.describe()}: {what} for {back - gone:.1f} s of {report['seconds']:.0f}, "
           f"{report['requests']} requests, {report['failed_requests']} failed, {report['wrong_bytes']} wrong bytes")
     print(f"  present {before:.2%} before, {during:.2%} during, {after:.2%} after; median latency of a request (median "
           f"of intervals of {INTERVAL_MS} ms) {latency(WARM_S, gone):.0f} us before, {latency(gone, back):.0f} us "

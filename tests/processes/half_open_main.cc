@@ -4,12 +4,8 @@
 // All runs in a network namespace of its own, whose loopback is taken down while everybody is connected. The node is
 // asked over its Unix socket, which that does not touch. The clients are this very program, started again.
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,9 +17,12 @@
 #include "tests/processes/node_process.h"
 #include "tests/support/blocks.h"
 #include "tests/support/campaign.h"
+#include "tests/support/own_network.h"
 
 namespace incipit::campaign {
 namespace {
+
+using testing::SetLoopback;
 
 constexpr uint64_t kBatch = 12;
 constexpr uint32_t kLeaseMs = 600'000;
@@ -76,17 +75,6 @@ int RunClient(const std::string& address, bool busy) {
   if (!held.ok() || write(STDOUT_FILENO, "r", 1) != 1) return 1;
   while (busy) (*client)->Load(batch.As<LoadRequest>()).status().IgnoreError();
   while (true) pause();
-}
-
-bool SetLoopback(bool up) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  bool done = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0;
-  request.ifr_flags = static_cast<short>(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
-  done = done && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-  close(fd);
-  return done;
 }
 
 class HalfOpen {
@@ -213,8 +201,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s BINARY\n", argv[0]);
     return 2;
   }
-  if (unshare(geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0 ||
-      !incipit::campaign::SetLoopback(true)) {
+  if (!incipit::testing::EnterOwnNetwork()) {
     std::printf("half_open: no network namespace (%s): run it as root\n", std::strerror(errno));
     return 1;
   }

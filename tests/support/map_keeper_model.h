@@ -68,6 +68,7 @@ class MapKeeperModel {
   void Begin(const MapCaller& caller, int64_t now_ms) {
     now_ms_ = now_ms;
     changed_ = false;
+    failovers_ = caller.failovers;
     if (!there_) {
       lease_ms_ = caller.lease_ms;
       epoch_ = 0;
@@ -123,6 +124,7 @@ class MapKeeperModel {
     if (changed_) {
       const auto us = static_cast<uint64_t>(now_us_);
       epoch_ = std::max(epoch_ + 1 + us % 1000, us);
+      if (failovers_.has_value()) epoch_ += (*failovers_ % 16 + 16 - epoch_ % 16) % 16;
       if (on_publish_) on_publish_(epoch_);
     }
     MapAnswer answer{.epoch = epoch_, .lease_ms = static_cast<uint64_t>(lease_ms_), .lapsed = lapsed};
@@ -146,6 +148,7 @@ class MapKeeperModel {
   std::map<uint64_t, Registered> nodes_;
   std::map<uint64_t, int64_t> leases_, gone_;
   bool changed_ = false;
+  std::optional<uint64_t> failovers_;  // of the caller
   std::function<void(uint64_t)> on_publish_;
 };
 

@@ -168,6 +168,16 @@ TEST_F(MapScriptTest, AnEpochIsNeverGivenTwiceThoughRedisForgotIt) {
   }
 }
 
+TEST_F(MapScriptTest, ServersBeforeAndAfterAFailoverGiveDifferentEpochs) {
+  for (const uint64_t failovers : {5u, 21u, 22u, 6u}) {
+    MapCaller caller = Caller(failovers);
+    caller.failovers = failovers;
+    const auto joined = script_.Join(&*redis_, caller, SampleClusterNode(failovers), kSeed);
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    EXPECT_EQ(joined->epoch % 16, failovers % 16);
+  }
+}
+
 TEST_F(MapScriptTest, GoneNodesAreForgottenAfterAnHour) {
   ASSERT_TRUE(Join(1).ok());
   ASSERT_TRUE(Join(2).ok());

@@ -22,6 +22,7 @@ TEST(RedisConnection, AnswersAreTextsAndLists) {
   const auto list = redis->Call({"MGET", "k", "none", "k"});
   EXPECT_TRUE(list->is_list);
   EXPECT_EQ(list->list, (std::vector<std::string>{bytes, "", bytes}));
+  EXPECT_EQ(redis->Call({"ROLE"})->list, (std::vector<std::string>{"master", "0", ""})) << "the last is a list";
 }
 
 TEST(RedisConnection, AnErrorOfRedisLeavesTheConnectionUsable) {
