@@ -91,6 +91,7 @@ void AutoPolicy::OnInsert(BlockId id, const Access& access) {
   EntryId entry = EntryFor(access.key);
   // Two held blocks with one key, a collision of 64 bits: the second has no history.
   if (entries_[entry].held_as != kNoBlock) entry = EntryFor(0);
+  entries_[entry].depth_tokens = access.depth_tokens;
   Feed(entry, access);
   // The leader's shadow has taken it, if it had not got it: it is no stray.
   entry_of_[id] = {entry};
@@ -112,8 +113,6 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
   ++touches_;
   ++touches_since_switch_;
   ++touches_since_told_;
-  Entry& entry = entries_[id];
-  entry.depth_tokens = access.depth_tokens;
   const CostModel& cost = access.cost != nullptr ? *access.cost : options_.cost;
   const double worth = hit_worth_ * (options_.by_flops ? cost.RelativeAt(access.depth_tokens) : 1);
   for (size_t i = 0; i < shadows_.size(); ++i) {
@@ -124,7 +123,7 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
     }
     shadows_[i].policy->OnInsert(id, access);
     in_shadows_[id].bits |= static_cast<uint8_t>(1u << i);
-    if (i == leader_ && entry.held_as != kNoBlock) strays_.OnRemove(entry.held_as);
+    if (i == leader_ && entries_[id].held_as != kNoBlock) strays_.OnRemove(entries_[id].held_as);
   }
 }
 
@@ -219,12 +218,19 @@ BlockId AutoPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t ma
   TrimShadows();
   const BlockId stray = strays_.Victim(evictable, max_candidates);
   if (stray != kNoBlock) return stray;
+  // Candidates are blocks that are held: what a shadow holds beside them is nobody's loss, and there may be much of it
+  // while blocks arrive that are counted in the capacity already.
+  bool gave_up = false;
   const auto held = [&](EntryId entry) {
     const BlockId id = entries_[entry].held_as;
-    return id != kNoBlock && evictable(id);
+    if (id == kNoBlock) return false;
+    gave_up = max_candidates == 0;
+    if (gave_up) return true;
+    --max_candidates;
+    return evictable(id);
   };
-  const EntryId entry = shadows_[leader_].policy->Victim(held, max_candidates);
-  return entry == kNoBlock ? kNoBlock : entries_[entry].held_as;
+  const EntryId entry = shadows_[leader_].policy->Victim(held, SIZE_MAX);
+  return entry == kNoBlock || gave_up ? kNoBlock : entries_[entry].held_as;
 }
 
 bool AutoPolicy::Outranks(BlockId a, BlockId b) const {

@@ -49,6 +49,13 @@ void CutFollower::OnRemove(BlockId id) {
 }
 
 CutFollower::RequestId CutFollower::RequestOf(uint64_t stamp_ns) {
+  const bool is_last = last_request_ != kGone && requests_[last_request_].stamp_ns == stamp_ns &&
+                       requests_[last_request_].deepest != kNoBlock;
+  if (!is_last) last_request_ = FindOrMakeRequest(stamp_ns);
+  return last_request_;
+}
+
+CutFollower::RequestId CutFollower::FindOrMakeRequest(uint64_t stamp_ns) {
   const auto [at, is_new] = by_stamp_.try_emplace(stamp_ns, static_cast<RequestId>(requests_.size()));
   if (!is_new) return at->second;
   if (unused_requests_.empty()) {

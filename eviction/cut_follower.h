@@ -61,6 +61,7 @@ class CutFollower final : public Policy {
 
   bool IsDead(BlockId id) const { return nodes_[id].request == kDead; }
   RequestId RequestOf(uint64_t stamp_ns);
+  RequestId FindOrMakeRequest(uint64_t stamp_ns);
   void Link(BlockId id, const Access& access);
   void Unlink(BlockId id);
   void Kill(uint64_t stamp_ns, uint32_t depth_tokens);
@@ -73,6 +74,7 @@ class CutFollower final : public Policy {
   BlockArray<Node> nodes_;
   std::vector<Touched> requests_;
   std::vector<RequestId> unused_requests_;
+  RequestId last_request_ = kGone;  // that touched a block
   absl::flat_hash_map<uint64_t, RequestId> by_stamp_;
   std::vector<Death> dead_;  // some may be gone, or alive again
   uint32_t deaths_ = 0;

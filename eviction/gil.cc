@@ -29,7 +29,8 @@ GilPolicy::GilPolicy(const GilOptions& options)
     : options_(options),
       most_ghosts_(GhostsFor(options.capacity_blocks, kMaxGhosts)),
       model_(options.model != nullptr ? options.model : NewReuseModel(options.capacity_blocks)),
-      random_state_(options.seed) {
+      random_state_(options.seed),
+      class_of_last_(ReuseModel::ClassOf(last_situation_)) {
   model_->Join(this, [this](ReuseModel* model) { TakeCensus(model); });
 }
 
@@ -77,19 +78,15 @@ void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
   node.depth = access.depth_tokens;
   uint8_t& touches = touches_[id].count;
   if (touches < kMostTouches) ++touches;
-  const ReuseModel::ClassId klass = ReuseModel::ClassOf({.turn = access.turn,
-                                                         .touches = touches,
-                                                         .gap_ns = gap_ns,
-                                                         .output_tokens = access.output_tokens,
-                                                         .end_reason = access.end_reason});
-  if (access.stamp_ns != current_stamp_ns_) {
-    current_segments_.clear();
-    current_group_ = kNone;
-    current_stamp_ns_ = access.stamp_ns;
-  }
-  node.segment = SegmentFor(access.stamp_ns, klass);
+  const ReuseModel::ClassId klass = ClassOf({.turn = access.turn,
+                                             .touches = touches,
+                                             .gap_ns = gap_ns,
+                                             .output_tokens = access.output_tokens,
+                                             .end_reason = access.end_reason});
+  RequestInHand* request = InHand(access.stamp_ns);
+  node.segment = SegmentFor(request, klass);
   ++segments_[node.segment].waiting;
-  Link(GroupFor(access.stamp_ns, access.cost != nullptr ? access.cost : &options_.cost), id);
+  Link(GroupFor(request, access.cost != nullptr ? access.cost : &options_.cost), id);
   model_->Begin();
 }
 
@@ -116,6 +113,7 @@ void GilPolicy::OnHint(BlockId id, const Hint& hint) {
 
 void GilPolicy::SetCapacity(size_t blocks, size_t ghosts) {
   most_ghosts_ = GhostsFor(blocks, ghosts);
+  model_->SetHalfLife(this, kHalfLifeCapacities * blocks);
   while (ghosts_.size() > most_ghosts_) ForgetOldest();
 }
 
@@ -145,14 +143,35 @@ void GilPolicy::ForgetOldest() {
   StopWaiting(oldest.segment);
 }
 
-GilPolicy::SegmentId GilPolicy::SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass) {
-  for (const SegmentId id : current_segments_) {
-    const Segment& segment = segments_[id];
-    // It may have been emptied and used again within the request.
-    if (segment.klass == klass && segment.stamp_ns == stamp_ns && segment.waiting > 0 && !segment.announced) return id;
+ReuseModel::ClassId GilPolicy::ClassOf(const ReuseSituation& situation) {
+  if (situation != last_situation_) {
+    last_situation_ = situation;
+    class_of_last_ = ReuseModel::ClassOf(situation);
   }
-  current_segments_.push_back(NewSegment({.stamp_ns = stamp_ns, .epoch = model_->epoch(), .klass = klass}));
-  return current_segments_.back();
+  return class_of_last_;
+}
+
+GilPolicy::RequestInHand* GilPolicy::InHand(uint64_t stamp_ns) {
+  RequestInHand* request = &in_hand_[MixKey(stamp_ns) % kRequestsInHand];
+  if (request->stamp_ns != stamp_ns) {
+    request->stamp_ns = stamp_ns;
+    request->group = kNone;
+    request->segments.clear();
+  }
+  return request;
+}
+
+GilPolicy::SegmentId GilPolicy::SegmentFor(RequestInHand* request, ReuseModel::ClassId klass) {
+  SegmentId* gone = nullptr;  // emptied, and perhaps used again for something else, within the request
+  for (SegmentId& id : request->segments) {
+    const Segment& segment = segments_[id];
+    const bool is_its_own = segment.stamp_ns == request->stamp_ns && segment.waiting > 0 && !segment.announced;
+    if (is_its_own && segment.klass == klass) return id;
+    if (!is_its_own) gone = &id;
+  }
+  if (gone == nullptr) gone = &request->segments.emplace_back();
+  *gone = NewSegment({.stamp_ns = request->stamp_ns, .epoch = model_->epoch(), .klass = klass});
+  return *gone;
 }
 
 GilPolicy::SegmentId GilPolicy::AnnouncedSegmentFor(SegmentId origin) {
@@ -185,13 +204,16 @@ void GilPolicy::Learn(const Segment& segment, bool lost) {
   lost ? model_->Lost(segment.klass, segment.epoch, age_ns) : model_->Ended(segment.klass, segment.epoch, age_ns);
 }
 
-GilPolicy::GroupId GilPolicy::GroupFor(uint64_t stamp_ns, const CostModel* cost) {
-  if (current_group_ == kNone || groups_[current_group_].blocks == 0 || groups_[current_group_].stamp_ns != stamp_ns ||
-      groups_[current_group_].cost != cost || groups_[current_group_].hint.next_use_ns != 0 ||
-      groups_[current_group_].hint.expires_ns != 0) {
-    current_group_ = NewGroup({.stamp_ns = stamp_ns, .cost = cost});
+GilPolicy::GroupId GilPolicy::GroupFor(RequestInHand* request, const CostModel* cost) {
+  if (request->group != kNone) {
+    const Group& group = groups_[request->group];
+    if (group.blocks > 0 && group.stamp_ns == request->stamp_ns && group.cost == cost && group.hint.next_use_ns == 0 &&
+        group.hint.expires_ns == 0) {
+      return request->group;
+    }
   }
-  return current_group_;
+  request->group = NewGroup({.stamp_ns = request->stamp_ns, .cost = cost});
+  return request->group;
 }
 
 GilPolicy::GroupId GilPolicy::HintedGroupFor(GroupId origin, const Hint& hint) {

@@ -1,6 +1,7 @@
 // Leaf-first Gittins index: the block that is least likely to come back soon for the space it takes goes first.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -66,6 +67,7 @@ class GilPolicy final : public Policy {
   static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr int kSamples = 512;
   static constexpr uint32_t kVictimsPerSample = 8;
+  static constexpr size_t kRequestsInHand = 64;
 
   struct Node {
     BlockId deeper = kNoBlock, shallower = kNoBlock;  // in its group
@@ -95,6 +97,12 @@ class GilPolicy final : public Policy {
     uint32_t leaf_depth = 0;             // of the deepest block
     ReuseModel::ClassId leaf_class = 0;  // of the deepest block
   };
+  // What a request has touched so far: its group, and its segments, a few.
+  struct RequestInHand {
+    uint64_t stamp_ns = 0;
+    GroupId group = kNone;
+    std::vector<SegmentId> segments;
+  };
   struct Ghost {
     SegmentId segment;
     uint8_t touches;
@@ -103,10 +111,12 @@ class GilPolicy final : public Policy {
   uint64_t KeyOf(BlockId id) const { return key_source_ != nullptr ? key_source_->KeyOf(id) : keys_[id]; }
   bool Held(BlockId id) const { return id < nodes_.size() && nodes_[id].segment != kNone; }
   void Enter(BlockId id, const Access& access, uint64_t gap_ns);
-  SegmentId SegmentFor(uint64_t stamp_ns, ReuseModel::ClassId klass);
+  ReuseModel::ClassId ClassOf(const ReuseSituation& situation);
+  SegmentId SegmentFor(RequestInHand* request, ReuseModel::ClassId klass);
   SegmentId NewSegment(const Segment& segment);
   void Learn(const Segment& segment, bool lost);
-  GroupId GroupFor(uint64_t stamp_ns, const CostModel* cost);
+  RequestInHand* InHand(uint64_t stamp_ns);
+  GroupId GroupFor(RequestInHand* request, const CostModel* cost);
   SegmentId AnnouncedSegmentFor(SegmentId origin);
   GroupId HintedGroupFor(GroupId origin, const Hint& hint);
   GroupId NewGroup(const Group& group);
@@ -137,10 +147,11 @@ class GilPolicy final : public Policy {
   size_t size_ = 0;
   uint64_t now_ns_ = 0;  // newest stamp seen
   uint64_t random_state_;
-  // Of the request in hand: its group, and its segments, a few.
-  uint64_t current_stamp_ns_ = 0;
-  GroupId current_group_ = kNone;
-  std::vector<SegmentId> current_segments_;
+  // By stamp: requests of several connections come in turns, block by block.
+  std::array<RequestInHand, kRequestsInHand> in_hand_;
+  // Of the last block that was touched: the next one's is the same as a rule.
+  ReuseSituation last_situation_;
+  ReuseModel::ClassId class_of_last_;
   // The last group made for hinted blocks, and where they came from.
   GroupId hinted_origin_ = kNone, hinted_ = kNone;
   SegmentId announced_origin_ = kNone, announced_ = kNone;

@@ -10,6 +10,8 @@ namespace {
 constexpr uint64_t kFirstAgeNs = 16'000'000;                          // all below is one age
 constexpr uint64_t kFirstRefit = 512, kUsualRefit = 16'384;           // touches between refits; an epoch, if longer
 constexpr uint64_t kFirstRefitOfMany = 64, kUsualRefitOfMany = 2048;  // where others' counts are new each time
+constexpr uint64_t kRefitsPerEpochOfMany =
+    8;                                 // at most: what waits is counted each time, which takes long where much does
 constexpr float kPriorHazard = 0.02f;  // per half octave, before anything is known: old blocks are worth less than new
 constexpr float kLeanGroups = 4;       // a class leans on its coarser one as if that were so many requests' blocks
 
@@ -37,14 +39,14 @@ std::array<float, ReuseModel::kAges> WidthsInSeconds() {
 }  // namespace
 
 ReuseModel::ReuseModel(uint64_t half_life_touches, std::shared_ptr<ReuseExchange> exchange)
-    : epoch_touches_(std::max<uint64_t>(1, half_life_touches / kEpochsPerHalfLife)),
-      next_epoch_at_(epoch_touches_),
+    : least_half_life_(half_life_touches),
+      epoch_touches_(std::max<uint64_t>(1, half_life_touches / kEpochsPerHalfLife)),
       next_refit_at_(kFirstRefit),
       refit_step_(kFirstRefit),
       own_(kClasses),
       exchange_(std::move(exchange)),
-      index_of_(kClasses),
-      coarse_index_(kCoarse) {
+      curve_of_(kClasses),
+      coarse_curves_(kCoarse) {
   if (exchange_ != nullptr) {
     shard_ = exchange_->Join();
     next_refit_at_ = refit_step_ = kFirstRefitOfMany;
@@ -74,14 +76,27 @@ int ReuseModel::AgeOf(uint64_t age_ns) {
   return std::min(kAges - 1, 1 + 2 * octave + half);
 }
 
-void ReuseModel::Begin() {
-  if (++touches_ >= next_epoch_at_) NextEpoch();
-  if (touches_ < next_refit_at_) return;
-  const uint64_t usual = exchange_ != nullptr ? kUsualRefitOfMany : std::max(kUsualRefit, epoch_touches_);
-  refit_step_ = std::min(usual, 2 * refit_step_);
-  next_refit_at_ = touches_ + refit_step_;
-  TakeCensus();
-  Refit();
+void ReuseModel::TurnEpochOrRefit() {
+  if (touches_ >= epoch_began_at_ + epoch_touches_) NextEpoch();
+  if (touches_ >= next_refit_at_) {
+    const uint64_t usual = exchange_ != nullptr ? std::max(kUsualRefitOfMany, epoch_touches_ / kRefitsPerEpochOfMany)
+                                                : std::max(kUsualRefit, epoch_touches_);
+    refit_step_ = std::min(usual, 2 * refit_step_);
+    next_refit_at_ = touches_ + refit_step_;
+    TakeCensus();
+    Refit();
+  }
+  next_event_at_ = std::min(epoch_began_at_ + epoch_touches_, next_refit_at_);
+}
+
+void ReuseModel::SetHalfLife(const void* member, uint64_t share_touches) {
+  uint64_t half_life_touches = 0;
+  for (Member& each : members_) {
+    if (each.name == member) each.share_touches = share_touches;
+    half_life_touches += each.share_touches;
+  }
+  epoch_touches_ = std::max<uint64_t>(1, std::max(half_life_touches, least_half_life_) / kEpochsPerHalfLife);
+  next_event_at_ = std::min(epoch_began_at_ + epoch_touches_, next_refit_at_);
 }
 
 void ReuseModel::Leave(const void* member) {
@@ -90,7 +105,8 @@ void ReuseModel::Leave(const void* member) {
 
 void ReuseModel::NextEpoch() {
   ++epoch_;
-  next_epoch_at_ += epoch_touches_;
+  epoch_began_at_ = touches_;
+  ended_ = {};
   const float factor = std::exp2(-1.0f / kEpochsPerHalfLife);
   for (ReuseCounts::Row& row : own_.rows()) {
     for (float& weight : row.ended) weight *= factor;
@@ -108,7 +124,12 @@ float ReuseModel::WeightOf(uint32_t epoch) const {
   return ago < kWeights.size() ? kWeights[ago] : 0;
 }
 
+void ReuseModel::FindEnded(ClassId klass, uint32_t epoch, uint64_t age_ns) {
+  ended_ = {klass, epoch, age_ns, &own_.Of(klass).ended[AgeOf(age_ns)], WeightOf(epoch)};
+}
+
 void ReuseModel::TakeCensus() {
+  ended_ = {};
   for (ReuseCounts::Row& row : own_.rows()) row.waiting.fill(0);
   own_.groups = own_.blocks = 0;
   for (const Member& member : members_) member.census(this);
@@ -144,8 +165,10 @@ ReuseModel::ByAge ReuseModel::HazardOf(const Observed& observed, const ByAge& pr
   return hazard;
 }
 
-void ReuseModel::FillIndex(const ByAge& hazard, ByAge* index) {
+void ReuseModel::TurnIntoIndex(Curve* curve) {
   static const ByAge kWidths = WidthsInSeconds();
+  const ByAge hazard = curve->by_age;
+  curve->is_index = true;
   for (int from = 0; from < kAges; ++from) {
     float alive = 1, reused = 0, seconds = 0, best = 0;
     for (int age = from; age < kAges && alive > 1e-3f; ++age) {
@@ -157,7 +180,7 @@ void ReuseModel::FillIndex(const ByAge& hazard, ByAge* index) {
       alive *= 1 - chance;
       best = std::max(best, reused / seconds);
     }
-    (*index)[from] = best;
+    curve->by_age[from] = best;
   }
 }
 
@@ -185,24 +208,24 @@ void ReuseModel::Fit(const ReuseCounts& counts) {
   std::vector<ByAge> coarse_hazard(kCoarse);
   for (int klass = 0; klass < kCoarse; ++klass) {
     coarse_hazard[klass] = HazardOf(coarse[klass], all_hazard, lean);
-    FillIndex(coarse_hazard[klass], &coarse_index_[klass]);
+    coarse_curves_[klass] = {coarse_hazard[klass]};
   }
-  index_.clear();
-  std::fill(index_of_.begin(), index_of_.end(), 0);
+  curves_.clear();
+  std::fill(curve_of_.begin(), curve_of_.end(), 0);
   for (const ReuseCounts::Row& row : counts.rows()) {
     Observed fine;
     fine.Add(row);
     if (fine.Empty()) continue;
     const ByAge middle_hazard =
         HazardOf(middle[row.klass / kFinePerMiddle], coarse_hazard[row.klass / kFinePerCoarse], lean);
-    FillIndex(HazardOf(fine, middle_hazard, lean), &index_.emplace_back());
-    index_of_[row.klass] = static_cast<uint16_t>(index_.size());
+    curves_.push_back({HazardOf(fine, middle_hazard, lean)});
+    curve_of_[row.klass] = static_cast<uint16_t>(curves_.size());
   }
 }
 
 uint64_t ReuseModel::MemoryBytes() const {
-  return own_.MemoryBytes() + (index_.capacity() + coarse_index_.capacity()) * sizeof(ByAge) +
-         index_of_.capacity() * sizeof(uint16_t);
+  return own_.MemoryBytes() + (curves_.capacity() + coarse_curves_.capacity()) * sizeof(Curve) +
+         curve_of_.capacity() * sizeof(uint16_t);
 }
 
 }  // namespace incipit

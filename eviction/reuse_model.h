@@ -22,6 +22,7 @@ struct ReuseSituation {
   uint64_t gap_ns = 0;   // since the touch before; 0 = there was none
   uint32_t output_tokens = 0;
   EndReason end_reason = EndReason::kUnknown;
+  bool operator==(const ReuseSituation&) const = default;
 };
 
 // Blocks fall into *classes* by their situation. For each class a Kaplan-Meier estimate over ages since the last touch,
@@ -37,7 +38,7 @@ struct ReuseSituation {
 // several threads trade what they counted through a ReuseExchange whenever they fit, and then do so more often.
 //
 // One thread. No clock. Memory: 20 KB, and 800 bytes for each class that occurs, some hundred of 2,880; with an
-// exchange 600 more. To fit costs some 100 us, all else a few ns.
+// exchange 600 more. To fit costs some 50 us, and 2 us for each class whose index is then asked for; all else a few ns.
 class ReuseModel {
  public:
   using ClassId = uint16_t;
@@ -60,21 +61,33 @@ class ReuseModel {
   void Join(const void* member, Census census) { members_.push_back({member, std::move(census)}); }
   // Nothing that the member counted waits any more.
   void Leave(const void* member);
+  // From now on weights halve with as many touches as all members' shares together, and not before those of the
+  // constructor.
+  void SetHalfLife(const void* member, uint64_t share_touches);
 
   // A block was touched and waits from now on. Takes a census of all members and fits anew when it is time.
-  void Begin();
+  void Begin() {
+    if (++touches_ >= next_event_at_) TurnEpochOrRefit();
+  }
   uint32_t epoch() const { return epoch_; }
   // A block that waited since `epoch` was touched again, or was forgotten.
-  void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns) { own_.Of(klass).ended[AgeOf(age_ns)] += WeightOf(epoch); }
-  void Lost(ClassId klass, uint32_t epoch, uint64_t age_ns) { own_.Of(klass).lost[AgeOf(age_ns)] += WeightOf(epoch); }
+  void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns) {
+    if (klass != ended_.klass || epoch != ended_.epoch || age_ns != ended_.age_ns) FindEnded(klass, epoch, age_ns);
+    *ended_.sum += ended_.weight;
+  }
+  void Lost(ClassId klass, uint32_t epoch, uint64_t age_ns) {
+    own_.Of(klass).lost[AgeOf(age_ns)] += WeightOf(epoch);
+    ended_ = {};
+  }
 
   // For a Census only.
   void Count(const Waiting& waiting);
 
   // Reuses per second of keeping.
-  float Index(ClassId klass, uint64_t age_ns) const {
-    const int age = AgeOf(age_ns);
-    return index_of_[klass] != 0 ? index_[index_of_[klass] - 1][age] : coarse_index_[klass / kFinePerCoarse][age];
+  float Index(ClassId klass, uint64_t age_ns) {
+    Curve& curve = curve_of_[klass] != 0 ? curves_[curve_of_[klass] - 1] : coarse_curves_[klass / kFinePerCoarse];
+    if (!curve.is_index) TurnIntoIndex(&curve);
+    return curve.by_age[AgeOf(age_ns)];
   }
   uint64_t MemoryBytes() const;
 
@@ -94,28 +107,47 @@ class ReuseModel {
     bool Empty() const;
   };
 
+  // What blocks that were touched with one stamp have in common: they end together, one after the other.
+  struct EndedSum {
+    ClassId klass = UINT16_MAX;
+    uint32_t epoch = 0;
+    uint64_t age_ns = 0;
+    float* sum = nullptr;
+    float weight = 0;
+  };
+  // The hazard, until somebody asks for the index that follows from it: of most classes nobody does.
+  struct Curve {
+    ByAge by_age{};
+    bool is_index = false;
+  };
+
   float WeightOf(uint32_t epoch) const;
+  void FindEnded(ClassId klass, uint32_t epoch, uint64_t age_ns);
+  void TurnEpochOrRefit();
   void NextEpoch();
   void TakeCensus();
   void Refit();
   void Fit(const ReuseCounts& counts);
   static ByAge HazardOf(const Observed& observed, const ByAge& prior, float lean);
-  static void FillIndex(const ByAge& hazard, ByAge* index);
+  static void TurnIntoIndex(Curve* curve);
 
   struct Member {
     const void* name;
     Census census;
+    uint64_t share_touches = 0;  // of the half life
   };
   std::vector<Member> members_;
-  uint64_t epoch_touches_;
-  uint64_t touches_ = 0, next_epoch_at_ = 0, next_refit_at_ = 0, refit_step_ = 0;
+  uint64_t least_half_life_, epoch_touches_;
+  uint64_t touches_ = 0, epoch_began_at_ = 0, next_refit_at_ = 0, refit_step_ = 0;
+  uint64_t next_event_at_ = 0;  // the next epoch or refit
   uint32_t epoch_ = 0;
   ReuseCounts own_;
+  EndedSum ended_;  // where the last one was added; forgotten when a sum may move or its weight change
   std::shared_ptr<ReuseExchange> exchange_;
-  size_t shard_ = 0;                 // in the exchange
-  std::vector<ByAge> index_;         // of classes that anything is known of
-  std::vector<uint16_t> index_of_;   // by class: one more than its place there; 0 = nothing is known
-  std::vector<ByAge> coarse_index_;  // by class of turn and touches
+  size_t shard_ = 0;                  // in the exchange
+  std::vector<Curve> curves_;         // of classes that anything is known of
+  std::vector<uint16_t> curve_of_;    // by class: one more than its place there; 0 = nothing is known
+  std::vector<Curve> coarse_curves_;  // by class of turn and touches
 };
 
 }  // namespace incipit

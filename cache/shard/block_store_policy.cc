@@ -17,6 +17,7 @@ constexpr uint64_t kFewestEntriesToRetell = 64;
 constexpr uint64_t kRetellShare = 16;
 constexpr double kSpareRoom = 0.05;  // of a tier: with more than that free, everything has a place
 constexpr size_t kComparedVictims = 64;
+constexpr size_t kPrefetchAhead = 12;  // touches
 
 size_t CapacityInBlocks(double capacity_bytes, uint64_t blocks, uint64_t bytes) {
   const double mean_bytes = static_cast<double>(std::max<uint64_t>(1, bytes)) / static_cast<double>(blocks);
@@ -68,7 +69,13 @@ void BlockStore::TouchAll(std::span<const BlockId> ids, uint64_t stamp_ns) {
   if (deepest != nullptr && deepest->turn > 0) {
     turns_.Note(stamp_ns, static_cast<uint8_t>(std::min(deepest->turn + 1, int{kLastTurn})));
   }
-  for (const BlockId id : ids) Touch(id, stamp_ns);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i + kPrefetchAhead < ids.size()) {
+      ram_policy_.Prefetch(ids[i + kPrefetchAhead]);
+      if (nvme_ != nullptr) all_policy_.Prefetch(ids[i + kPrefetchAhead]);
+    }
+    Touch(ids[i], stamp_ns);
+  }
 }
 
 void BlockStore::GiveHint(BlockId id, const Hint& hint) {
@@ -115,7 +122,7 @@ void BlockStore::EnterAll(BlockId id, uint64_t stamp_ns) {
   if (nvme_ == nullptr) return;
   Entry& entry = entries_.At(id);
   entry.in_all_policy = true;
-  all_record_bytes_ += entry.RecordBytes();
+  all_record_bytes_ += AlignUp(entry.RecordBytes(), kRecordAlign);
   all_policy_.OnInsert(entry.owner, id, AccessOf(entry, stamp_ns));
   TellCapacities();
 }
@@ -124,7 +131,7 @@ void BlockStore::LeaveAll(BlockId id) {
   Entry& entry = entries_.At(id);
   if (!entry.in_all_policy) return;
   all_policy_.OnRemove(id);
-  all_record_bytes_ -= entry.RecordBytes();
+  all_record_bytes_ -= AlignUp(entry.RecordBytes(), kRecordAlign);
   entry.in_all_policy = false;
 }
 

@@ -131,5 +131,23 @@ TEST(AutoPolicyTest, MemoryIsThatOfItsContestantsAndTheBlocksInThem) {
   EXPECT_LT(policy.MemoryBytes(), 300u * 400);
 }
 
+// Capacities are estimates: where a shadow has room for more than the tier, what it holds beside the tier is no
+// candidate.
+TEST(AutoPolicyTest, FindsVictimsBehindWhatOnlyItsShadowHolds) {
+  AutoPolicy policy(Duel(5'000, MakeLeafFirstLru()));
+  for (BlockId i = 0; i < 2'000; ++i) {
+    policy.OnInsert(i, {.stamp_ns = i + 1u, .key = i + 1u});
+    if (i < 1'000) policy.OnRemove(i);
+  }
+  EXPECT_EQ(policy.Victim(kAny, 16), 1'000u);
+  int asked = 0;
+  const auto refuse = [&](BlockId) {
+    ++asked;
+    return false;
+  };
+  EXPECT_EQ(policy.Victim(refuse, 16), kNoBlock);
+  EXPECT_EQ(asked, 16);
+}
+
 }  // namespace
 }  // namespace incipit

@@ -193,5 +193,23 @@ TEST(GilTest, DepthIsWorthWhatItCostsInTheBlocksOwnModel) {
   EXPECT_NE(policy.Victim(kAny, SIZE_MAX), 0u);
 }
 
+// Connections of a shard store in turns: what each request touches is one group all the same.
+TEST(GilTest, RequestsThatComeBlockByBlockInTurnsKeepTheirOrder) {
+  GilPolicy policy({.capacity_blocks = 100});
+  constexpr BlockId kRequests = 3, kDepths = 6;
+  for (BlockId depth = 0; depth < kDepths; ++depth) {
+    for (BlockId request = 0; request < kRequests; ++request) {
+      policy.OnInsert(depth * kRequests + request,
+                      {.stamp_ns = kSecond + request, .depth_tokens = 512 * depth, .key = 100u * request + depth + 1});
+    }
+  }
+  std::map<BlockId, BlockId> left = {{0, kDepths}, {1, kDepths}, {2, kDepths}};  // by request: its held blocks
+  for (BlockId i = 0; i < kRequests * kDepths; ++i) {
+    const BlockId victim = policy.Victim(kAny, SIZE_MAX);
+    EXPECT_EQ(victim / kRequests, --left[victim % kRequests]) << "not the deepest of its request";
+    policy.OnRemove(victim);
+  }
+}
+
 }  // namespace
 }  // namespace incipit

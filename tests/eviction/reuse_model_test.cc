@@ -109,5 +109,41 @@ TEST(ReuseModelTest, BeforeItKnowsAnythingOldBlocksAreWorthLess) {
   }
 }
 
+TEST(ReuseModelTest, WeightsHalveByTheBlocksOfAllMembers) {
+  constexpr uint64_t kHalfLife = 1600;  // 16 epochs
+  ReuseModel model(kHalfLife);
+  const int one = 1, other = 2;
+  model.Join(&one, [](ReuseModel*) {});
+  model.Join(&other, [](ReuseModel*) {});
+  const auto epochs_in = [&](int touches) {
+    const uint32_t before = model.epoch();
+    for (int i = 0; i < touches; ++i) model.Begin();
+    return model.epoch() - before;
+  };
+  EXPECT_EQ(epochs_in(1000), 10u);
+  model.SetHalfLife(&one, kHalfLife);
+  model.SetHalfLife(&other, 3 * kHalfLife);
+  EXPECT_EQ(epochs_in(4000), 10u);
+  model.SetHalfLife(&other, 0);
+  model.SetHalfLife(&one, 1);
+  EXPECT_EQ(epochs_in(1000), 10u) << "never less than it was made with";
+}
+
+// Sums that are found once for many blocks must not outlive the epoch whose weight they have.
+TEST(ReuseModelTest, BlocksThatEndTogetherWeighWhatTheyWeighAlone) {
+  const ReuseModel::ClassId kind = ReuseModel::ClassOf({.turn = 1, .touches = 1});
+  const ReuseModel::ClassId between = ReuseModel::ClassOf({.turn = 3, .touches = 2});
+  ReuseModel together(160), apart(160);
+  for (int i = 0; i < 20'000; ++i) {
+    for (ReuseModel* model : {&together, &apart}) model->Begin();
+    together.Ended(kind, 0, kSecond);
+    together.Lost(between, 0, kSecond);
+    apart.Lost(between, 0, kSecond);
+    apart.Ended(kind, 0, kSecond);
+  }
+  EXPECT_EQ(together.Index(kind, kSecond / 2), apart.Index(kind, kSecond / 2));
+  EXPECT_EQ(together.Index(between, kSecond / 2), apart.Index(between, kSecond / 2));
+}
+
 }  // namespace
 }  // namespace incipit
