@@ -3,33 +3,24 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cache/base/check.h"
+#include "cache/base/piece_cursor.h"
 #include "cache/base/xxh3.h"
 #include "transport/shared/streaming_copy.h"
 
 namespace incipit {
 namespace {
 
-// Fills iovecs one after the other.
-class PieceFiller {
- public:
-  explicit PieceFiller(std::span<const iovec> to) : to_(to) {}
-
-  template <typename Copy>
-  void Fill(ByteView bytes, Copy copy) {
-    while (!bytes.empty()) {
-      const iovec& piece = to_[index_];
-      const size_t take = std::min(bytes.size(), piece.iov_len - offset_);
-      copy(static_cast<uint8_t*>(piece.iov_base) + offset_, bytes.data(), take);
-      bytes = bytes.subspan(take);
-      offset_ += take;
-      if (offset_ == piece.iov_len) ++index_, offset_ = 0;
-    }
+// Copies `bytes` to where the cursor stands. REQUIRES: as many are left there.
+template <typename Copy>
+void Fill(ByteView bytes, PieceCursor* to, Copy copy) {
+  while (!bytes.empty()) {
+    const MutableBytes room = to->Next(bytes.size());
+    INCIPIT_CHECK(!room.empty(), "more bytes placed than there is room for");
+    copy(room.data(), bytes.data(), room.size());
+    bytes = bytes.subspan(room.size());
   }
-
- private:
-  std::span<const iovec> to_;
-  size_t index_ = 0, offset_ = 0;
-};
+}
 
 }  // namespace
 
@@ -40,7 +31,7 @@ LandedDigests::LandedDigests(const std::vector<uint64_t>& part_bytes) : digests_
 }
 
 void LandedDigests::Place(uint64_t position, ByteView bytes, std::span<const iovec> to) {
-  PieceFiller filler(to);
+  PieceCursor room(to, 0);
   uint64_t at = base_ + position;
   size_t part = std::upper_bound(ends_.begin(), ends_.end(), at) - ends_.begin();
   while (!bytes.empty()) {
@@ -49,10 +40,10 @@ void LandedDigests::Place(uint64_t position, ByteView bytes, std::span<const iov
     const bool starts = part < ends_.size() && at == (part == 0 ? 0 : ends_[part - 1]);
     if (starts && at + in_part.size() == end) {
       digests_[part] = Xxh3Of(in_part);
-      filler.Fill(in_part, StreamingCopy);
+      Fill(in_part, &room, StreamingCopy);
     } else {
-      filler.Fill(in_part,
-                  [](uint8_t* target, const uint8_t* from, size_t count) { std::memcpy(target, from, count); });
+      Fill(in_part, &room,
+           [](uint8_t* target, const uint8_t* from, size_t count) { std::memcpy(target, from, count); });
     }
     bytes = bytes.subspan(in_part.size());
     at += in_part.size();

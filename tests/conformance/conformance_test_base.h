@@ -64,7 +64,7 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
     options.codec = codec_;
     options.reconnect_min_ms = options.reconnect_max_ms = 1;
     options.breaker_failures = 1'000'000;
-    options.default_deadline_ms = 20'000;
+    options.connect_timeout_ms = options.default_deadline_ms = Lane::patience_ms();
     auto client = std::make_unique<TestClient>();
     client->connector = std::make_unique<FaultyConnector>(lane_->loop(), lane_->MakeConnector());
     client->core =

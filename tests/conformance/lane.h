@@ -8,6 +8,7 @@
 
 #include "cache/base/bytes.h"
 #include "cache/runtime/run_task.h"
+#include "tests/support/campaign.h"
 #include "transport/stream.h"
 
 namespace incipit::conformance {
@@ -40,10 +41,14 @@ class Lane {
     const auto sleep = [](Loop* on, int64_t until_ns) -> Task<void> { co_await SleepUntil(on, until_ns); };
     Run(sleep(loop(), loop()->NowNs() + ns));
   }
-  // Until `done()`; false if that takes longer than `timeout_ns`.
+  // How long a test waits for what must come. INCIPIT_TEST_PATIENCE_MS is for machines that are only emulated.
+  static uint32_t patience_ms() {
+    return static_cast<uint32_t>(::incipit::testing::FromEnvironment("INCIPIT_TEST_PATIENCE_MS", 20'000));
+  }
+  // Until `done()`; false if that takes longer than there is patience.
   template <typename Done>
-  bool RunUntil(Done done, int64_t timeout_ns = 20'000'000'000) {
-    const int64_t until_ns = loop()->NowNs() + timeout_ns;
+  bool RunUntil(Done done) {
+    const int64_t until_ns = loop()->NowNs() + int64_t{patience_ms()} * 1'000'000;
     while (!done() && loop()->NowNs() < until_ns) RunFor(1'000'000);
     return done();
   }

@@ -96,6 +96,7 @@ $(PATH=$PATH:/sbin command -v rdma) link add rxe0 type rxe netdev dummy0
 mdev -s
 ibv_devinfo | grep -E 'hca_id|state|active_mtu'
 export INCIPIT_UCX_TEST_DEVICES=rxe0:1 INCIPIT_UCX_TEST_TRANSPORTS=rc_verbs INCIPIT_UCX_TEST_HOST=10.99.0.1
+export INCIPIT_TEST_PATIENCE_MS=300000
 GTEST_COLOR=no test_rdma --gtest_filter='$filter' 2>&1
 echo "guest: test_rdma ended with \$?"
 GTEST_COLOR=no test_conformance --gtest_filter='*/ucx' 2>&1

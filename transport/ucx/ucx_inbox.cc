@@ -2,62 +2,25 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
-#include "transport/landed_digests.h"
+#include "cache/base/piece_cursor.h"
 #include "transport/ucx/ucx_link.h"
+#include "transport/ucx/ucx_placement.h"
 
 namespace incipit {
 namespace {
 
-uint64_t TotalBytes(std::span<const iovec> pieces) {
-  uint64_t total = 0;
-  for (const iovec& piece : pieces) total += piece.iov_len;
-  return total;
-}
-
-// Bytes [offset, offset + bytes) of `pieces`; neighbours in memory become one. REQUIRES: they are there.
+// Bytes [offset, offset + bytes) of `pieces`. REQUIRES: they are there.
 std::vector<iovec> Slice(std::span<const iovec> pieces, uint64_t offset, uint64_t bytes) {
   std::vector<iovec> slice;
-  for (size_t i = 0; bytes > 0; ++i) {
-    if (offset >= pieces[i].iov_len) {
-      offset -= pieces[i].iov_len;
-      continue;
-    }
-    auto* start = static_cast<uint8_t*>(pieces[i].iov_base) + offset;
-    const size_t take = std::min<uint64_t>(bytes, pieces[i].iov_len - offset);
-    offset = 0;
-    bytes -= take;
-    if (!slice.empty() && static_cast<uint8_t*>(slice.back().iov_base) + slice.back().iov_len == start) {
-      slice.back().iov_len += take;
-    } else {
-      slice.push_back({start, take});
-    }
-  }
+  PieceCursor(pieces, offset).Take(bytes, &slice);
   return slice;
 }
 
 }  // namespace
-
-// Walks over the memory of a read.
-class UcxInbox::PieceWalk {
- public:
-  explicit PieceWalk(std::span<const iovec> pieces) : pieces_(pieces) {}
-  // The next stretch, of at most `most` bytes; empty at the end.
-  MutableBytes Next(size_t most) {
-    while (index_ < pieces_.size() && offset_ == pieces_[index_].iov_len) ++index_, offset_ = 0;
-    if (index_ == pieces_.size()) return {};
-    const size_t bytes = std::min(most, pieces_[index_].iov_len - offset_);
-    const MutableBytes stretch(static_cast<uint8_t*>(pieces_[index_].iov_base) + offset_, bytes);
-    offset_ += bytes;
-    return stretch;
-  }
-
- private:
-  std::span<const iovec> pieces_;
-  size_t index_ = 0, offset_ = 0;
-};
 
 struct UcxInbox::Incoming {
   explicit Incoming(UcxWorker* owner) : worker(owner) {}
@@ -70,14 +33,12 @@ struct UcxInbox::Incoming {
 
   UcxWorker* worker;
   uint64_t bytes = 0;
-  uint64_t position = 0;             // in the stream
-  uint64_t offset = 0;               // read so far
-  void* announced = nullptr;         // by rendezvous, and not yet given memory
-  bool landing = false;              // UCX is writing to its memory
-  bool foreign = false;              // target is somebody else's memory; otherwise `own`
-  LandedDigests* digests = nullptr;  // of bytes that we place ourselves
-  uint64_t digests_position = 0;     // of the first byte, for these
-  uint64_t placed = 0;
+  uint64_t position = 0;                  // in the stream
+  uint64_t offset = 0;                    // read so far
+  void* announced = nullptr;              // by rendezvous, and not yet given memory
+  bool landing = false;                   // UCX is writing to its memory
+  bool foreign = false;                   // target is somebody else's memory; otherwise `own`
+  std::optional<UcxPlacement> placement;  // of bytes that we put there ourselves
   std::vector<uint8_t> own;
   std::vector<iovec> target;
   std::vector<ucp_dt_iov_t> ucx_target;  // the same for UCX, which reads it until the receive has ended
@@ -166,7 +127,7 @@ void UcxInbox::ExpectRead(std::span<const iovec> into, LandedDigests* digests) {
   digests_ = digests;
   expected_.assign(into.begin(), into.end());
   expected_begin_ = read_position_;
-  expected_end_ = read_position_ + TotalBytes(into);
+  expected_end_ = read_position_ + BytesOf(into);
   GiveMemory();
 }
 
@@ -175,9 +136,10 @@ void UcxInbox::GiveMemory() {
   for (const IncomingPtr& incoming : in_order_) {
     if (incoming->position + incoming->bytes > expected_end_) return;
     if (incoming->announced == nullptr || incoming->position < expected_begin_) continue;
-    if (link_->worker()->places()) incoming->digests = digests_;
-    incoming->digests_position = incoming->position - expected_begin_;
-    Start(incoming, Slice(expected_, incoming->position - expected_begin_, incoming->bytes));
+    const uint64_t position = incoming->position - expected_begin_;
+    std::vector<iovec> target = Slice(expected_, position, incoming->bytes);
+    if (digests_ != nullptr && link_->worker()->places()) incoming->placement.emplace(digests_, position, target);
+    Start(incoming, std::move(target));
   }
 }
 
@@ -196,7 +158,7 @@ void UcxInbox::Start(const IncomingPtr& incoming, std::vector<iovec> target) {
   void* buffer = incoming->target[0].iov_base;
   size_t count = incoming->bytes;
   param.datatype = ucp_dt_make_contig(1);
-  if (incoming->digests != nullptr) {
+  if (incoming->placement.has_value()) {
     buffer = param.user_data;
     count = 1;
     param.datatype = link_->worker()->placing_type();
@@ -220,19 +182,14 @@ void UcxInbox::OnLanded(void* request, ucs_status_t status, size_t bytes, void* 
   const std::unique_ptr<Landing> done(static_cast<Landing*>(landing));
   if (request != nullptr) done->link->worker()->api()->request_free(request);
   const Incoming& incoming = *done->incoming;
-  const uint64_t landed = incoming.digests != nullptr ? incoming.placed : bytes;
+  const uint64_t landed = incoming.placement.has_value() ? incoming.placement->placed() : bytes;
   if (status == UCS_OK && landed != incoming.bytes) status = UCS_ERR_MESSAGE_TRUNCATED;
   done->link->inbox()->Ended(done->incoming.get(), status);
 }
 
-// Each byte once and in order: UCX takes the peer's word for where they belong, and what has a checksum must stay.
 ucs_status_t UcxInbox::Place(void* landing, size_t offset, const void* bytes, size_t count) {
-  Incoming* incoming = static_cast<Landing*>(landing)->incoming.get();
-  if (offset != incoming->placed || count > incoming->bytes - offset) return UCS_ERR_INVALID_PARAM;
-  incoming->digests->Place(incoming->digests_position + offset, {static_cast<const uint8_t*>(bytes), count},
-                           Slice(incoming->target, offset, count));
-  incoming->placed += count;
-  return UCS_OK;
+  UcxPlacement& placement = *static_cast<Landing*>(landing)->incoming->placement;
+  return placement.Place(offset, {static_cast<const uint8_t*>(bytes), count}) ? UCS_OK : UCS_ERR_INVALID_PARAM;
 }
 
 const ucp_generic_dt_ops_t UcxInbox::kPlacing = {
@@ -272,7 +229,7 @@ Task<absl::StatusOr<size_t>> UcxInbox::Read(std::span<const iovec> into) {
   if (!link_->failed() && !in_order_.empty()) {
     const IncomingPtr front = in_order_.front();
     if (front->announced != nullptr) {
-      const bool fits = front->bytes <= TotalBytes(into);
+      const bool fits = front->bytes <= BytesOf(into);
       std::vector<iovec> target;
       if (fits) target = Slice(into, 0, front->bytes);
       Start(front, std::move(target));
@@ -290,7 +247,7 @@ Task<absl::StatusOr<size_t>> UcxInbox::Read(std::span<const iovec> into) {
 }
 
 // Moves what `incoming` still has to `to`. Bytes that landed where they are wanted are there already. True: all of it.
-bool UcxInbox::TakeFrom(Incoming* incoming, PieceWalk* to) {
+bool UcxInbox::TakeFrom(Incoming* incoming, PieceCursor* to) {
   for (const iovec& source : Slice(incoming->target, incoming->offset, incoming->bytes - incoming->offset)) {
     const auto* from = static_cast<const uint8_t*>(source.iov_base);
     for (size_t left = source.iov_len; left > 0;) {
@@ -309,7 +266,7 @@ bool UcxInbox::TakeFrom(Incoming* incoming, PieceWalk* to) {
 // Takes from the first message and from those behind it that are here already.
 size_t UcxInbox::Take(std::span<const iovec> into) {
   const uint64_t before = read_position_;
-  PieceWalk to(into);
+  PieceCursor to(into, 0);
   while (!in_order_.empty()) {
     Incoming* front = in_order_.front().get();
     if (front->announced != nullptr || front->landing || !TakeFrom(front, &to)) break;

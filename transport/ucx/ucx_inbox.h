@@ -19,6 +19,7 @@
 namespace incipit {
 
 class LandedDigests;
+class PieceCursor;
 class UcxLink;
 
 // Small messages are copied out of UCX as they come. Large ones are only announced; their bytes move once they have
@@ -59,7 +60,6 @@ class UcxInbox {
  private:
   struct Incoming;
   struct Landing;
-  class PieceWalk;
   using IncomingPtr = std::shared_ptr<Incoming>;
 
   bool at_end() const { return in_order_.empty() && next_sequence_ == end_sequence_; }
@@ -68,7 +68,7 @@ class UcxInbox {
   static ucs_status_t Place(void* landing, size_t offset, const void* bytes, size_t count);
   static void OnLanded(void* request, ucs_status_t status, size_t bytes, void* landing);
   void Ended(Incoming* incoming, ucs_status_t status);
-  bool TakeFrom(Incoming* incoming, PieceWalk* to);
+  bool TakeFrom(Incoming* incoming, PieceCursor* to);
   size_t Take(std::span<const iovec> into);
   Task<void> AwaitLandings();
 

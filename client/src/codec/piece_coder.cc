@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "cache/base/check.h"
+#include "cache/base/piece_cursor.h"
 #include "client/src/codec/coding_options.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 

@@ -10,9 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cache/base/check.h"
+#include "cache/base/piece_cursor.h"
 #include "cache/codec/coded_segment.h"
 #include "client/src/codec/hkdf.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 namespace {

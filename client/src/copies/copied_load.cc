@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "cache/base/piece_cursor.h"
 #include "client/src/copies/rank_chooser.h"
 #include "client/src/core/load_call.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 namespace {

@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "cache/base/piece_cursor.h"
 #include "client/src/copies/copy_table.h"
 #include "client/src/core/counted_reply.h"
 #include "client/src/core/key_batches.h"
-#include "client/src/core/piece_cursor.h"
 #include "client/src/core/store_call.h"
 
 namespace incipit {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/base/piece_cursor.h"
 #include "cache/base/status_macros.h"
 #include "client/src/copies/copied_load.h"
 #include "client/src/copies/copy_maker.h"
 #include "client/src/core/block_status.h"
 #include "client/src/core/load_receiver.h"
-#include "client/src/core/piece_cursor.h"
 #include "client/src/shared_mapping.h"
 
 namespace incipit {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache/base/piece_cursor.h"
 #include "cache/base/status_macros.h"
 #include "client/src/core/key_batches.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 namespace {

@@ -7,10 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "cache/base/piece_cursor.h"
 #include "client/src/core/decode_job.h"
 #include "client/src/core/load_plan.h"
 #include "client/src/core/pending_reply.h"
-#include "client/src/core/piece_cursor.h"
 #include "transport/landed_digests.h"
 
 namespace incipit {

@@ -6,10 +6,10 @@
 #include <array>
 #include <utility>
 
+#include "cache/base/piece_cursor.h"
 #include "cache/base/status_macros.h"
 #include "client/src/core/block_status.h"
 #include "client/src/core/counted_reply.h"
-#include "client/src/core/piece_cursor.h"
 #include "client/src/core/status_call.h"
 #include "client/src/core/store_coder.h"
 #include "client/src/core/store_payload.h"

@@ -8,11 +8,11 @@
 #include <deque>
 #include <vector>
 
+#include "cache/base/piece_cursor.h"
 #include "cache/runtime/sync.h"
 #include "client/src/codec/buffer_pool.h"
 #include "client/src/codec/coding_workers.h"
 #include "client/src/codec/sealer_pool.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "cache/base/piece_cursor.h"
 #include "client/src/codec/buffer_pool.h"
 #include "client/src/codec/segment_codec.h"
-#include "client/src/core/piece_cursor.h"
 
 namespace incipit {
 

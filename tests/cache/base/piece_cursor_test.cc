@@ -1,4 +1,4 @@
-#include "client/src/core/piece_cursor.h"
+#include "cache/base/piece_cursor.h"
 
 #include <gtest/gtest.h>
 
@@ -45,6 +45,24 @@ TEST(PieceCursor, TakesEveryByteOnceInOrder) {
       at += bytes;
     }
   }
+}
+
+TEST(PieceCursor, NextGivesStretchesOfOnePiece) {
+  std::vector<uint8_t> memory(100);
+  uint8_t* const start = memory.data();
+  const std::vector<iovec> pieces = {{start, 0}, {start, 30}, {start, 0}, {start + 50, 20}, {start, 0}};
+  PieceCursor cursor(pieces, 10);
+  const auto expect = [&cursor](uint64_t most, const uint8_t* data, size_t bytes) {
+    const MutableBytes stretch = cursor.Next(most);
+    EXPECT_EQ(stretch.size(), bytes);
+    if (bytes > 0) {
+      EXPECT_EQ(stretch.data(), data);
+    }
+  };
+  expect(5, start + 10, 5);
+  expect(100, start + 15, 15);
+  expect(100, start + 50, 20);
+  expect(100, nullptr, 0);
 }
 
 TEST(PieceCursor, NeighboursInMemoryBecomeOnePiece) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "cache/base/bytes.h"
 #include "cache/base/check.h"
 
 namespace incipit {
@@ -43,6 +44,16 @@ class PieceCursor {
       Advance(step);
       bytes -= step;
     }
+  }
+
+  // The next stretch in one piece of memory, of at most `most` bytes; empty at the end.
+  MutableBytes Next(uint64_t most) {
+    while (!pieces_.empty() && pieces_.front().iov_len == 0) pieces_ = pieces_.subspan(1);
+    if (pieces_.empty()) return {};
+    const uint64_t step = std::min<uint64_t>(most, pieces_.front().iov_len - offset_);
+    const MutableBytes stretch(static_cast<uint8_t*>(pieces_.front().iov_base) + offset_, step);
+    Advance(step);
+    return stretch;
   }
 
   // Neighbours in memory become one piece.
