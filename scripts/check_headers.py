@@ -2,7 +2,7 @@
 """Compiles each header alone, so that none depends on what its users happen to include first.
 
 Headers under client/include that end in .h and declare a C interface (`extern "C"`) are also compiled as C.
-What passed is remembered by content under build/checks/headers.
+What passed is remembered by content in the user's cache folder.
 """
 import argparse
 import subprocess

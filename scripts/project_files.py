@@ -59,13 +59,15 @@ def include_closure(path):
 
 
 class PassedCache:
-    """Remembers under build/ which checks passed on which content, so that unchanged files are not checked again.
+    """Remembers which checks passed on which content, so that unchanged files are not checked again: in the user's
+    cache folder, as ccache does, since what passed in one checkout need not be checked in another.
 
     A check is named by `salt` (tool version and flags) and by the content of a file and of all it includes.
     """
 
     def __init__(self, name, salt):
-        self._dir = os.path.join(ROOT, "build", "checks", name)
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        self._dir = os.path.join(cache, "incipit", "checks", name)
         self._salt = salt
         self._hashes = {}
         os.makedirs(self._dir, exist_ok=True)

@@ -2,7 +2,7 @@
 """Runs clang-tidy with the checks of .clang-tidy over the product's C++ sources, or over the files named.
 
 Version 16, since 14 does not compile coroutines with GCC's standard library. A file that passed is not analysed again
-until it, a header of the project that it includes, or .clang-tidy changes (remembered under build/checks/clang-tidy).
+until it, a header of the project that it includes, or .clang-tidy changes (remembered in the user's cache folder).
 """
 import argparse
 import subprocess
