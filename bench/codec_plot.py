@@ -14,6 +14,7 @@ import sys
 CODECS = ("bf16-lossless", "bf16-lossless-fast", "zstd-1", "zstd-1-exponents", "huffman-exponents", "lz4")
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 480, 70, 60, 50, 30
 LEAST_RATIO, MOST_RATIO = 0.95, 1.6
+LETTER = 7  # width of one at most, on average
 
 
 def measure(options, codec):
@@ -70,7 +71,11 @@ class Chart:
         color = "#06c" if ours else "#666"
         self.line(self.x(low), y, self.x(high), y, f'stroke="{color}" stroke-opacity="0.5" stroke-width="2"')
         self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{color}"/>')
-        self.text(x + 8, y - 8, f"{report['codec']} {report['ratio']:.3f}", f'fill="{color}"')
+        label = f"{report['codec']} {report['ratio']:.3f}"
+        if x + 8 + LETTER * len(label) < WIDTH:
+            self.text(x + 8, y - 8, label, f'fill="{color}"')
+        else:
+            self.text(x - 8, y - 8, label, f'fill="{color}" text-anchor="end"')
 
 
 def main():
