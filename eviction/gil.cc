@@ -383,9 +383,8 @@ uint64_t GilPolicy::StampOf(BlockId id) const {
 }
 
 void GilPolicy::TakeCensus(ReuseModel* model) const {
-  for (const Segment& segment : segments_) {
-    if (segment.waiting == 0 || segment.announced) continue;
-    model->Count({segment.klass, segment.epoch, AgeAt(segment.stamp_ns), segment.waiting});
+  for (const Segment& s : segments_) {
+    if (s.waiting > 0 && !s.announced) model->Count({s.klass, s.epoch, AgeAt(s.stamp_ns), s.waiting});
   }
 }
 

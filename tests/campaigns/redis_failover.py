@@ -45,8 +45,8 @@ def main():
         report = finish_replay(replay)
         faults += judge_replay(world, report, gone, gone + after_s, seed, f"{SENTINELS} sentinels; after the kill")
         epoch_after = world.cluster()["epoch"]
-        print(f"  nodes were without Redis for {back - gone:.1f} s; epoch {epoch_before} before, {epoch_after} after; states "
-              f"meanwhile {states_during}")
+        print(f"  nodes were without Redis for {back - gone:.1f} s; epoch {epoch_before} before, {epoch_after} after; "
+              f"states meanwhile {states_during}")
         if states_during.count("serving") != NODES or list(world.states().values()).count("serving") != NODES:
             faults.append("a node left the map")
         if epoch_after < epoch_before:
@@ -70,7 +70,8 @@ def old_master(world):
     faults = []
     if not refused.startswith("-READONLY"):
         faults.append("the old master takes writes")
-    if not connected(world) or list(world.states().values()).count("serving") != NODES or role(world, REPLICA) != "master":
+    serving = list(world.states().values()).count("serving")
+    if not connected(world) or serving != NODES or role(world, REPLICA) != "master":
         faults.append("the old master came between")
     return faults
 
