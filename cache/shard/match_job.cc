@@ -29,36 +29,51 @@ void MatchJob::LookUp(const wire::Match& match, NamespaceId name_space) {
   BlockStore* store = shard_->store();
   ShardCounters* counters = shard_->counters();
   const bool of_client = !session_->is_peer();
-  const uint64_t stamp_ns = shard_->ClampStamp(match.stamp_ns);
+  stamp_ns_ = shard_->ClampStamp(match.stamp_ns);
   reply_.presence.resize(match.keys.size(), wire::Presence::kMiss);
-  std::vector<BlockId> hits;
-  std::vector<uint64_t> used;
   SessionRecording recording(of_client ? shard_->options().recorder.get() : nullptr,
                              store->namespaces().At(name_space));
-  hits.reserve(match.keys.size());
-  used.reserve(match.keys.size());
+  hits_.reserve(match.keys.size());
+  used_.reserve(match.keys.size());
   FindAll(store, name_space, match.keys, [&](size_t index, BlockId id, const Hash128& hash) {
-    used.push_back(hash.low);
+    used_.push_back(hash.low);
     recording.Add(match.keys[index], hash);
     if (id == kNoBlock) return;
     reply_.presence[index] = store->PresenceOf(id);
     if (reply_.presence[index] == wire::Presence::kMiss) return;
-    hits.push_back(id);
+    hits_.push_back({id, hash.low});
     if (of_client && reply_.presence[index] == wire::Presence::kNvme) ++counters->match_hits_nvme;
     if (of_client) MarkHot(match.keys.size(), index, id);
   });
   if (of_client) {
-    store->TouchAll(hits, stamp_ns);
-    store->NoteUses(name_space, used, stamp_ns);
-    recording.Note(stamp_ns, received_ns_);
+    recording.Note(stamp_ns_, received_ns_);
     ++counters->matches;
     counters->match_keys += match.keys.size();
-    counters->match_hits += hits.size();
+    counters->match_hits += hits_.size();
   }
-  if (lease_ms_ == 0 || hits.empty()) return;
+  if (lease_ms_ > 0 && !hits_.empty()) GrantLease();
+}
+
+void MatchJob::GrantLease() {
+  std::vector<BlockId> ids;
+  ids.reserve(hits_.size());
+  for (const Hit& hit : hits_) ids.push_back(hit.id);
   reply_.lease_ms = std::min(lease_ms_, shard_->options().limits.max_lease_ms);
-  reply_.lease_id = shard_->AddLease(session_->id(), reply_.lease_ms, std::move(hits));
+  reply_.lease_id = shard_->AddLease(session_->id(), reply_.lease_ms, std::move(ids));
   if (reply_.lease_id == 0) reply_.lease_ms = 0;
+}
+
+// What is not pinned may have gone while the answer was sent, and its number may be another block's.
+void MatchJob::NoteUse() {
+  if (session_->is_peer()) return;
+  BlockStore* store = shard_->store();
+  std::vector<BlockId> ids;
+  ids.reserve(hits_.size());
+  for (const Hit& hit : hits_) {
+    if (store->IsHere(hit.id) && store->At(hit.id).hash.low == hit.hash) ids.push_back(hit.id);
+  }
+  store->TouchAll(ids, stamp_ns_);
+  store->NoteUses(name_space_, used_, stamp_ns_);
 }
 
 // Tells the client how many copies the block should have, if it is hot.
@@ -103,7 +118,10 @@ Task<void> MatchJob::AskPeers() {
 }
 
 Task<void> MatchJob::Run() {
-  if (AsksPeers()) {
+  // Asking takes a while, in which what is here may go.
+  const bool asks = AsksPeers();
+  if (asks) {
+    NoteUse();
     Task<void> asking = AskPeers();
     co_await asking;
   }
@@ -112,6 +130,7 @@ Task<void> MatchJob::Run() {
   shard_->counters()->match_latency.Record(shard_->loop()->NowNs() - received_ns_);
   Task<void> replying = session_->Reply(wire::FrameType::kMatchReply, request_id_, std::move(out));
   co_await replying;
+  if (!asks) NoteUse();
 }
 
 }  // namespace incipit

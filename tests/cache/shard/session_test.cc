@@ -1,5 +1,7 @@
 #include "cache/shard/session.h"
 
+#include <algorithm>
+
 #include "tests/cache/shard/session_fixture.h"
 
 namespace incipit {
@@ -249,6 +251,61 @@ TEST_F(SessionTest, RemovedBlocksAreMisses) {
   auto reply = wire::LoadReply::Decode(loaded->meta);
   EXPECT_EQ(reply->blocks[0].status, wire::BlockStatus::kMiss);
   EXPECT_EQ(reply->blocks[1].status, wire::BlockStatus::kOk);
+}
+
+// What a match found may be gone by the time that its answer is sent, and its number another block's.
+TEST_F(SessionTest, AMatchTouchesWhatItFoundAndNothingElse) {
+  layout_ = SmallLayout(4, 4096);
+  Start();
+  auto slow = Connect(), other = Connect();
+  BlockStore* store = node_.shard(0)->store();
+  const auto id_of = [&](const std::vector<uint8_t>& key) {
+    for (BlockId id = 0; id < store->end(); ++id) {
+      if (store->IsHere(id) && std::ranges::equal(store->At(id).key, key)) return id;
+    }
+    return kNoBlock;
+  };
+  const auto stamp_ns = static_cast<uint64_t>(loop_.WallNs());
+  const auto store_at = [&](const std::vector<std::vector<uint8_t>>& keys, uint64_t at_ns) {
+    std::vector<uint8_t> payload;
+    wire::Store message = StoreOf(keys, &payload);
+    message.stamp_ns = at_ns;
+    ASSERT_TRUE(other->Call(wire::FrameType::kStore, message, payload).ok());
+  };
+  std::vector<std::vector<uint8_t>> large;
+  for (uint64_t i = 0; i < 8; ++i) large.push_back(KeyOf(i));
+  const auto gone = KeyOf(100), stays = KeyOf(101), next = KeyOf(102);
+  store_at(large, stamp_ns - 3);
+  store_at({stays, gone}, stamp_ns - 3);
+  const BlockId number = id_of(gone);
+  // Nobody reads what is loaded, so the answer to the match waits behind it.
+  std::vector<uint8_t> meta;
+  LoadOf(large).Encode(&meta);
+  ASSERT_TRUE(slow->SendFrame(wire::FrameType::kLoad, 1, meta).ok());
+  wire::Match match;
+  match.stamp_ns = stamp_ns;
+  match.keys = {{0, 0, 0, gone}, {0, 0, 0, stays}};
+  meta.clear();
+  match.Encode(&meta);
+  ASSERT_TRUE(slow->SendFrame(wire::FrameType::kMatch, 2, meta).ok());
+  loop_.RunUntil(loop_.NowNs() + 10'000'000);
+  ASSERT_EQ(node_.shard(0)->counters()->matches, 1u);
+  ASSERT_EQ(store->StampOf(id_of(stays)), stamp_ns - 3) << "the answer comes first";
+  wire::Remove remove;
+  remove.keys = {{0, 0, 0, gone}};
+  ASSERT_TRUE(other->Call(wire::FrameType::kRemove, remove).ok());
+  store_at({next}, stamp_ns - 2);
+  ASSERT_EQ(id_of(next), number);
+  wire::FrameType last = wire::FrameType::kLoadReply;
+  while (last == wire::FrameType::kLoadReply) {
+    const auto answer = slow->Receive();
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    last = answer->header.type;
+  }
+  EXPECT_EQ(last, wire::FrameType::kMatchReply);
+  loop_.RunUntil(loop_.NowNs() + 10'000'000);
+  EXPECT_EQ(store->StampOf(id_of(stays)), stamp_ns);
+  EXPECT_EQ(store->StampOf(number), stamp_ns - 2);
 }
 
 TEST_F(SessionTest, CollidingHashesNeverGiveAnotherBlocksBytes) {
