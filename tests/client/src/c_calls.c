@@ -152,9 +152,10 @@ const char* CallTouchOfferRemoveStats(const char* address, int progress) {
   return NULL;
 }
 
-static const char* StoreAndLoadCoded(const char* address, int progress, const uint8_t* sealing_key) {
+static const char* StoreAndLoadCoded(const char* address, int progress, uint8_t salt, const uint8_t* sealing_key) {
   Worker worker;
-  EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "bf16-lossless-fast", sealing_key) == INCIPIT_OK);
+  const char* const layout = "deepseek-v3-bf16";
+  EXPECT(StartWith(&worker, address, progress, salt, layout, "bf16-lossless-fast", sealing_key) == INCIPIT_OK);
   uint64_t stored = 0, hits = 0;
   EXPECT(StoreAll(&worker, &stored) == INCIPIT_OK && stored == kCount);
   incipit_load_request load = {.struct_bytes = sizeof(load), .blocks = worker.loaded, .count = kCount};
@@ -165,11 +166,11 @@ static const char* StoreAndLoadCoded(const char* address, int progress, const ui
 }
 
 const char* CallWithCodec(const char* address, int progress) {
-  const char* wrong = StoreAndLoadCoded(address, progress, NULL);
   uint8_t sealing_key[32];
   for (int i = 0; i < 32; ++i) sealing_key[i] = (uint8_t)i;
-  if (wrong == NULL) wrong = StoreAndLoadCoded(address, progress, sealing_key);
-  EXPECT(wrong == NULL);
+  const char* wrong = StoreAndLoadCoded(address, progress, 7, NULL);
+  if (wrong == NULL) wrong = StoreAndLoadCoded(address, progress, 8, sealing_key);
+  if (wrong != NULL) return wrong;
   Worker worker;
   EXPECT(StartWith(&worker, address, progress, 7, "deepseek-v3-bf16", "zstd", NULL) == INCIPIT_INVALID_ARGUMENT);
   EXPECT(strstr(incipit_last_error(), "bf16-lossless-fast") != NULL);
