@@ -183,9 +183,9 @@ def test_a_node_in_no_cluster_says_so(node, simple_layout):
 
 
 def test_sealed_and_coded_blocks(cluster, simple_layout):
-    key = bytes(range(32))
-    for options in ({"sealing_key": key}, {"codec": "bf16-lossless"}, {"sealing_key": key, "codec": "bf16-lossless"}):
-        with incipit.Client(cluster.address, "other-model", simple_layout, connect_timeout_ms=20_000,
+    sealed, coded = {"sealing_key": bytes(range(32))}, {"codec": "bf16-lossless"}
+    for model, options in (("sealed", sealed), ("coded", coded), ("both", {**sealed, **coded})):
+        with incipit.Client(cluster.address, model, simple_layout, connect_timeout_ms=20_000,
                             **options) as client:
             store_all(client)
             assert all(load_all(client))
