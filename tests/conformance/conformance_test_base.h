@@ -30,6 +30,12 @@ struct Blocks {
   std::vector<MutableBytes> payloads, buffers;  // what is stored; where loads go
 };
 
+inline std::shared_ptr<const SealingKey> KeyOfSeed(uint8_t seed) {
+  std::vector<uint8_t> bytes(SealingKey::kBytes, 0x5a);
+  bytes[0] = seed;
+  return *SealingKey::FromBytes(bytes);
+}
+
 class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
  protected:
   ConformanceTest() : lane_(GetParam().make()), random_(MakeSeededRandom(3)), node_(lane_.get()) {

@@ -9,12 +9,6 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-std::shared_ptr<const SealingKey> KeyOfSeed(uint8_t seed) {
-  std::vector<uint8_t> bytes(SealingKey::kBytes, 0x5a);
-  bytes[0] = seed;
-  return *SealingKey::FromBytes(bytes);
-}
-
 class LaneSealedCoded : public LatentTest {
  protected:
   void ExpectNothingWrongOrShared(TestClient* client) {
@@ -107,26 +101,8 @@ TEST_P(LaneSealedCoded, WhatIsCodedButNotSealedIsRejectedAndTouchesNothing) {
 TEST_P(LaneSealedCoded, ConnectionsCutInsideLoadsAndStoresLeaveNoPartialBlock) {
   StartNode();
   TestClient* client = ConnectCoding("bf16-lossless-fast", key_);
-  uint64_t first = 0;
-  for (const uint64_t place : {0, 100, 1500, 70'000, 1'500'000}) {
-    const Blocks blocks = MakeLatents(first, 12);
-    first += blocks.keys.size();
-    client->faults().Set(StreamFaults::kCutWrites, place);
-    Store(client, blocks, /*offer_first=*/false, 2000);
-    client->faults().Set(StreamFaults::kNone, 0);
-    StoreAll(client, blocks);
-    client->faults().Set(StreamFaults::kCutReads, place);
-    Load(client, blocks, 2000);
-    client->faults().Set(StreamFaults::kNone, 0);
-    EXPECT_TRUE(lane_->RunUntil([&] {
-      return std::ranges::all_of(Load(client, blocks), [](BlockStatus of) { return of == BlockStatus::kOk; });
-    })) << "cut after "
-        << place;
-  }
-  EXPECT_GE(client->faults().cuts, 6u);
+  CutInsideLoadsAndStores(client);
   ExpectNothingWrongOrShared(client);
-  EXPECT_TRUE(lane_->RunUntil([&] { return node_.shard()->Report().sessions <= 1; }));
-  ExpectNothingLeaked();
 }
 
 }  // namespace

@@ -9,12 +9,6 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-std::shared_ptr<const SealingKey> KeyOfSeed(uint8_t seed) {
-  std::vector<uint8_t> bytes(SealingKey::kBytes, 0x5a);
-  bytes[0] = seed;
-  return *SealingKey::FromBytes(bytes);
-}
-
 class LaneSealed : public ConformanceTest {
  protected:
   TestClient* ConnectSealed() { return Connect("default", key_); }
