@@ -58,9 +58,11 @@ local function finish(outcome, with_map)
   if version then redis.call('HSET', meta, 'seen_ms', string.format('%.0f', now)) end
   if changed then
     -- A time, so that an epoch never means another map, also after changes were lost: a counter would come to it again.
-    -- Where the clock went back, the odd step keeps apart what it can.
+    -- Never ahead of the clock, or a time soon after the loss could meet one given before it. Where the clock went back,
+    -- the odd step keeps apart what it can.
     local us = tonumber(time[2])
-    epoch = math.max(epoch + 1 + us % 1000, tonumber(time[1]) * 1000000 + us)
+    local now_us = tonumber(time[1]) * 1000000 + us
+    if now_us > epoch then epoch = now_us else epoch = epoch + 1 + us % 1000 end
     -- Two servers, before and after a failover, may both give epochs for a while, by clocks that differ.
     if failovers then epoch = epoch + (failovers % 16 - epoch) % 16 end
     redis.call('HSET', meta, 'epoch', string.format('%.0f', epoch))
