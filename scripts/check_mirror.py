@@ -28,6 +28,7 @@ EXEMPT = {
     "cache/shard/shard_peers": INTERFACE,
     "cache/shard/store_counters": INTERFACE,
     "client/cli/doctor/doctor_check": INTERFACE,
+    "client/cli/top/node_sample": INTERFACE,
     "client/src/core/links": INTERFACE,
     "cluster/membership/map_calls": INTERFACE,
     "cluster/warming/peer_environment": INTERFACE,
@@ -77,6 +78,9 @@ COVERED = {
         "cluster/warming/block_fetcher", "cluster/warming/load_taker", "cluster/warming/peer_link",
         "cluster/warming/peer_node", "cluster/warming/peer_table"],
     "tests/client/src/seed_membership_test.cc": ["client/include/incipit/seed_membership"],
+    "tests/transport/wire/activity_messages_test.cc": ["transport/wire/stats_values"],
+    "tests/client/cli/top/top_observer_test.cc": ["client/cli/top/node_probe"],  # real nodes
+    "tests/client/cli/top/top_command_test.cc": ["client/cli/top/top_source"],
     "tests/transport/wire/lookup_messages_test.cc": ["transport/wire/answers"],
     "tests/cluster/membership/file_membership_test.cc": ["cluster/membership/cluster_membership"],
     "tests/sim/node_crash_test.cc": ["cache/shard/block_store_recovery"],

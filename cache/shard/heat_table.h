@@ -1,8 +1,9 @@
 // Which blocks are loaded so much that one shard should not send them alone: measures what each block takes, and says
-// how many copies more would bring it below its bound. docs/placement.md, "Hot copies".
+// how many copies more would bring it below its bound. docs/placement.md, "Hot copies". And which are loaded most.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "cache/shard/entry.h"
@@ -18,14 +19,15 @@ struct HeatOptions {
   size_t max_blocks = 8192;  // measured at a time; others are not hot
 };
 
-// One thread: the shard's. About 40 bytes a block that was loaded in the last two windows; a hash look-up for each
+// One thread: the shard's. About 60 bytes a block that was loaded of late; a hash look-up for each
 // load, and a pass over all of them for each window. Marks are advice: a block that takes the number of one that is
 // gone may inherit its mark for a window.
 class HeatTable {
  public:
   explicit HeatTable(const HeatOptions& options) : options_(options) {}
 
-  void OnLoad(BlockId block, uint64_t bytes, int64_t now_ns);
+  // `stamp_ns`: of the request.
+  void OnLoad(BlockId block, uint64_t bytes, int64_t now_ns, uint64_t stamp_ns = 0);
   // How many copies beside it the block should have; 0: it is not hot.
   uint8_t CopiesOf(BlockId block, int64_t now_ns);
   // Hot blocks, as of the last window; 0 once nothing has been loaded for some.
@@ -33,9 +35,20 @@ class HeatTable {
     return now_ns - window_start_ns_ > 4 * options_.window_ns ? 0 : hot_blocks_;
   }
 
+  struct Hot {
+    BlockId block = 0;
+    uint64_t bytes_per_s = 0;  // of the last seconds, the latest counting most
+    uint64_t stamp_ns = 0;     // of the request that loaded it last
+    uint8_t copies = 0;
+  };
+  // The blocks that are loaded most, hottest first, at most `count`. Looks at all that are measured.
+  std::vector<Hot> Hottest(size_t count, int64_t now_ns);
+
  private:
   struct Heat {
     uint64_t bytes = 0;  // in this window
+    uint64_t stamp_ns = 0;
+    double bytes_per_s = 0;  // of the windows before, the latest counting most
     uint8_t copies = 0;
   };
   bool enabled() const { return options_.block_bytes_per_s > 0 && options_.max_copies > 0; }

@@ -166,7 +166,8 @@ bool LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   store_->PayloadPieces(id, offset, length, &reply->payload);
   reply->bytes += length;
   reply->message.blocks.push_back(std::move(block));
-  shard_->heat()->OnLoad(id, length, shard_->loop()->NowNs());
+  shard_->heat()->OnLoad(id, length, shard_->loop()->NowNs(), stamp_ns_);
+  store_->namespaces().CountLoad(name_space_, length);
   ++shard_->counters()->load_hits_ram;
   shard_->counters()->load_bytes_ram += length;
   session_->lane_counters()->load_bytes_ram += length;
@@ -240,7 +241,8 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
         if (session_->knows_codec(block.codec) && (reply.in_frame || FitsPlace(index, reply.bytes))) {
           reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
           reply.message.blocks.push_back(std::move(block));
-          shard_->heat()->OnLoad(id, reply.bytes, shard_->loop()->NowNs());
+          shard_->heat()->OnLoad(id, reply.bytes, shard_->loop()->NowNs(), stamp_ns_);
+          store_->namespaces().CountLoad(name_space_, reply.bytes);
           ++shard_->counters()->load_hits_nvme;
           shard_->counters()->load_bytes_nvme += reply.bytes;
           session_->lane_counters()->load_bytes_nvme += reply.bytes;

@@ -50,6 +50,7 @@ void MatchJob::LookUp(const wire::Match& match, NamespaceId name_space) {
     ++counters->matches;
     counters->match_keys += match.keys.size();
     counters->match_hits += hits_.size();
+    store->namespaces().CountMatch(name_space, match.keys.size(), hits_.size());
   }
   if (lease_ms_ > 0 && !hits_.empty()) GrantLease();
 }
@@ -113,6 +114,7 @@ Task<void> MatchJob::AskPeers() {
     reply_.presence[missing_[i]] = found[i];
     if (found[i] == wire::Presence::kMiss) continue;
     ++counters->match_hits;
+    shard_->store()->namespaces().CountMatch(name_space_, 0, 1);
     if (found[i] == wire::Presence::kNvme) ++counters->match_hits_nvme;
   }
 }

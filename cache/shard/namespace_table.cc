@@ -80,6 +80,11 @@ void NamespaceTable::UncountBlock(const Entry& entry) {
   usage.stored_bytes -= entry.stored_bytes;
 }
 
+void NamespaceTable::CountMatch(NamespaceId id, size_t keys, size_t hits) {
+  infos_[id]->traffic.match_keys += keys;
+  infos_[id]->traffic.match_hits += hits;
+}
+
 std::vector<NamespaceReport> NamespaceTable::Reports() const {
   std::vector<NamespaceReport> reports;
   for (const auto& info : infos_) {

@@ -29,6 +29,7 @@ class NamespaceTable {
     NamespaceUsage usage;
     CostModel cost;                // of the layout; that of the V3 class as long as it is unknown
     std::optional<Layout> layout;  // unknown for what recovery found, until a session opens the namespace
+    NamespaceTraffic traffic;
   };
 
   // ResourceExhausted past kMaxNamespaces, and in Open past kMaxNamespacesPerTenant of a listed tenant.
@@ -40,6 +41,9 @@ class NamespaceTable {
   // A block became visible in its namespace, or ceased to be.
   void CountBlock(const Entry& entry);
   void UncountBlock(const Entry& entry);
+  // What a client asked for and was given.
+  void CountMatch(NamespaceId id, size_t keys, size_t hits);
+  void CountLoad(NamespaceId id, uint64_t bytes) { infos_[id]->traffic.load_bytes += bytes; }
   // Of those that have blocks.
   std::vector<NamespaceReport> Reports() const;
   size_t size() const { return infos_.size(); }

@@ -13,6 +13,12 @@ struct NamespaceUsage {
   uint64_t raw_bytes = 0, stored_bytes = 0;
 };
 
+// What clients asked for, since the start: keys of Match, those of them that were found, payload that was loaded.
+struct NamespaceTraffic {
+  uint64_t match_keys = 0, match_hits = 0;
+  uint64_t load_bytes = 0;
+};
+
 // A copy for metrics.
 struct NamespaceReport {
   std::string tenant, model;

@@ -97,7 +97,8 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.incarnation = identity.incarnation;
   reply.placement_seed = identity.placement_seed;
   reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims | wire::kFeatureClusterMap |
-                                      wire::kFeatureHotCopies | wire::kFeatureNodes | wire::kFeatureSealedCodecs);
+                                      wire::kFeatureHotCopies | wire::kFeatureNodes | wire::kFeatureSealedCodecs |
+                                      wire::kFeatureActivity);
   if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;
@@ -185,7 +186,7 @@ Task<absl::Status> Session::Dispatch(const IncomingFrame* frame) {
       jobs_.Spawn(RunRemove(request_id, std::vector<uint8_t>(meta.begin(), meta.end())));
       co_return absl::OkStatus();
     case wire::FrameType::kStats:
-      handling = HandleStats(request_id);
+      handling = HandleStats(request_id, meta);
       break;
     case wire::FrameType::kRegisterRegion:
       handling = HandleRegisterRegion(request_id, meta);

@@ -11,6 +11,7 @@
 #include "cache/shard/shard.h"
 #include "transport/frame_channel.h"
 #include "transport/shared/region_table.h"
+#include "transport/wire/activity_messages.h"
 #include "transport/wire/codec_feature.h"
 #include "transport/wire/messages.h"
 #include "transport/wire/node_messages.h"
@@ -108,7 +109,9 @@ class Session : private Timer {
   Task<void> HandlePeer(uint64_t request_id, ByteView meta);
   absl::StatusOr<wire::DrainReply> AskForDrain(ByteView meta) const;
   Task<void> HandleDrain(uint64_t request_id, ByteView meta);
-  Task<void> HandleStats(uint64_t request_id);
+  Task<void> HandleStats(uint64_t request_id, ByteView meta);
+  // Of the whole node or, without the role admin, of this tenant's namespaces.
+  wire::Activity ActivityForTenant() const;
   Task<void> HandleLoad(uint64_t request_id, ByteView meta, bool shared);
   Task<void> HandleRegisterRegion(uint64_t request_id, ByteView meta);
   Task<void> HandleForgetRegion(uint64_t request_id, ByteView meta);

@@ -1,4 +1,4 @@
-// The requests of a session that move no payload: Match, Offer, Touch, Release, Remove, Stats, OpenNamespace.
+// The requests of a session that move no payload: Match, Offer, Touch, Release, Remove, OpenNamespace.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -139,15 +139,6 @@ Task<void> Session::HandleRelease(uint64_t request_id, ByteView meta) {
   } else {
     replying = ReplyError(request_id, request.status());
   }
-  co_await replying;
-}
-
-Task<void> Session::HandleStats(uint64_t request_id) {
-  wire::StatsReply reply;
-  reply.values = MaySeeWholeNode() ? shard_->Report().Values() : shard_->store()->ValuesOf(tenant());
-  std::vector<uint8_t> out;
-  reply.Encode(&out);
-  Task<void> replying = Reply(wire::FrameType::kStatsReply, request_id, std::move(out));
   co_await replying;
 }
 

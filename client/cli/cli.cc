@@ -20,6 +20,7 @@
 #include "client/cli/serve_command.h"
 #include "client/cli/status_command.h"
 #include "client/cli/tenant_command.h"
+#include "client/cli/top/top_command.h"
 #include "fmt/format.h"
 
 namespace incipit {
@@ -48,6 +49,7 @@ constexpr char kMeasureGroup[] = "Try and measure";
 void AddCommands(CLI::App* app, int* exit_code) {
   AddServeCommand(*app, exit_code);
   AddStatusCommand(*app, exit_code);
+  AddTopCommand(*app, exit_code);
   AddDoctorCommand(*app, exit_code);
   AddTenantCommand(*app, exit_code);
   AddDrainCommand(*app, exit_code);

@@ -200,6 +200,19 @@ class NodeLife(unittest.TestCase):
         self.assertEqual(buckets[-1][0], float("inf"))
         self.assertEqual(counts[-1], total(series, "incipit_request_latency_seconds_count", **labels))
 
+    def test_top_shows_what_was_asked_for(self):
+        node = self.start()
+        blocks = ["--file", self.prompt, "--random", "1", "--connect", node.address]
+        self.assertEqual(run("put", *blocks)[0], 0)
+        self.assertEqual(run("get", *blocks)[0], 0)
+        status, out, err = run("top", "--once", "--json", "--interval-ms", "100", "--connect", node.address)
+        self.assertEqual(status, 0, err)
+        seen = json.loads(out)
+        self.assertEqual([each["answers"] for each in seen["nodes"]], [True])
+        self.assertEqual(seen["tenants"][0]["tenant"], "default")
+        self.assertGreater(seen["tenants"][0]["match_hit_ratio_ever"], 0)
+        self.assertEqual(seen["hottest_prefixes"][0]["tokens"], 2048)
+
     def test_health_and_readiness(self):
         node = self.start()
         self.assertEqual(node.get("/healthz"), (200, "ok\n"))

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tests/fuzz/check.h"
+#include "transport/wire/activity_messages.h"
 #include "transport/wire/auth_messages.h"
 #include "transport/wire/claim_messages.h"
 #include "transport/wire/map_messages.h"
@@ -86,7 +87,10 @@ void CheckType(FrameType type, ByteView meta) {
     case FrameType::kRemove:
       return CheckMessage<Remove>(meta);
     case FrameType::kStatsReply:
+      CheckMessage<DetailedStats>(meta);
       return CheckMessage<StatsReply>(meta);
+    case FrameType::kStats:
+      return CheckMessage<StatsRequest>(meta);
     case FrameType::kError:
       return CheckMessage<Error>(meta);
     case FrameType::kChallenge:
@@ -119,7 +123,6 @@ void CheckType(FrameType type, ByteView meta) {
       return CheckFeatureType(type, meta);
     case FrameType::kRegionReply:
     case FrameType::kReleaseReply:
-    case FrameType::kStats:
     case FrameType::kPing:
     case FrameType::kPong:
       return;  // no meta

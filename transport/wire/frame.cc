@@ -95,8 +95,8 @@ uint64_t ChecksumOf(HeaderBytes& header, ByteView meta) {
 bool MayCarryPayload(FrameType type) { return type == FrameType::kLoadReply || type == FrameType::kStore; }
 
 bool MayCarryMeta(FrameType type) {
-  return type != FrameType::kReleaseReply && type != FrameType::kStats && type != FrameType::kPing &&
-         type != FrameType::kPong && type != FrameType::kRegionReply;
+  return type != FrameType::kReleaseReply && type != FrameType::kPing && type != FrameType::kPong &&
+         type != FrameType::kRegionReply;
 }
 
 bool MayBeShared(FrameType type) {

@@ -3,6 +3,7 @@
 #include "transport/wire/messages.h"
 #include "transport/wire/meta_reader.h"
 #include "transport/wire/meta_text.h"
+#include "transport/wire/stats_values.h"
 
 namespace incipit::wire {
 
@@ -118,15 +119,7 @@ void StatsReply::Encode(std::vector<uint8_t>* out) const {
 absl::StatusOr<StatsReply> StatsReply::Decode(ByteView meta) {
   MetaReader reader("StatsReply", meta);
   StatsReply reply;
-  constexpr size_t kMinEntryBytes = sizeof(uint16_t) + sizeof(uint64_t);
-  const auto count =
-      reader.ReadCount<uint32_t>("values", {.max = kMaxStatsValues, .entry_bytes = kMinEntryBytes, .what = "values"});
-  reply.values.reserve(count);
-  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
-    const std::string_view name = reader.ReadText("values.name", 1, kMaxNameBytes);
-    const auto value = reader.Read<uint64_t>("values.value");
-    reply.values.emplace_back(name, value);
-  }
+  reply.values = ReadStatsValues(&reader);
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   return reply;
 }

