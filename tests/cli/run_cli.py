@@ -205,13 +205,18 @@ class NodeLife(unittest.TestCase):
         blocks = ["--file", self.prompt, "--random", "1", "--connect", node.address]
         self.assertEqual(run("put", *blocks)[0], 0)
         self.assertEqual(run("get", *blocks)[0], 0)
-        status, out, err = run("top", "--once", "--json", "--interval-ms", "100", "--connect", node.address)
+        trace = os.path.join(self.directory, "trace.jsonl")
+        line = {"timestamp": 0, "input_length": 1024, "output_length": 1, "hash_ids": [1, 2]}
+        with open(trace, "w") as file:
+            file.write(2 * (json.dumps(line) + "\n"))
+        self.assertEqual(run("replay", "--trace", trace, "--workers", "1", "--connect", node.address)[0], 0)
+        status, out, err = run("top", "--once", "--json", "--interval-ms", "1000", "--connect", node.address)
         self.assertEqual(status, 0, err)
         seen = json.loads(out)
         self.assertEqual([each["answers"] for each in seen["nodes"]], [True])
         self.assertEqual(seen["tenants"][0]["tenant"], "default")
-        self.assertGreater(seen["tenants"][0]["match_hit_ratio_ever"], 0)
-        self.assertEqual(seen["hottest_prefixes"][0]["tokens"], 2048)
+        self.assertEqual(seen["tenants"][0]["match_hit_ratio_ever"], 0.5)
+        self.assertIn(2048, [each["tokens"] for each in seen["hottest_prefixes"]])
 
     def test_health_and_readiness(self):
         node = self.start()

@@ -67,9 +67,9 @@ TEST_F(SessionActivityTest, TheBlocksThatAreLoadedMostAreToldHottestFirst) {
   const int64_t begin_ns = loop_.NowNs();
   const auto load = [&](const std::vector<uint8_t>& key) {
     const std::vector<std::vector<uint8_t>> keys = {key};
-    wire::Load load = LoadOf(keys);
-    load.stamp_ns = static_cast<uint64_t>(loop_.WallNs());
-    EXPECT_TRUE(client->Call(FrameType::kLoad, load).ok());
+    wire::Load request = LoadOf(keys);
+    request.stamp_ns = static_cast<uint64_t>(loop_.WallNs());
+    EXPECT_TRUE(client->Call(FrameType::kLoad, request).ok());
   };
   load(cool);
   for (int i = 0; i < 5; ++i) load(hot);
@@ -84,9 +84,10 @@ TEST_F(SessionActivityTest, TheBlocksThatAreLoadedMostAreToldHottestFirst) {
 }
 
 TEST_F(SessionActivityTest, ATenantIsToldOfItsOwnAloneAndAnAdminOfAll) {
-  Start();
-  node_.SetTenants(testing::MakeTable(
-      {testing::MakeTenant("a"), testing::MakeTenant("b"), testing::MakeTenant("ops", Role::kAdmin)}));
+  const RoleSet all = Role::kRead | Role::kWrite | Role::kAdmin;
+  const auto tenants =
+      testing::MakeTable({testing::MakeTenant("a"), testing::MakeTenant("b"), testing::MakeTenant("ops", all)});
+  ASSERT_TRUE(node_.Start(options_, {nullptr}, tenants).ok());
   const auto connect_as = [&](const std::string& tenant) {
     auto client = std::make_unique<WireClient>(&loop_, &network_, "node");
     testing::HandCredentials hand(client.get(), tenant, 0);

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/algorithm/container.h"
 #include "cluster/membership/cluster_map_json.h"
 #include "tests/support/cli_fixture.h"
+#include "tests/support/small_trace.h"
 #include "tests/support/temp_path.h"
 
 namespace incipit {
@@ -18,8 +20,11 @@ using ::testing::HasSubstr;
 class TopCommandTest : public CliNodeTest {
  protected:
   CliResult Top(std::vector<std::string> more, const std::string& timeout_ms = "20000") {
-    std::vector<std::string> arguments = {"top", "--once", "--interval-ms", "100", "--timeout-ms", timeout_ms};
+    std::vector<std::string> arguments = {"top", "--once", "--timeout-ms", timeout_ms};
     arguments.insert(arguments.end(), more.begin(), more.end());
+    if (!absl::c_linear_search(more, "--interval-ms")) {
+      arguments.insert(arguments.end(), {"--interval-ms", "100"});
+    }
     return RunIncipit(arguments);
   }
   std::string Address() const { return "tcp://" + node_->address(); }
@@ -28,7 +33,8 @@ class TopCommandTest : public CliNodeTest {
 TEST_F(TopCommandTest, OnceJsonTellsNodesTenantsAndPrefixes) {
   ASSERT_EQ(Run({"put", "--text", std::string(64 * 1024, 'x'), "--random", "1"}).exit_code, 0);
   ASSERT_EQ(Run({"get", "--text", std::string(64 * 1024, 'x'), "--random", "1"}).exit_code, 0);
-  const CliResult result = Top({"--connect", Address(), "--json"});
+  ASSERT_EQ(Run({"replay", "--trace", WriteSmallTrace("top"), "--requests", "50", "--json"}).exit_code, 0);
+  const CliResult result = Top({"--connect", Address(), "--json", "--interval-ms", "1000"});  // two windows of heat
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = result.json();
   EXPECT_EQ(json["nodes"][0]["answers"], true);
