@@ -59,21 +59,35 @@ class World:
     def address(self, number):
         return f"10.77.0.{number + 1}" if self.namespaced else f"127.0.0.{number + 11}"
 
+    def placed(self, number, command):
+        """The command as it runs in the namespace that has address(number)."""
+        if not self.namespaced:
+            return command
+        space = f"s{number}"
+        if number not in self.spaces:
+            for line in (f"ip netns add {space}",
+                         f"ip link add v{number} type veth peer name eth0 netns {space}",
+                         f"ip link set v{number} master bridge0 up",
+                         f"ip -n {space} addr add {self.address(number)}/24 dev eth0",
+                         f"ip -n {space} link set eth0 up", f"ip -n {space} link set lo up"):
+                subprocess.run(line.split(), check=True)
+            self.spaces.add(number)
+        return ["ip", "netns", "exec", space, *command]  # replaces itself: the process is the command's own
+
     def start(self, number, command, log):
-        """The command in the namespace that has address(number)."""
-        if self.namespaced:
-            space = f"s{number}"
-            if number not in self.spaces:
-                for line in (f"ip netns add {space}",
-                             f"ip link add v{number} type veth peer name eth0 netns {space}",
-                             f"ip link set v{number} master bridge0 up",
-                             f"ip -n {space} addr add {self.address(number)}/24 dev eth0",
-                             f"ip -n {space} link set eth0 up", f"ip -n {space} link set lo up"):
-                    subprocess.run(line.split(), check=True)
-                self.spaces.add(number)
-            command = ["ip", "netns", "exec", space, *command]  # replaces itself: the process is the command's own
         with open(log, "ab") as out:
-            return subprocess.Popen(command, stdout=out, stderr=out)
+            return subprocess.Popen(self.placed(number, command), stdout=out, stderr=out)
+
+    def part(self, one, other):
+        """From now on nothing that one of both namespaces sends reaches the other, and nobody is told so: frames go to
+        a hardware address that nobody has."""
+        for space, peer in ((one, other), (other, one)):
+            subprocess.run(["ip", "-n", f"s{space}", "neigh", "replace", self.address(peer), "lladdr",
+                            "02:00:00:00:00:01", "dev", "eth0", "nud", "permanent"], check=True)
+
+    def join_again(self, one, other):
+        for space, peer in ((one, other), (other, one)):
+            subprocess.run(["ip", "-n", f"s{space}", "neigh", "del", self.address(peer), "dev", "eth0"], check=True)
 
     def start_cluster(self, nodes):
         """Redis, and so many nodes that serve."""
@@ -195,11 +209,14 @@ sentinel failover-timeout main 10000
         self.nodes[number].wait()
 
     def seeds(self):
-        return ",".join(f"tcp://{self.address(number)}:9400" for number in sorted(self.nodes))
+        return ",".join(self.seed(number) for number in sorted(self.nodes))
 
-    def cluster(self):
+    def seed(self, number):
+        return f"tcp://{self.address(number)}:9400"
+
+    def cluster(self, seeds=None):
         """`status --cluster`, or None if no node gives a map."""
-        done = subprocess.run([self.binary, "status", "--cluster", self.seeds(), "--timeout-ms", "2000", "--json"],
+        done = subprocess.run([self.binary, "status", "--cluster", seeds or self.seeds(), "--timeout-ms", "2000", "--json"],
                               capture_output=True, text=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
@@ -211,12 +228,14 @@ sentinel failover-timeout main 10000
     def wait_for_serving(self, count):
         wait_for(f"{count} serving nodes", lambda: list(self.states().values()).count("serving") == count)
 
-    def replay(self, trace, interval_ms, workers=4):
-        """A replay in the background; finish_replay gives its report."""
-        return subprocess.Popen(
-            [self.binary, "replay", "--trace", str(trace), "--cluster", self.seeds(), "--speed", "1", "--workers",
-             str(workers), "--bytes-per-token", "32", "--block-tokens", str(BLOCK_TOKENS), "--interval-ms",
-             str(interval_ms), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def replay(self, trace, interval_ms, workers=4, at=None, seeds=None):
+        """A replay in the background; finish_replay gives its report. `at`: the number whose namespace it runs in, if not
+        in that of the bridge. `seeds`: the nodes that it is told of, if not all."""
+        command = [self.binary, "replay", "--trace", str(trace), "--cluster", seeds or self.seeds(), "--speed", "1",
+                   "--workers", str(workers), "--bytes-per-token", "32", "--block-tokens", str(BLOCK_TOKENS),
+                   "--interval-ms", str(interval_ms), "--json"]
+        return subprocess.Popen(command if at is None else self.placed(at, command), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
 
 
 def finish_replay(process):

@@ -10,12 +10,14 @@
 namespace incipit {
 
 // Pure state, one thread. A failure is a connection that could not be made, one that was lost before it answered
-// anything, or a request to which the shard stayed silent.
+// anything, or a request to which the shard stayed silent. As many as open it is a silence of dead_silence_ns: callers
+// would wait for all of their deadlines otherwise, one after the other.
 class CircuitBreaker {
  public:
   struct Options {
     uint32_t failures_to_open = 3;
     int64_t cooldown_ns = 1'000'000'000;
+    int64_t dead_silence_ns = 1'000'000'000;
     int64_t pause_min_ns = 10'000'000;
     int64_t pause_max_ns = 2'000'000'000;
   };
@@ -34,6 +36,11 @@ class CircuitBreaker {
     const bool was_open = open();
     if (failures_ < 64) ++failures_;
     return open() && !was_open;
+  }
+  // A failure after so long a silence; the same result.
+  bool OnSilence(int64_t silent_ns) {
+    if (silent_ns >= options_.dead_silence_ns && !open()) failures_ = options_.failures_to_open - 1;
+    return OnFailure();
   }
   // Pause before the next attempt to connect: none after a connection that had worked, then doubling, at least the
   // cool-down while open; a random half of it is left out, so that many clients do not come back at once.

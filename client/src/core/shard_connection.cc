@@ -281,7 +281,7 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     const bool acquired = co_await slots_.Acquire(1, deadline_ns);
     if (!acquired) {
       // If abandoned requests hold every slot, nothing more is sent: only this notices that the shard stays silent.
-      if (silent_since_ns_ == 0) silent_since_ns_ = loop_->NowNs();
+      if (silent_since_ns_ == 0) BeginSilence();
       NoteSilence();
       co_return absl::DeadlineExceededError("no request slot in time");
     }
@@ -310,7 +310,7 @@ Task<absl::Status> ShardConnection::TryExchange(const ShardRequest* request, Pen
     co_return absl::NotFoundError(fmt::format("{} does not share this memory", options_.address));
   }
   pending_[id] = reply;
-  if (silent_since_ns_ == 0 && !reply->patient()) silent_since_ns_ = loop_->NowNs();
+  if (silent_since_ns_ == 0 && !reply->patient()) BeginSilence();
   sends_.Push(std::move(frame));
   const bool done = co_await reply->done_.WaitUntil(deadline_ns);
   if (done) {

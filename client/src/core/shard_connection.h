@@ -117,6 +117,7 @@ class ShardConnection {
   void NoteSilence();
   void NoteStalledAttempt();
   void NoteHeard();
+  void BeginSilence();
 
   Loop* loop_;
   Connector* connector_;
@@ -143,6 +144,7 @@ class ShardConnection {
   int64_t loads_busy_until_ns_ = 0;
   int64_t silent_since_ns_ = 0;  // of the oldest request sent since something was last heard; 0 = none
   uint64_t heard_bytes_ = 0;     // received when that time was set
+  uint64_t sent_bytes_ = 0;      // sent by then
   Budget slots_;                 // requests the node accepts on one connection
   Budget load_budget_;
   Budget store_budget_;

@@ -12,15 +12,25 @@ namespace {
 // with a deadline of a millisecond says nothing about the shard's health.
 constexpr int64_t kSilenceNs = 100'000'000;
 
+// A shard that takes a store over a slow network has nothing to say meanwhile, however long that is. More than a match
+// of as many keys as one may have.
+constexpr uint64_t kSendingBytes = 1 << 20;
+
 }  // namespace
 
 void ShardConnection::NoteFailure() {
   if (breaker_.OnFailure()) ++counters_->breaker_opened;
 }
 
+void ShardConnection::BeginSilence() {
+  silent_since_ns_ = loop_->NowNs();
+  sent_bytes_ = channel_->bytes_sent();
+}
+
 void ShardConnection::NoteHeard() {
   const bool expecting = std::ranges::any_of(pending_, [](const auto& entry) { return !entry.second->patient(); });
-  silent_since_ns_ = expecting ? loop_->NowNs() : 0;
+  silent_since_ns_ = 0;
+  if (expecting) BeginSilence();
   heard_bytes_ = channel_->bytes_received();
 }
 
@@ -39,9 +49,11 @@ void ShardConnection::NoteStalledAttempt() {
 void ShardConnection::NoteSilence() {
   if (!ready_ || silent_since_ns_ == 0) return;
   if (channel_->bytes_received() != heard_bytes_) return NoteHeard();
-  if (loop_->NowNs() - silent_since_ns_ < kSilenceNs) return;
-  silent_since_ns_ = loop_->NowNs();  // Requests that expire together are one failure.
-  NoteFailure();
+  const int64_t silent_ns = loop_->NowNs() - silent_since_ns_;
+  if (silent_ns < kSilenceNs) return;
+  const bool was_sending = channel_->bytes_sent() - sent_bytes_ > kSendingBytes;
+  BeginSilence();  // Requests that expire together are one failure.
+  if (was_sending ? breaker_.OnFailure() : breaker_.OnSilence(silent_ns)) ++counters_->breaker_opened;
   if (breaker_.open()) {
     session_answered_ = true;  // Counted already.
     channel_->Close();

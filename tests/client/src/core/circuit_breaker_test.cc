@@ -35,6 +35,17 @@ TEST(CircuitBreaker, AfterAProbeOneFailureOpensItAgain) {
   EXPECT_FALSE(breaker.OnFailure());
 }
 
+TEST(CircuitBreaker, ALongSilenceOpensItAtOnceAShortOneIsAFailureLikeOthers) {
+  CircuitBreaker breaker(Options());
+  EXPECT_FALSE(breaker.OnSilence(999 * kMs));
+  EXPECT_EQ(breaker.failures(), 1u);
+  EXPECT_TRUE(breaker.OnSilence(1000 * kMs));
+  EXPECT_TRUE(breaker.open());
+  EXPECT_FALSE(breaker.OnSilence(5000 * kMs)) << "opened once only";
+  breaker.OnConnected();
+  EXPECT_FALSE(breaker.open());
+}
+
 TEST(CircuitBreaker, PausesDoubleWithinTheirBounds) {
   auto random = MakeSeededRandom(1);
   CircuitBreaker breaker(Options());

@@ -112,6 +112,21 @@ TEST(ShardConnection, FrozenNodeOpensTheBreakerAndThawedNodeClosesIt) {
   EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 64u);
 }
 
+TEST(ShardConnection, ACallThatExpiresAfterALongSilenceIsTheLastOneThatWaits) {
+  ClientFixture f(18);
+  f.ConnectAndWait();
+  ASSERT_TRUE(f.StoreChain(1, 4).ok());
+  f.network.Freeze(ClientFixture::kAddress, true);
+  EXPECT_EQ(f.MatchChain(1, 4, 0, 3000)->longest_tokens(), 0u);
+  EXPECT_EQ(f.client->counters().breaker_opened, 1u);
+  const int64_t start_ns = f.loop.NowNs();
+  EXPECT_THAT(f.LoadChain(1, 4).result->status, Each(BlockStatus::kExpired));
+  EXPECT_LE(f.loop.NowNs() - start_ns, 50 * kMs);
+  f.network.Freeze(ClientFixture::kAddress, false);
+  f.loop.RunUntil(f.loop.NowNs() + 5000 * kMs);
+  EXPECT_EQ(f.MatchChain(1, 4)->longest_tokens(), 64u);
+}
+
 TEST(ShardConnection, PeerThatNeverFinishesTheHandshakeOpensTheBreaker) {
   ClientFixture f(17);
   f.ConnectAndWait();
@@ -137,6 +152,17 @@ TEST(ShardConnection, FrozenNodeInsideAStoreEndsItByTheDeadline) {
   // More than the pipe takes: the sending itself is stuck.
   EXPECT_FALSE(f.StoreChain(1, 2000, false).ok());
   EXPECT_EQ(f.loop.NowNs() - start_ns, 2000 * kMs);
+  EXPECT_EQ(f.client->counters().breaker_opened, 1u);
+}
+
+TEST(ShardConnection, SilenceOfAShardThatTakesAStoreIsNoLongSilence) {
+  Layout layout = SmallLayout();
+  layout.groups[0].bytes_per_entry = 4096;
+  ClientFixture f(19, layout);
+  f.ConnectAndWait();
+  Answer(&f, wire::FrameType::kStore, [](auto*, auto, auto) -> Task<void> { co_return; });
+  EXPECT_FALSE(f.StoreChain(1, 40, false).ok());
+  EXPECT_EQ(f.client->counters().breaker_opened, 0u) << "as long as bytes go out, a slow network looks the same";
 }
 
 TEST(ShardConnection, KilledNodeMissesAndItsSuccessorIsUsed) {
