@@ -77,11 +77,11 @@ std::vector<std::string> NodeRow(const NodeView& node) {
   if (!node.whole) return {Shown(node.name), Shown(node.state)};
   return {Shown(node.name),
           Shown(node.state),
-          Filled(node.ram_bytes, node.ram_capacity_bytes),
-          node.nvme_state == "suspended" ? "out of service" : Filled(node.nvme_bytes, node.nvme_capacity_bytes),
           FormatRate(node.load_bytes_per_s),
           FormatRate(node.store_bytes_per_s),
           Percent(node.matched.Ratio()),
+          Filled(node.ram_bytes, node.ram_capacity_bytes),
+          node.nvme_state == "suspended" ? "out of service" : Filled(node.nvme_bytes, node.nvme_capacity_bytes),
           Count(node.keys_per_s),
           Count(node.busy_per_s),
           fmt::format("{}", node.blocks),
@@ -109,7 +109,7 @@ std::vector<std::string> PrefixRow(const HotPrefix& prefix) {
       fmt::format("{}", prefix.blocks),
       fmt::format("{}", prefix.copies),
       Shown(prefix.model),
-      prefix.nodes.size() > 3 ? fmt::format("{} nodes", prefix.nodes.size()) : Shown(absl::StrJoin(prefix.nodes, ","))};
+      prefix.nodes.size() > 2 ? fmt::format("{} nodes", prefix.nodes.size()) : Shown(absl::StrJoin(prefix.nodes, ","))};
 }
 
 std::string Title(const TopView& view, const std::string& time) {
@@ -147,7 +147,7 @@ std::vector<std::string> TopLines(const TopView& view, const std::string& time, 
   std::vector<std::string> lines = {Title(view, time)};
   std::string rest;
 
-  std::vector<std::vector<std::string>> nodes = {{"node", "state", "RAM", "NVMe", "load", "store", "hits", "keys/s",
+  std::vector<std::vector<std::string>> nodes = {{"node", "state", "load", "store", "hits", "RAM", "NVMe", "keys/s",
                                                   "busy/s", "blocks", "sessions", "errors", "hits ever"}};
   for (const NodeView& node : view.nodes) nodes.push_back(NodeRow(node));
   Cut("nodes", rows / 2, &nodes, &rest);

@@ -190,6 +190,8 @@ TopView MakeTopView(const ClusterSample& before, const ClusterSample& now) {
     AddTenants(sample, earlier, seconds, &tenants);
     AddBlocks(sample, &blocks);
   }
+  std::stable_sort(view.nodes.begin(), view.nodes.end(),
+                   [](const NodeView& a, const NodeView& b) { return a.name < b.name; });
   for (auto& [name, tenant] : tenants) view.tenants.push_back(std::move(tenant));
   std::stable_sort(view.tenants.begin(), view.tenants.end(), [](const TenantView& a, const TenantView& b) {
     return std::tuple(a.keys_per_s, a.matched.keys_ever) > std::tuple(b.keys_per_s, b.matched.keys_ever);

@@ -42,7 +42,7 @@ struct TenantView {
 struct TopView {
   uint64_t epoch = 0;               // 0: no map
   double seconds = 0;               // between the looks
-  std::vector<NodeView> nodes;      // in the map's order, without those that are gone
+  std::vector<NodeView> nodes;      // by name, without those that are gone
   NodeView total;                   // of those that answer
   std::vector<TenantView> tenants;  // those that ask most first
   std::vector<HotPrefix> prefixes;  // hottest first

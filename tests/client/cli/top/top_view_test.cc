@@ -56,11 +56,12 @@ TEST(TopView, ANodeThatIsAwayIsShownWithTheReason) {
   gone.node.state = NodeState::kGone;
   const TopView view = MakeTopView(At(1, {Sample(1, 1, 1, 1)}), At(2, {Sample(1, 2, 2, 2), away, gone}));
   ASSERT_EQ(view.nodes.size(), 2u);
-  EXPECT_FALSE(view.nodes[1].answers);
-  EXPECT_EQ(view.nodes[1].name, "10.0.0.2:9400");
-  EXPECT_EQ(view.nodes[1].error, "refused");
+  EXPECT_EQ(view.nodes[1].name, "n1") << "by name";
+  EXPECT_FALSE(view.nodes[0].answers);
+  EXPECT_EQ(view.nodes[0].name, "10.0.0.2:9400");
+  EXPECT_EQ(view.nodes[0].error, "refused");
   EXPECT_EQ(view.total.blocks, 5u);
-  EXPECT_EQ(TopJson(view)["nodes"][1]["error"], "refused");
+  EXPECT_EQ(TopJson(view)["nodes"][0]["error"], "refused");
 }
 
 TEST(TopView, WithoutTheSameShardsBeforeThereAreNoRates) {
