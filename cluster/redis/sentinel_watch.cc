@@ -23,7 +23,7 @@ SentinelWatch::SentinelWatch(SentinelWatchOptions options)
     : options_(std::move(options)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       random_(MakeSystemRandom()),
-      last_error_(absl::UnavailableError("no sentinel was asked yet")) {
+      last_error_("no sentinel was asked yet") {
   for (const RedisPlace& place : options_.sentinels) links_.push_back({.place = place, .connection = std::nullopt});
 }
 
@@ -40,7 +40,7 @@ SentinelWatch::~SentinelWatch() {
 absl::StatusOr<RedisMaster> SentinelWatch::Master() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (master_.has_value()) return *master_;
-  return last_error_;
+  return absl::UnavailableError(last_error_);  // its own: threads share no Status
 }
 
 void SentinelWatch::SetUrgent(bool urgent) {
@@ -75,8 +75,7 @@ void SentinelWatch::AskAll() {
     if (!answer.ok()) {
       link.connection.reset();
       const std::lock_guard<std::mutex> lock(mutex_);
-      last_error_ =
-          absl::UnavailableError(absl::StrCat("sentinel ", link.place.ToString(), ": ", answer.status().message()));
+      last_error_ = absl::StrCat("sentinel ", link.place.ToString(), ": ", answer.status().message());
       continue;
     }
     answers.push_back(*answer);

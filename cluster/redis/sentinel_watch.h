@@ -66,7 +66,7 @@ class SentinelWatch {
 
   mutable std::mutex mutex_;
   std::optional<RedisMaster> master_;  // under mutex_, as all below; the thread alone changes it
-  absl::Status last_error_;
+  std::string last_error_;
   bool urgent_ = true;
   bool stopping_ = false;
   std::thread thread_;
