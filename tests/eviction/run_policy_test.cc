@@ -222,7 +222,7 @@ TEST_P(RunPolicyTest, DoesWhatItWouldHaveDoneOneByOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, RunPolicyTest, testing::ValuesIn(kKinds),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 }  // namespace
 }  // namespace incipit
