@@ -30,7 +30,9 @@ AutoPolicy::AutoPolicy(AutoOptions options) : options_(std::move(options)), by_k
                 "a duel of 1 to 8 policies");
   for (std::unique_ptr<Policy>& contestant : options_.contestants) {
     contestant->UseKeysOf(this);
-    shadows_.push_back({std::move(contestant)});
+    auto* by_runs = dynamic_cast<RunPolicy*>(contestant.get());
+    all_take_runs_ = all_take_runs_ && by_runs != nullptr;
+    shadows_.push_back({std::move(contestant), by_runs});
   }
   SetHalfLife();
   if (options_.board != nullptr) shard_ = options_.board->Join();
@@ -42,6 +44,7 @@ void AutoPolicy::SetHalfLife() {
 }
 
 void AutoPolicy::SetCapacity(size_t blocks, size_t ghosts) {
+  Flush();
   options_.capacity_blocks = blocks;
   SetHalfLife();
   for (Shadow& shadow : shadows_) {
@@ -86,6 +89,7 @@ void AutoPolicy::OnInsert(BlockId id, const Access& access) {
   INCIPIT_CHECK(id != kNoBlock, "insert of no block");
   entry_of_.Reach(id);
   INCIPIT_CHECK(!Holds(id), absl::StrCat("insert of block ", id, ", which is already held").c_str());
+  Flush();
   if (access.stamp_ns != request_stamp_ns_) BeginRequest();
   request_stamp_ns_ = access.stamp_ns;
   EntryId entry = EntryFor(access.key);
@@ -102,19 +106,61 @@ void AutoPolicy::OnInsert(BlockId id, const Access& access) {
 void AutoPolicy::OnAccess(BlockId id, const Access& access) {
   INCIPIT_CHECK(Holds(id), absl::StrCat("access to block ", id, ", which is not held").c_str());
   const EntryId entry = entry_of_[id].id;
+  const bool may_wait = MayWait(entry, access);
+  if (!may_wait || !GoesOn(access)) Flush();
   if (access.stamp_ns <= StampOfEntry(entry)) return;
   if (access.stamp_ns != request_stamp_ns_) BeginRequest();
   request_stamp_ns_ = access.stamp_ns;
-  Feed(entry, access);
+  if (!may_wait) return Feed(entry, access);
+  CountTouch();
+  const double worth = WorthOf(access);
+  for (Shadow& shadow : shadows_) shadow.score += worth;
+  if (pending_.ids.empty()) pending_.access = access;
+  pending_.ids.push_back(entry);
+  pending_.depths.push_back(access.depth_tokens);
+  if (pending_.ids.size() == kMostPending) Flush();
 }
 
-// One touch, told to every shadow.
-void AutoPolicy::Feed(EntryId id, const Access& access) {
+// Whether the shadows may hear of the touch later. A block's depth is what it was inserted with, or a block could be
+// among those that wait twice.
+bool AutoPolicy::MayWait(EntryId id, const Access& access) const {
+  return all_take_runs_ && std::popcount(in_shadows_[id].bits) == static_cast<int>(shadows_.size()) &&
+         access.depth_tokens == entries_[id].depth_tokens;
+}
+
+// Whether the touch can wait behind those that do.
+bool AutoPolicy::GoesOn(const Access& access) const {
+  if (pending_.ids.empty()) return true;
+  const Access& before = pending_.access;
+  return access.stamp_ns == before.stamp_ns && access.depth_tokens > pending_.depths.back() &&
+         access.turn == before.turn && access.cost == before.cost && access.output_tokens == before.output_tokens &&
+         access.end_reason == before.end_reason;
+}
+
+// Changes nothing that anybody could see: who asks, asks after it.
+void AutoPolicy::Flush() const {
+  if (pending_.ids.empty()) return;
+  for (const Shadow& shadow : shadows_) shadow.by_runs->OnAccessRun(pending_.ids, pending_.depths, pending_.access);
+  pending_.ids.clear();
+  pending_.depths.clear();
+}
+
+void AutoPolicy::CountTouch() {
   ++touches_;
   ++touches_since_switch_;
   ++touches_since_told_;
+}
+
+double AutoPolicy::WorthOf(const Access& access) const {
+  if (!options_.by_flops) return hit_worth_;
   const CostModel& cost = access.cost != nullptr ? *access.cost : options_.cost;
-  const double worth = hit_worth_ * (options_.by_flops ? cost.RelativeAt(access.depth_tokens) : 1);
+  return hit_worth_ * cost.RelativeAt(access.depth_tokens);
+}
+
+// One touch, told to every shadow. REQUIRES: none waits.
+void AutoPolicy::Feed(EntryId id, const Access& access) {
+  CountTouch();
+  const double worth = WorthOf(access);
   for (size_t i = 0; i < shadows_.size(); ++i) {
     if (InShadow(id, i)) {
       shadows_[i].score += worth;
@@ -129,6 +175,7 @@ void AutoPolicy::Feed(EntryId id, const Access& access) {
 
 void AutoPolicy::OnHint(BlockId id, const Hint& hint) {
   INCIPIT_CHECK(Holds(id), absl::StrCat("hint for block ", id, ", which is not held").c_str());
+  Flush();
   const EntryId entry = entry_of_[id].id;
   for (size_t i = 0; i < shadows_.size(); ++i) {
     if (InShadow(entry, i)) shadows_[i].policy->OnHint(entry, hint);
@@ -137,6 +184,7 @@ void AutoPolicy::OnHint(BlockId id, const Hint& hint) {
 
 void AutoPolicy::OnRemove(BlockId id) {
   INCIPIT_CHECK(Holds(id), absl::StrCat("removal of block ", id, ", which is not held").c_str());
+  Flush();
   const EntryId entry = entry_of_[id].id;
   entry_of_[id] = {};
   entries_[entry].held_as = kNoBlock;
@@ -215,6 +263,7 @@ void AutoPolicy::SwitchTo(size_t best) {
 }
 
 BlockId AutoPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t max_candidates) {
+  Flush();
   TrimShadows();
   const BlockId stray = strays_.Victim(evictable, max_candidates);
   if (stray != kNoBlock) return stray;
@@ -234,6 +283,7 @@ BlockId AutoPolicy::Victim(absl::FunctionRef<bool(BlockId)> evictable, size_t ma
 }
 
 bool AutoPolicy::Outranks(BlockId a, BlockId b) const {
+  Flush();
   const bool a_is_stray = !InShadow(entry_of_[a].id, leader_);
   const bool b_is_stray = !InShadow(entry_of_[b].id, leader_);
   if (a_is_stray != b_is_stray) return b_is_stray;
@@ -243,6 +293,7 @@ bool AutoPolicy::Outranks(BlockId a, BlockId b) const {
 
 uint64_t AutoPolicy::StampOf(BlockId id) const {
   INCIPIT_CHECK(Holds(id), absl::StrCat("stamp of block ", id, ", which is not held").c_str());
+  Flush();
   return StampOfEntry(entry_of_[id].id);
 }
 
@@ -254,8 +305,8 @@ uint64_t AutoPolicy::StampOfEntry(EntryId id) const {
 
 uint64_t AutoPolicy::MemoryBytes() const {
   uint64_t bytes = entries_.MemoryBytes() + in_shadows_.MemoryBytes() + entry_of_.MemoryBytes() +
-                   unused_entries_.capacity() * sizeof(EntryId) + by_key_.capacity() * (sizeof(EntryId) + 1) +
-                   strays_.MemoryBytes();
+                   (unused_entries_.capacity() + 2 * kMostPending) * sizeof(EntryId) +
+                   by_key_.capacity() * (sizeof(EntryId) + 1) + strays_.MemoryBytes();
   for (const Shadow& shadow : shadows_) bytes += shadow.policy->MemoryBytes();
   return bytes;
 }

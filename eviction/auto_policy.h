@@ -11,6 +11,7 @@
 #include "eviction/duel_board.h"
 #include "eviction/leaf_first_lru.h"
 #include "eviction/policy.h"
+#include "eviction/run_policy.h"
 
 namespace incipit {
 
@@ -34,8 +35,12 @@ struct AutoOptions {
 // really held then drifts towards the leader's shadow: blocks that the shadow does not hold, *strays*, go first,
 // leaf-first LRU among themselves. Since shadows see the same touches whoever leads, the duel is fair.
 //
-// Costs: the sum of the contestants' and some 100 ns for each touch. Memory: theirs; 23 to 29 bytes for each block that
-// is held or in a shadow, 4 more for one that is held; 16 for each id up to the highest of a stray.
+// Touches of one request, each deeper than the one before, wait until there are kMostPending of them or anything else
+// is asked or told, and go to contestants that take runs at once: whoever asks sees no difference.
+//
+// Costs: the sum of the contestants' and some 20 ns for each touch, some 100 where runs are short. Memory: theirs; 23
+// to 29 bytes for each block that is held or in a shadow, 4 more for one that is held; 16 for each id up to the highest
+// of a stray.
 class AutoPolicy final : public Policy, private KeySource {
  public:
   explicit AutoPolicy(AutoOptions options);
@@ -90,8 +95,16 @@ class AutoPolicy final : public Policy, private KeySource {
   };
   struct Shadow {
     std::unique_ptr<Policy> policy;
+    RunPolicy* by_runs = nullptr;  // the same, if it takes runs
     double score = 0;
   };
+  // Touches of blocks that all shadows hold, which are in the scores already.
+  struct Pending {
+    Access access;  // but for the depth
+    std::vector<EntryId> ids;
+    std::vector<uint32_t> depths;
+  };
+  static constexpr size_t kMostPending = 256;
 
   uint64_t KeyOf(EntryId id) const override;
   uint64_t StampOfEntry(EntryId id) const;
@@ -101,6 +114,11 @@ class AutoPolicy final : public Policy, private KeySource {
   bool InShadow(EntryId id, size_t shadow) const { return (in_shadows_[id].bits >> shadow & 1) != 0; }
   bool Holds(BlockId id) const { return id < entry_of_.size() && entry_of_[id].id != kNoBlock; }
   void Feed(EntryId id, const Access& access);
+  bool MayWait(EntryId id, const Access& access) const;
+  bool GoesOn(const Access& access) const;
+  void Flush() const;
+  void CountTouch();
+  double WorthOf(const Access& access) const;
   void BeginRequest();
   void TrimShadows();
   void ConsiderSwitch();
@@ -116,7 +134,9 @@ class AutoPolicy final : public Policy, private KeySource {
   std::vector<EntryId> unused_entries_;
   absl::flat_hash_set<EntryId, KeyHash, KeyEqual> by_key_;
   BlockArray<EntryOf> entry_of_;  // by BlockId
-  LeafFirstLru strays_;           // held, but not by the leader's shadow
+  mutable Pending pending_;       // questions are answered as if there were none
+  bool all_take_runs_ = true;
+  LeafFirstLru strays_;  // held, but not by the leader's shadow
   size_t size_ = 0;
   size_t leader_ = 0;
   uint64_t switches_ = 0;

@@ -10,11 +10,12 @@ namespace {
 // to.
 constexpr int kMaxSteps = 64;
 constexpr size_t kDeathsPerBlock = 2;
+constexpr size_t kShortestChain = 8;  // fewer blocks go one by one
 
 }  // namespace
 
 CutFollower::CutFollower(std::unique_ptr<Policy> within, std::shared_ptr<CutBoard> board)
-    : within_(std::move(within)), board_(std::move(board)) {}
+    : within_(std::move(within)), within_by_runs_(dynamic_cast<RunPolicy*>(within_.get())), board_(std::move(board)) {}
 
 void CutFollower::OnInsert(BlockId id, const Access& access) {
   within_->OnInsert(id, access);
@@ -28,6 +29,58 @@ void CutFollower::OnAccess(BlockId id, const Access& access) {
   if (access.stamp_ns <= before_ns) return;
   if (!IsDead(id)) Unlink(id);
   Link(id, access);
+}
+
+void CutFollower::OnAccessRun(std::span<const BlockId> ids, std::span<const uint32_t> depths, const Access& access) {
+  Access each = access;
+  for (size_t i = 0; i < ids.size();) {
+    const size_t blocks = within_by_runs_ == nullptr ? 0 : Chain(ids.subspan(i), depths.subspan(i), access);
+    if (blocks < kShortestChain) {
+      each.depth_tokens = depths[i];
+      OnAccess(ids[i++], each);
+      continue;
+    }
+    within_by_runs_->OnAccessRun(ids.subspan(i, blocks), depths.subspan(i, blocks), access);
+    MoveChain(ids.subspan(i, blocks), RequestOf(access.stamp_ns));
+    i += blocks;
+  }
+}
+
+// How many of the blocks, from the first, an older request touched last, one after the other, as this one does now; 0
+// if this request has touched deeper ones already.
+size_t CutFollower::Chain(std::span<const BlockId> ids, std::span<const uint32_t> depths, const Access& access) const {
+  const RequestId request = nodes_[ids[0]].request;
+  if (IsDead(ids[0]) || requests_[request].stamp_ns >= access.stamp_ns || nodes_[ids[0]].depth_tokens != depths[0]) {
+    return 0;
+  }
+  if (const auto now = by_stamp_.find(access.stamp_ns); now != by_stamp_.end()) {
+    if (nodes_[requests_[now->second].deepest].depth_tokens >= depths[0]) return 0;
+  }
+  size_t blocks = 1;
+  while (blocks < ids.size() && nodes_[ids[blocks - 1]].deeper == ids[blocks] &&
+         nodes_[ids[blocks]].depth_tokens == depths[blocks]) {
+    ++blocks;
+  }
+  return blocks;
+}
+
+// Behind the deepest block that the request `to` has touched. REQUIRES: see Chain.
+void CutFollower::MoveChain(std::span<const BlockId> chain, RequestId to) {
+  const BlockId first = chain.front(), last = chain.back();
+  const RequestId from = nodes_[first].request;
+  Touched& before = requests_[from];
+  const BlockId shallower = nodes_[first].shallower, deeper = nodes_[last].deeper;
+  (deeper == kNoBlock ? before.deepest : nodes_[deeper].shallower) = shallower;
+  (shallower == kNoBlock ? before.shallowest : nodes_[shallower].deeper) = deeper;
+  Touched& now = requests_[to];
+  nodes_[first].shallower = now.deepest;
+  nodes_[last].deeper = kNoBlock;
+  (now.deepest == kNoBlock ? now.shallowest : nodes_[now.deepest].deeper) = first;
+  now.deepest = last;
+  for (const BlockId id : chain) nodes_[id].request = to;
+  if (before.deepest != kNoBlock) return;
+  by_stamp_.erase(before.stamp_ns);
+  unused_requests_.push_back(from);
 }
 
 void CutFollower::Prefetch(BlockId id) const {

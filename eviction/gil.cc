@@ -198,10 +198,14 @@ GilPolicy::SegmentId GilPolicy::NewSegment(const Segment& segment) {
 }
 
 // A block of the segment waits no longer: it was touched or announced, or what was known of it is lost.
-void GilPolicy::Learn(const Segment& segment, bool lost) {
+void GilPolicy::Learn(const Segment& segment, bool lost, size_t blocks) {
   if (segment.announced) return;
   const uint64_t age_ns = AgeAt(segment.stamp_ns);
-  lost ? model_->Lost(segment.klass, segment.epoch, age_ns) : model_->Ended(segment.klass, segment.epoch, age_ns);
+  if (lost) {
+    model_->Lost(segment.klass, segment.epoch, age_ns);
+  } else {
+    model_->Ended(segment.klass, segment.epoch, age_ns, blocks);
+  }
 }
 
 GilPolicy::GroupId GilPolicy::GroupFor(RequestInHand* request, const CostModel* cost) {
@@ -277,12 +281,7 @@ void GilPolicy::Unlink(BlockId block) {
     if (node.deeper == kNoBlock) NoteLeaf(&group);
     return;
   }
-  const GroupId moved = live_groups_.back();
-  live_groups_[group.place] = moved;
-  groups_[moved].place = group.place;
-  live_groups_.pop_back();
-  unused_groups_.push_back(node.group);
-  if (last_victim_ == node.group) last_victim_ = kNone;
+  EndGroup(node.group);
 }
 
 void GilPolicy::NoteLeaf(Group* group) {

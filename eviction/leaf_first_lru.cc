@@ -25,6 +25,49 @@ void LeafFirstLru::OnAccess(BlockId id, const Access& access) {
   Insert(id, {access.stamp_ns, access.depth_tokens});
 }
 
+void LeafFirstLru::OnAccessRun(std::span<const BlockId> ids, std::span<const uint32_t> depths, const Access& access) {
+  Access each = access;
+  for (size_t i = 0; i < ids.size();) {
+    const uint32_t blocks = WholeRun(ids.subspan(i), depths.subspan(i), access.stamp_ns);
+    if (blocks > 0 && MoveRun(nodes_[ids[i]].run, access.stamp_ns)) {
+      i += blocks;
+      continue;
+    }
+    each.depth_tokens = depths[i];
+    OnAccess(ids[i++], each);
+  }
+}
+
+// How many of the blocks are a run of an older stamp, from its shallow end to the other; 0 if they begin with none.
+uint32_t LeafFirstLru::WholeRun(std::span<const BlockId> ids, std::span<const uint32_t> depths, uint64_t stamp) const {
+  INCIPIT_CHECK(Held(ids[0]), absl::StrCat("access to block ", ids[0], ", which is not held").c_str());
+  const Run& run = runs_[nodes_[ids[0]].run];
+  const bool begins = run.count >= kFewestMoved && run.count <= ids.size() && run.stamp < stamp &&
+                      nodes_[run.head].deeper == ids[0] && run.head == ids[run.count - 1];
+  if (!begins) return 0;
+  for (uint32_t i = 0; i < run.count; ++i) {
+    const Node& node = nodes_[ids[i]];
+    if (node.depth != depths[i] || (i + 1 < run.count && node.deeper != ids[i + 1])) return 0;
+  }
+  return run.count;
+}
+
+// Makes it the deepest run of `stamp`. False if the run used last is not that, or reaches as deep.
+bool LeafFirstLru::MoveRun(RunId run, uint64_t stamp) {
+  if (last_run_ == kNoRun || runs_[last_run_].stamp != stamp || runs_[last_run_].limit != kAnyDepth) return false;
+  const uint32_t floor = nodes_[runs_[last_run_].head].depth;
+  if (floor >= nodes_[nodes_[runs_[run].head].deeper].depth) return false;
+  runs_[last_run_].limit = floor;
+  order_.erase(run);
+  runs_[run].stamp = stamp;
+  runs_[run].limit = kAnyDepth;
+  const bool inserted = order_.insert(run).second;
+  INCIPIT_CHECK(inserted, "two runs of one stamp with the same limit");
+  last_floor_ = floor;
+  last_run_ = run;
+  return true;
+}
+
 void LeafFirstLru::Prefetch(BlockId id) const {
   if (id < nodes_.size()) __builtin_prefetch(&nodes_[id], 1);
 }

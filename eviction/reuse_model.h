@@ -66,14 +66,23 @@ class ReuseModel {
   void SetHalfLife(const void* member, uint64_t share_touches);
 
   // A block was touched and waits from now on. Takes a census of all members and fits anew when it is time.
-  void Begin() {
-    if (++touches_ >= next_event_at_) TurnEpochOrRefit();
+  void Begin() { Begin(1); }
+  // As many calls at once. REQUIRES: blocks <= TouchesLeft().
+  void Begin(uint64_t blocks) {
+    touches_ += blocks;
+    if (touches_ >= next_event_at_) TurnEpochOrRefit();
   }
+  // Until Begin next does more than count; at least 1.
+  uint64_t TouchesLeft() const { return next_event_at_ > touches_ ? next_event_at_ - touches_ : 1; }
   uint32_t epoch() const { return epoch_; }
   // A block that waited since `epoch` was touched again, or was forgotten.
-  void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns) {
+  void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns) { Ended(klass, epoch, age_ns, 1); }
+  // So many of them. Adds one by one: another order of additions is another sum.
+  void Ended(ClassId klass, uint32_t epoch, uint64_t age_ns, size_t blocks) {
     if (klass != ended_.klass || epoch != ended_.epoch || age_ns != ended_.age_ns) FindEnded(klass, epoch, age_ns);
-    *ended_.sum += ended_.weight;
+    float sum = *ended_.sum;
+    for (size_t i = 0; i < blocks; ++i) sum += ended_.weight;
+    *ended_.sum = sum;
   }
   void Lost(ClassId klass, uint32_t epoch, uint64_t age_ns) {
     own_.Of(klass).lost[AgeOf(age_ns)] += WeightOf(epoch);

@@ -70,6 +70,7 @@ COVERED = {
     "tests/cache/shard/map_watch_test.cc": ["cache/shard/published_map", "cache/shard/session_map"],
     "tests/cache/shard/store_receiver_test.cc": ["cache/shard/fits_layout"],
     "tests/cache/shard/wait_job_test.cc": ["cache/shard/session_claims"],
+    "tests/eviction/run_policy_test.cc": ["eviction/gil_runs"],
     "tests/client/cli/drain_command_test.cc": ["client/cli/drain_client"],
     "tests/cluster/node/cluster_agent_test.cc": ["cluster/node/node_peers"],  # real nodes and a real Redis
     "tests/cluster/warming/block_mover_test.cc": ["cluster/warming/move_board"],

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <limits>
 
+#include "bench/plan/sizing/recommendation.h"
 #include "client/cli/byte_size.h"
 #include "eviction/policies.h"
 #include "fmt/format.h"
@@ -230,6 +231,7 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
 
 void AddTiers(CLI::App* command, NodeOptions* node) {
   const std::vector<std::string> policies = PolicyNames();
+  node->store.eviction = bench::kDefaultPolicy;
   command
       ->add_option("--eviction", node->store.eviction,
                    "policy of both tiers: lru, gil, auto or another that `incipit plan --help` names and forecasts")

@@ -11,6 +11,9 @@ namespace {
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr uint64_t kLeastNvmeGiB = 16;  // room for some regions of each shard on any number of cores
 
+// A shard decides by this one alone as well as one of the whole tier would, but for the room that it has.
+constexpr const char* kLearnsNothing = "lru";
+
 uint64_t GiBFor(uint64_t bytes, uint32_t nodes) {
   const uint64_t step = kGiB * nodes;
   return std::max<uint64_t>(1, (bytes + step - 1) / step);
@@ -34,7 +37,7 @@ std::optional<size_t> BestOf(const std::vector<Choice>& choices) {
 std::vector<std::string> NotesOn(const Choice& choice) {
   const RowSizing& sizing = *choice.sizing;
   std::vector<std::string> notes;
-  if (choice.policy != kDefaultPolicy) {
+  if (choice.policy != kLearnsNothing) {
     notes.push_back(
         fmt::format("nodes of several shards hit somewhat less by {} than this forecast of one shard says: "
                     "`incipit replay --against` measures how much",

@@ -34,7 +34,8 @@ TEST(RecommendationTest, WithoutRatesThereIsNone) {
 
 TEST(RecommendationTest, NotesSayWhatSpeaksAgainstIt) {
   const RowSizing good = Sizing(1), bad = Sizing(-1, false, false);
-  EXPECT_TRUE(NotesOn({kDefaultPolicy, &good}).empty());
+  EXPECT_TRUE(NotesOn({"lru", &good}).empty());
+  EXPECT_EQ(NotesOn({kDefaultPolicy, &good}).size(), 1u) << "its shards know less than one that sees all";
   EXPECT_EQ(NotesOn({"arc", &bad}).size(), 4u);
 }
 
@@ -42,14 +43,17 @@ TEST(RecommendationTest, NodesShareTheTierInWholeGiB) {
   RowSizing sizing = Sizing(1);
   sizing.nodes_for_slo = 4;
   sizing.ram_bytes = (uint64_t{10} << 30) + 4;
-  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 3GiB");
+  EXPECT_EQ(ServeCommand({kDefaultPolicy, &sizing}), "incipit serve --ram 3GiB");
+  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 3GiB --eviction lru");
   sizing.nvme_bytes = uint64_t{400} << 30;
-  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 3GiB --nvme /var/lib/incipit --nvme-bytes 100GiB");
+  EXPECT_EQ(ServeCommand({kDefaultPolicy, &sizing}),
+            "incipit serve --ram 3GiB --nvme /var/lib/incipit --nvme-bytes 100GiB");
   sizing.nvme_bytes += 1;
   sizing.ram_bytes = 1;
-  EXPECT_EQ(ServeCommand({"lru", &sizing}), "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB");
-  EXPECT_EQ(ServeCommand({"auto", &sizing}),
-            "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB --eviction auto");
+  EXPECT_EQ(ServeCommand({kDefaultPolicy, &sizing}),
+            "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB");
+  EXPECT_EQ(ServeCommand({"arc", &sizing}),
+            "incipit serve --ram 1GiB --nvme /var/lib/incipit --nvme-bytes 101GiB --eviction arc");
 }
 
 }  // namespace
