@@ -39,7 +39,8 @@ endif()
 incipit_tests(bench incipit_bench)
 file(GLOB cluster_sim CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/cluster_sim/*.cc)
 add_library(incipit_cluster_sim STATIC EXCLUDE_FROM_ALL ${cluster_sim})
-target_link_libraries(incipit_cluster_sim PUBLIC incipit_client incipit_cache incipit_cluster GTest::gtest)
+target_link_libraries(incipit_cluster_sim PUBLIC incipit_member incipit_client incipit_cache incipit_cluster
+  GTest::gtest)
 target_compile_options(incipit_cluster_sim PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1 -g1>)
 incipit_tests(sim incipit_cluster_sim)
 # The only program with defences that can be taken away: it compiles the sources that hold one itself, and the linker

@@ -11,8 +11,6 @@ namespace incipit {
 namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(20);
-// How long it may take until the cluster's map says that the node gives its blocks away.
-constexpr auto kStatePatience = std::chrono::seconds(10);
 // How long a process that is to end stays, so that whoever asked for the drain learns how it went.
 constexpr auto kLinger = std::chrono::seconds(2);
 
@@ -99,31 +97,16 @@ void NodeDrain::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-// True once `wanted` holds; false at the deadline, or when the drain is cancelled or stopped.
-bool NodeDrain::WaitFor(const std::function<bool()>& wanted, Clock::time_point until) {
+// What is to be done next, when its time has come; nothing once the drain is stopped.
+std::optional<DrainStep> NodeDrain::Await(DrainSteps* steps) {
   std::unique_lock<std::mutex> lock(mutex_);
-  while (!stopped_ && !cancel_) {
-    if (wanted()) return true;
-    if (Clock::now() >= until) return false;
+  while (!stopped_) {
+    const auto since_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_).count();
+    const DrainStep step = steps->Next(hooks_.map().get(), AllDone(boards_), cancel_, since_ms);
+    if (step != DrainStep::kWait) return step;
     changed_.wait_for(lock, kLook);
   }
-  return false;
-}
-
-bool NodeDrain::AwaitState(Clock::time_point until) {
-  return WaitFor(
-      [this] {
-        const std::shared_ptr<const ClusterMap> map = hooks_.map();
-        const ClusterNode* self = map == nullptr ? nullptr : map->Find(node_id_);
-        return self != nullptr && self->state == NodeState::kDraining;
-      },
-      std::min(until, Clock::now() + kStatePatience));
-}
-
-void NodeDrain::AwaitMoved(Clock::time_point until) {
-  const bool moved = WaitFor([this] { return AllDone(boards_); }, until);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  timed_out_ = !moved && !cancel_ && !stopped_;
+  return std::nullopt;
 }
 
 void NodeDrain::End(wire::DrainState state, std::string message) {
@@ -140,25 +123,27 @@ void NodeDrain::End(wire::DrainState state, std::string message) {
 
 void NodeDrain::Run(wire::Drain request) {
   spdlog::info("event=drain_began timeout_ms={} bytes_per_s={}", request.timeout_ms, request.bytes_per_s);
-  const Clock::time_point until = began_ + std::chrono::milliseconds(request.timeout_ms);
+  DrainSteps steps(node_id_, /*now_ms=*/0, request.timeout_ms);
   hooks_.set_state(NodeState::kDraining);
-  const bool told = AwaitState(until);
-  if (told) {
+  std::optional<DrainStep> step = Await(&steps);
+  if (step == DrainStep::kBeginMoving) {
     std::vector<std::shared_ptr<MoveBoard>> boards = hooks_.begin_moving(request.bytes_per_s);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       boards_ = std::move(boards);
     }
-    AwaitMoved(until);
+    step = Await(&steps);
   }
+  if (!step.has_value()) return;
+  const bool serves_again = *step == DrainStep::kServeAgain;
+  if (steps.moving()) hooks_.end_moving(/*takes_stores=*/serves_again);
   bool cancelled = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopped_) return;
     cancelled = cancel_;
+    timed_out_ = steps.timed_out();
   }
-  if (told) hooks_.end_moving(/*takes_stores=*/cancelled);
-  if (!told || cancelled) {
+  if (serves_again) {
     hooks_.set_state(NodeState::kServing);
     if (cancelled) return End(wire::DrainState::kCancelled, "the node serves again");
     return End(wire::DrainState::kFailed, "the cluster's map did not say that the node is draining: is Redis there?");

@@ -7,11 +7,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "cache/shard/node_control.h"
 #include "cluster/membership/cluster_map.h"
+#include "cluster/node/drain_steps.h"
 #include "cluster/warming/move_board.h"
 
 namespace incipit {
@@ -43,9 +45,7 @@ class NodeDrain : public NodeControl {
   wire::DrainReply ReportLocked() const;
   // On the thread.
   void Run(wire::Drain request);
-  bool AwaitState(Clock::time_point until);
-  void AwaitMoved(Clock::time_point until);
-  bool WaitFor(const std::function<bool()>& wanted, Clock::time_point until);
+  std::optional<DrainStep> Await(DrainSteps* steps);
   void End(wire::DrainState state, std::string message);
 
   const uint64_t node_id_;

@@ -46,6 +46,7 @@ struct BlockMover::Parcel {
     std::vector<uint64_t> table;
     uint64_t bytes = 0;
   };
+  NamespaceId name_space = 0;
   std::list<Block> blocks;  // addresses stay
   std::vector<iovec> payload;
   uint64_t bytes = 0;
@@ -217,6 +218,7 @@ Task<absl::Status> BlockMover::MoveOver(LentLink* link, Batch* batch) {
   batch->blocks = *wanted;
   if (wanted->empty()) co_return absl::OkStatus();
   Parcel parcel;
+  parcel.name_space = batch->name_space;
   Task<void> packing = Pack(*std::move(wanted), &parcel);
   co_await packing;
   batch->blocks.clear();
@@ -246,7 +248,7 @@ Task<absl::StatusOr<std::vector<ValuedBlock>>> BlockMover::Offer(LentLink* link,
   offer.stamp_ns = batch->stamp_ns;
   for (const ValuedBlock& block : batch->blocks) {
     const Entry* entry = Find(block);
-    if (entry == nullptr) {
+    if (entry == nullptr || entry->namespace_id != batch->name_space) {  // a hash alone does not say whose block it is
       Lose(block);
       continue;
     }
@@ -296,7 +298,7 @@ Task<void> BlockMover::Pack(std::vector<ValuedBlock> wanted, Parcel* parcel) {
 
 Task<absl::Status> BlockMover::PackOne(const ValuedBlock* block, Parcel* parcel, int64_t deadline_ns) {
   const Entry* entry = Find(*block);
-  if (entry == nullptr) co_return absl::NotFoundError("it is gone");
+  if (entry == nullptr || entry->namespace_id != parcel->name_space) co_return absl::NotFoundError("it is gone");
   Parcel::Block each;
   each.block = *block;
   each.key.assign(entry->key.begin(), entry->key.end());

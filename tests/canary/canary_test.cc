@@ -1,6 +1,5 @@
-// Six of the product's defences are taken away in turn, and the simulation of whole clusters must notice; not
-// kExtentReuse, which no seed has missed so far. This program alone has the switch: the sources that hold a defence
-// (cache/base/defence.h) are compiled once more for it.
+// Each of the product's seven defences is taken away in turn, and the simulation of whole clusters must notice. This
+// program alone has the switch: the sources that hold a defence (cache/base/defence.h) are compiled once more for it.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -54,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(Removed, CanaryTest,
                                            Canary{Defence::kIdentity, "Identity", 200},
                                            Canary{Defence::kLeasePin, "LeasePin", 200},
                                            Canary{Defence::kTenant, "Tenant", 200},
-                                           Canary{Defence::kPublishAfterVerify, "PublishAfterVerify", 200}),
+                                           Canary{Defence::kPublishAfterVerify, "PublishAfterVerify", 200},
+                                           Canary{Defence::kExtentReuse, "ExtentReuse", 200}),
                          [](const auto& test) { return std::string(test.param.name); });
 
 // What catches the canaries is the missing defence, not this program.
@@ -76,7 +76,7 @@ bool Mentions(const std::string& file, const std::string& what) {
 
 // All that the product is linked from; the last line shows that the search would find it.
 TEST(CanaryControl, NoProductLibraryHasTheSwitch) {
-  for (const char* library : {"base", "format", "runtime", "cluster", "transport", "cache", "client"}) {
+  for (const char* library : {"base", "format", "runtime", "cluster", "member", "transport", "cache", "client"}) {
     EXPECT_FALSE(Mentions(std::string(INCIPIT_BINARY_DIR) + "/libincipit_" + library + ".a", "IsDefended")) << library;
   }
   EXPECT_TRUE(Mentions("/proc/self/exe", "IsDefended"));

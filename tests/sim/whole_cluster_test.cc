@@ -16,13 +16,28 @@ using testing::ClusterSimTotals;
 using testing::WholeClusterSim;
 
 void Add(const ClusterSimTotals& one, ClusterSimTotals* all) {
-  for (const auto field :
-       {&ClusterSimTotals::hits, &ClusterSimTotals::misses, &ClusterSimTotals::stored, &ClusterSimTotals::calls,
-        &ClusterSimTotals::control_messages, &ClusterSimTotals::maps, &ClusterSimTotals::crashes,
-        &ClusterSimTotals::pauses, &ClusterSimTotals::partitions, &ClusterSimTotals::zombies, &ClusterSimTotals::fenced,
-        &ClusterSimTotals::drains, &ClusterSimTotals::keeper_losses, &ClusterSimTotals::keeper_absences,
-        &ClusterSimTotals::clock_jumps, &ClusterSimTotals::disk_faults, &ClusterSimTotals::network_faults,
-        &ClusterSimTotals::leases_checked}) {
+  for (const auto field : {&ClusterSimTotals::hits,
+                           &ClusterSimTotals::misses,
+                           &ClusterSimTotals::stored,
+                           &ClusterSimTotals::calls,
+                           &ClusterSimTotals::control_messages,
+                           &ClusterSimTotals::maps,
+                           &ClusterSimTotals::crashes,
+                           &ClusterSimTotals::pauses,
+                           &ClusterSimTotals::partitions,
+                           &ClusterSimTotals::zombies,
+                           &ClusterSimTotals::fenced,
+                           &ClusterSimTotals::drains,
+                           &ClusterSimTotals::keeper_losses,
+                           &ClusterSimTotals::keeper_absences,
+                           &ClusterSimTotals::clock_jumps,
+                           &ClusterSimTotals::disk_faults,
+                           &ClusterSimTotals::network_faults,
+                           &ClusterSimTotals::leases_checked,
+                           &ClusterSimTotals::found_elsewhere,
+                           &ClusterSimTotals::taken_over,
+                           &ClusterSimTotals::drains_ended,
+                           &ClusterSimTotals::given_away}) {
     all->*field += one.*field;
   }
   all->longest_convergence_ns = std::max(all->longest_convergence_ns, one.longest_convergence_ns);
@@ -42,15 +57,19 @@ TEST(WholeCluster, NoSeedBreaksAPromise) {
   }
   std::printf(
       "%lu seeds from %lu: %lu calls, %lu hits verified, %lu blocks stored, %lu leases; %lu maps taken; %lu crashes, "
-      "%lu pauses, %lu partitions, %lu zombies (%lu fenced), %lu drains, keeper %lu times without data and %lu away, "
-      "%lu clock jumps, %lu disk faults, %lu network faults; all maps one within %.1f s; %lu seeds broken\n",
+      "%lu pauses, %lu partitions, %lu zombies (%lu fenced), %lu drains (%lu to their end), keeper %lu times without "
+      "data and %lu away, "
+      "%lu clock jumps, %lu disk faults, %lu network faults; %lu blocks found at previous owners, %lu "
+      "taken over from there, %lu given away by drains; all maps one within %.1f s; %lu seeds broken\n",
       count, first, all.calls, all.hits, all.stored, all.leases_checked, all.maps, all.crashes, all.pauses,
-      all.partitions, all.zombies, all.fenced, all.drains, all.keeper_losses, all.keeper_absences, all.clock_jumps,
-      all.disk_faults, all.network_faults, static_cast<double>(all.longest_convergence_ns) / 1e9, broken);
+      all.partitions, all.zombies, all.fenced, all.drains, all.drains_ended, all.keeper_losses, all.keeper_absences,
+      all.clock_jumps, all.disk_faults, all.network_faults, all.found_elsewhere, all.taken_over, all.given_away,
+      static_cast<double>(all.longest_convergence_ns) / 1e9, broken);
   // Every kind of fault was met.
   EXPECT_GT(all.hits, count * 20);
   for (const uint64_t met : {all.crashes, all.pauses, all.partitions, all.zombies, all.fenced, all.drains,
-                             all.keeper_losses, all.keeper_absences, all.clock_jumps, all.network_faults}) {
+                             all.keeper_losses, all.keeper_absences, all.clock_jumps, all.network_faults,
+                             all.found_elsewhere, all.taken_over, all.drains_ended, all.given_away}) {
     EXPECT_GT(met, 0u);
   }
 }

@@ -34,12 +34,18 @@ struct ClusterSimPlan {
   uint32_t lease_ms = 3000;
   uint64_t quota_bytes = 0;  // of a tenant's RAM on a shard
   uint64_t pipe_bytes = 0;
+  int64_t warm_ms = 0;  // for how long previous owners are asked after a change
+  // What clients do: chains that they work on, the pause after a call, and how many of 20 calls remove.
+  uint64_t chains = 10, pause_ms = 400, removals = 1;
+  bool slow_sends = false;  // loads last: while blocks are sent to one, others give them up and take their memory
 };
 
 struct ClusterSimTotals {
   uint64_t hits = 0, misses = 0, stored = 0, calls = 0, control_messages = 0, maps = 0;
   uint64_t crashes = 0, pauses = 0, partitions = 0, zombies = 0, fenced = 0, drains = 0, keeper_losses = 0,
            keeper_absences = 0, clock_jumps = 0, disk_faults = 0, network_faults = 0, leases_checked = 0;
+  uint64_t found_elsewhere = 0, taken_over = 0;  // blocks that one node had from another
+  uint64_t drains_ended = 0, given_away = 0;     // drains after which the node left, and blocks that went by drains
   int64_t longest_convergence_ns = 0;
 };
 
@@ -89,6 +95,13 @@ class ClusterWorld {
   }
   Event::Awaiter JoinMessages() { return messages_.Join(); }
 
+  // The node at `address` found a block at another node: a lease at the first does not pin it.
+  void NoteElsewhere(const std::string& address, ByteView key) { elsewhere_[{address, Xxh3Of(key)}] = loop.NowNs(); }
+  bool FoundElsewhere(const std::string& address, ByteView key, int64_t since_ns) const {
+    const auto found = elsewhere_.find({address, Xxh3Of(key)});
+    return found != elsewhere_.end() && found->second >= since_ns;
+  }
+
   // Everybody who takes a map says so: two maps of one epoch must give every block the same owner.
   void CheckMap(const std::string& who, const ClusterMap* before, const ClusterMap& taken) {
     ++totals.maps;
@@ -121,6 +134,7 @@ class ClusterWorld {
   TaskScope messages_;
   absl::flat_hash_map<uint64_t, std::string> owners_of_epoch_;
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> owner_of_block_;
+  absl::flat_hash_map<std::pair<std::string, uint64_t>, int64_t> elsewhere_;  // when it was found last
   uint64_t history_ = 0xcbf29ce484222325ull;
   bool quiet_ = false;
 };

@@ -48,6 +48,7 @@ class SimClient {
 
  private:
   struct Peer {
+    std::string address;
     std::unique_ptr<Connector> connector;
     std::unique_ptr<ClientCore> core;
   };

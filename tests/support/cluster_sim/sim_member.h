@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,9 +16,12 @@ namespace incipit::testing {
 // Spawn Run() once; Stop() ends it soon. Must live until then.
 class SimMember {
  public:
-  SimMember(ClusterWorld* world, std::string address, ClusterNode self)
+  using OnMap = std::function<void(const std::shared_ptr<const ClusterMap>& map)>;  // of each newer map
+
+  SimMember(ClusterWorld* world, std::string address, ClusterNode self, OnMap on_map)
       : world_(world),
         address_(std::move(address)),
+        on_map_(std::move(on_map)),
         rules_(std::move(self), world->plan.lease_ms, world->random.get()),
         wake_(&world->loop) {}
 
@@ -40,10 +44,22 @@ class SimMember {
         co_await SleepUntil(&world_->loop, world_->loop.NowNs() + 20 * kSimMs);
       }
     }
+    if (leave_ && rules_.joined()) {  // once, whatever comes of it: else the lease runs out
+      ClusterNode gone = rules_.self();
+      gone.state = NodeState::kGone;
+      Task<absl::StatusOr<MapAnswer>> leaving = Call(MemberCall::kSetState, std::move(gone));
+      const absl::StatusOr<MapAnswer> ignored = co_await leaving;
+    }
+    ended_ = true;
   }
   void Stop() {
     stopped_ = true;
     wake_.Set();
+  }
+  // The same, and first says that the node is gone.
+  void Leave() {
+    leave_ = true;
+    Stop();
   }
   void Want(NodeState state) {
     wanted_ = state;
@@ -58,7 +74,7 @@ class SimMember {
   const std::shared_ptr<const ClusterMap>& map() const { return rules_.map(); }
   const std::string& address() const { return address_; }
   bool fenced() const { return rules_.fenced(); }
-  bool stopped() const { return stopped_; }
+  bool ended() const { return ended_; }  // Run() has
 
  private:
   static constexpr int64_t kRetryMinMs = 100, kRetryMaxMs = 5000;  // the defaults of RedisMembershipOptions
@@ -72,7 +88,7 @@ class SimMember {
 
   Task<absl::Status> Step() {
     if (!connected_) {
-      Task<absl::StatusOr<MapAnswer>> greeting = Call(MemberCall::kNone);
+      Task<absl::StatusOr<MapAnswer>> greeting = Call(MemberCall::kNone, rules_.self());
       const absl::StatusOr<MapAnswer> greeted = co_await greeting;
       if (!greeted.ok()) co_return greeted.status();
       connected_ = true;
@@ -82,20 +98,21 @@ class SimMember {
       const MemberCall call = rules_.Next(world_->NowMs(), wanted_);
       if (call == MemberCall::kNone) break;
       const std::shared_ptr<const ClusterMap> before = rules_.map();
-      Task<absl::StatusOr<MapAnswer>> calling = Call(call);
+      Task<absl::StatusOr<MapAnswer>> calling = Call(call, rules_.self());
       absl::StatusOr<MapAnswer> answer = co_await calling;
       const auto taken = rules_.Handle(call, std::move(answer), world_->NowMs());
       if (!taken.ok()) co_return taken.status();
-      if (*taken != nullptr) world_->CheckMap(address_, before.get(), **taken);
+      if (*taken == nullptr) continue;
+      world_->CheckMap(address_, before.get(), **taken);
+      on_map_(*taken);
     }
     co_return absl::OkStatus();
   }
 
   // A call that is not answered in time may have been heard all the same, and may be heard later.
-  Task<absl::StatusOr<MapAnswer>> Call(MemberCall call) {
+  Task<absl::StatusOr<MapAnswer>> Call(MemberCall call, ClusterNode self) {
     const auto pending = std::make_shared<Pending>(&world_->loop);
     const MapCaller caller = rules_.Caller();
-    const ClusterNode self = rules_.self();
     const PlacementSeed seed = rules_.seed();
     world_->Send(address_, kKeeper, [world = world_, address = address_, pending, call, caller, self, seed] {
       if (world->keeper_away) return;
@@ -112,10 +129,11 @@ class SimMember {
 
   ClusterWorld* world_;
   std::string address_;
+  OnMap on_map_;
   MembershipRules rules_;
   NodeState wanted_ = NodeState::kJoining;
   Event wake_;
-  bool connected_ = false, stopped_ = false;
+  bool connected_ = false, stopped_ = false, leave_ = false, ended_ = false;
 };
 
 }  // namespace incipit::testing

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "spdlog/spdlog.h"
 
 namespace incipit::testing {
 namespace {
@@ -31,12 +32,22 @@ ClusterSimPlan WholeClusterSim::Draw(Random* random) {
   // Of half the clusters so little that most stores evict.
   plan.quota_bytes = (random->Below(2) == 0 ? 7 + random->Below(16) : 24 + random->Below(80)) << 10;
   plan.pipe_bytes = random->Below(2) == 0 ? 8 << 10 : 64 << 10;
+  constexpr int64_t kWarmMs[] = {0, 3000, 600'000};
+  plan.warm_ms = kWarmMs[random->Below(std::size(kWarmMs))];
+  plan.slow_sends = random->Below(3) == 0;
+  if (plan.slow_sends) {
+    plan.pipe_bytes = 512;
+    plan.chains = 4;
+    plan.pause_ms = 40;
+    plan.removals = 4;
+  }
   return plan;
 }
 
 WholeClusterSim::WholeClusterSim(uint64_t seed)
     : world_(seed, Draw(MakeSeededRandom(~seed).get()).pipe_bytes), tasks_(&world_.loop) {
   world_.plan = Draw(MakeSeededRandom(~seed).get());
+  spdlog::set_level(spdlog::level::err);  // nodes that do not answer are what it is about
   world_.keeper_offset_ms = 1'700'000'000'000;
 }
 
@@ -111,6 +122,7 @@ void WholeClusterSim::SetFaults() {
   faults.delay_per_mille = static_cast<uint32_t>(world_.random->Below(200));
   faults.refuse_per_mille = static_cast<uint32_t>(world_.random->Below(100));
   faults.max_delay_ns = 8 * kSimMs;
+  if (world_.plan.slow_sends) faults.delay_per_mille = static_cast<uint32_t>(Between(200, 600));
   world_.network.set_faults(faults);
   world_.control = {.lose_per_mille = static_cast<uint32_t>(world_.random->Below(150)),
                     .duplicate_per_mille = static_cast<uint32_t>(world_.random->Below(150)),
@@ -149,13 +161,20 @@ void WholeClusterSim::ReplaceNode(Node* node) {
   StartNode(node);
 }
 
-// Says that it leaves, serves what it has for a while, goes, and comes back later.
+// Gives its blocks away while it serves them, leaves, and comes back later. It may be told too late, and goes on then.
 void WholeClusterSim::DrainNode(Node* node) {
   if (!node->process->running() || node->leaving) return;
   ++world_.totals.drains;
   node->leaving = true;
-  node->process->member()->Want(NodeState::kDraining);
-  node->back_at_ns = world_.loop.NowNs() + static_cast<int64_t>(Between(500, 2000)) * kSimMs;
+  node->process->BeginDrain(static_cast<int64_t>(Between(500, 5000)));
+}
+
+void WholeClusterSim::FollowDrain(Node* node) {
+  const SimProcess::DrainState state = node->process->drain();
+  if (state == SimProcess::DrainState::kServesAgain) node->leaving = false;
+  if (state != SimProcess::DrainState::kLeft) return;
+  node->process->End();
+  node->back_at_ns = world_.loop.NowNs() + static_cast<int64_t>(Between(100, 3000)) * kSimMs;
 }
 
 void WholeClusterSim::CutNetwork() {
@@ -252,13 +271,8 @@ void WholeClusterSim::Recover() {
     zombie->End();
   }
   for (Node& node : nodes_) {
-    if (node.back_at_ns == 0 || now_ns < node.back_at_ns) continue;
-    if (node.leaving && node.process->running()) {
-      node.process->End();
-      node.back_at_ns = now_ns + static_cast<int64_t>(Between(100, 3000)) * kSimMs;
-      continue;
-    }
-    StartNode(&node);
+    if (node.leaving && node.process->running()) FollowDrain(&node);
+    if (node.back_at_ns != 0 && now_ns >= node.back_at_ns) StartNode(&node);
   }
 }
 

@@ -45,6 +45,7 @@ class WholeClusterSim {
   void PauseNode(Node* node);
   void ReplaceNode(Node* node);
   void DrainNode(Node* node);
+  void FollowDrain(Node* node);
   void CutNetwork();
   void TroubleKeeper();
   void JumpClocks();
