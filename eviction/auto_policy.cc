@@ -106,12 +106,11 @@ void AutoPolicy::OnInsert(BlockId id, const Access& access) {
 void AutoPolicy::OnAccess(BlockId id, const Access& access) {
   INCIPIT_CHECK(Holds(id), absl::StrCat("access to block ", id, ", which is not held").c_str());
   const EntryId entry = entry_of_[id].id;
-  const bool may_wait = MayWait(entry, access);
-  if (!may_wait || !GoesOn(access)) Flush();
+  if (!MayWait(entry, access) || !GoesOn(access)) Flush();
   if (access.stamp_ns <= StampOfEntry(entry)) return;
-  if (access.stamp_ns != request_stamp_ns_) BeginRequest();
+  if (access.stamp_ns != request_stamp_ns_) BeginRequest();  // which may cost a shadow the block
   request_stamp_ns_ = access.stamp_ns;
-  if (!may_wait) return Feed(entry, access);
+  if (!MayWait(entry, access)) return Feed(entry, access);
   CountTouch();
   const double worth = WorthOf(access);
   for (Shadow& shadow : shadows_) shadow.score += worth;

@@ -57,9 +57,9 @@ end
 local function finish(outcome, with_map)
   if version then redis.call('HSET', meta, 'seen_ms', string.format('%.0f', now)) end
   if changed then
-    -- A time, so that an epoch never means another map, also after changes were lost: a counter would come to it again.
-    -- Never ahead of the clock, or a time soon after the loss could meet one given before it. Where the clock went back,
-    -- the odd step keeps apart what it can.
+    -- A time, so that an epoch never means another map, also after changes were lost: a counter would come to it
+    -- again. Never ahead of the clock, or a time soon after the loss could meet one given before it. Where the clock
+    -- went back, the odd step keeps apart what it can.
     local us = tonumber(time[2])
     local now_us = tonumber(time[1]) * 1000000 + us
     if now_us > epoch then epoch = now_us else epoch = epoch + 1 + us % 1000 end

@@ -253,13 +253,13 @@ absl::StatusOr<MapAnswer> RedisMembership::Make(MemberCall call) {
 }
 
 void RedisMembership::Publish(std::shared_ptr<const ClusterMap> map) {
+  spdlog::info("event=cluster_map epoch={} nodes={} live={}", map->epoch, map->nodes.size(), LiveNodesOf(*map));
+  if (options_.on_map) options_.on_map(map);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    map_ = map;
+    map_ = std::move(map);
   }
   changed_.notify_all();
-  spdlog::info("event=cluster_map epoch={} nodes={} live={}", map->epoch, map->nodes.size(), LiveNodesOf(*map));
-  if (options_.on_map) options_.on_map(std::move(map));
 }
 
 // Waits for a message, a wake-up or the next thing that is due.

@@ -216,8 +216,8 @@ sentinel failover-timeout main 10000
 
     def cluster(self, seeds=None):
         """`status --cluster`, or None if no node gives a map."""
-        done = subprocess.run([self.binary, "status", "--cluster", seeds or self.seeds(), "--timeout-ms", "2000", "--json"],
-                              capture_output=True, text=True)
+        done = subprocess.run([self.binary, "status", "--cluster", seeds or self.seeds(), "--timeout-ms", "2000",
+                               "--json"], capture_output=True, text=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def states(self):
@@ -229,8 +229,8 @@ sentinel failover-timeout main 10000
         wait_for(f"{count} serving nodes", lambda: list(self.states().values()).count("serving") == count)
 
     def replay(self, trace, interval_ms, workers=4, at=None, seeds=None):
-        """A replay in the background; finish_replay gives its report. `at`: the number whose namespace it runs in, if not
-        in that of the bridge. `seeds`: the nodes that it is told of, if not all."""
+        """A replay in the background; finish_replay gives its report. `at`: the number whose namespace it runs in, if
+        not in that of the bridge. `seeds`: the nodes that it is told of, if not all."""
         command = [self.binary, "replay", "--trace", str(trace), "--cluster", seeds or self.seeds(), "--speed", "1",
                    "--workers", str(workers), "--bytes-per-token", "32", "--block-tokens", str(BLOCK_TOKENS),
                    "--interval-ms", str(interval_ms), "--json"]

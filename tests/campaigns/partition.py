@@ -4,9 +4,9 @@
 usage: partition.py BINARY --namespaced   (run_partition)
 INCIPIT_CAMPAIGN_COUNT seconds of each partition (default 8).
 
-Both replays ask for the same blocks. One is told of node 0 alone, so what it knows of the cluster it has first from the side
-that is cut off; only the other one is parted from node 0. Bytes follow from a block's key, so that a node which serves others
-than another one is seen as wrong bytes.
+Both replays ask for the same blocks. One is told of node 0 alone, so what it knows of the cluster it has first from the
+side that is cut off; only the other one is parted from node 0. Bytes follow from a block's key, so that a node which
+serves others than another one is seen as wrong bytes.
 """
 import sys
 import time
@@ -20,8 +20,8 @@ INTERVAL_MS = 500
 WARM_S, STEADY_S, HEALED_S = 6, 5, 12
 LAST_S = 4  # of HEALED_S, in which blocks are there as before
 MARGIN = 0.02
-# A request's match may wait for the node until its deadline of 5 s; by then it is known to be away, so that its load and
-# store do not. A tenth is for machines that are busy.
+# A request's match may wait for the node until its deadline of 5 s; by then it is known to be away, so that its load
+# and store do not. A tenth is for machines that are busy.
 LONGEST_S = 5.5
 
 
@@ -50,7 +50,7 @@ class Run:
 
 
 def without_redis(world):
-    """The others' map goes on without the node; its own stays, with a lower epoch, so that nobody takes it for newer."""
+    """The others' map goes on without the node; its own stays, with a lower epoch: nobody takes it for newer."""
     rest = ",".join(world.seed(number) for number in world.nodes if number != ISOLATED)
 
     def state_at_others():

@@ -68,9 +68,7 @@ struct ClientOptions {
   uint32_t default_deadline_ms = 2000;  // of calls that state none
   uint32_t reconnect_min_ms = 10;       // pause after the first failure; doubles up to the maximum, with jitter
   uint32_t reconnect_max_ms = 2000;
-  // Consecutive failures of a shard after which its calls miss at once. One call that expires after a second or more in
-  // which nothing came from the shard is as good as all of them.
-  uint32_t breaker_failures = 3;
+  uint32_t breaker_failures = 3;            // in a row, or a second of silence: then a shard's calls miss at once
   uint32_t breaker_cooldown_ms = 1000;      // until the next probe of a shard whose breaker is open
   uint64_t max_inflight_bytes = 64 * kMiB;  // payload asked for and not yet received, per shard
   uint32_t busy_retries = 4;        // how often a call that the node answers "busy" is tried again before it says so
