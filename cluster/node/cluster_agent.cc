@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -16,7 +15,6 @@
 namespace incipit {
 namespace {
 
-constexpr size_t kMaxPasswordFileBytes = 1024;
 constexpr int64_t kSecondNs = 1'000'000'000;
 
 // "tcp=10.0.0.5:9400" as "tcp://10.0.0.5:9400".
@@ -39,12 +37,6 @@ bool IsWildcard(const std::string& address) {
 uint32_t CapacityGib(const NodeOptions& options) {
   const uint64_t gib = (options.ram_bytes + options.nvme_bytes) >> 30;
   return static_cast<uint32_t>(std::clamp<uint64_t>(gib, 1, kMaxNodeWeight));
-}
-
-absl::StatusOr<std::string> ReadPassword(const char* flag, const std::string& path) {
-  if (path.empty()) return std::string();
-  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(flag, path, kMaxPasswordFileBytes));
-  return std::string(absl::StripAsciiWhitespace(text));
 }
 
 void Publish(Node* node, const ClusterMap& map) {
@@ -140,9 +132,9 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
   } else {
     RedisMembershipOptions redis;
     ASSIGN_OR_RETURN(redis.address, RedisAddress::Parse(options.source));
-    ASSIGN_OR_RETURN(redis.password, ReadPassword("--membership-password-file", options.password_file));
+    ASSIGN_OR_RETURN(redis.password, ReadPasswordFile("--membership-password-file", options.password_file));
     ASSIGN_OR_RETURN(redis.sentinel_password,
-                     ReadPassword("--membership-sentinel-password-file", options.sentinel_password_file));
+                     ReadPasswordFile("--membership-sentinel-password-file", options.sentinel_password_file));
     redis.self = agent->self_;
     redis.lease_ms = options.lease_ms;
     agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), int64_t{options.warm_s} * kSecondNs);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
@@ -96,6 +97,12 @@ absl::StatusOr<TenantKey> ReadSecretFile(const std::string& what, const std::str
   const TenantKey key(secret);
   Wipe(secret.data(), secret.size());
   return key;
+}
+
+absl::StatusOr<std::string> ReadPasswordFile(const std::string& what, const std::string& path) {
+  if (path.empty()) return std::string();
+  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(what, path, kMaxSecretFileBytes));
+  return std::string(absl::StripAsciiWhitespace(text));
 }
 
 absl::Status WriteNewSecretFile(const std::string& path) {

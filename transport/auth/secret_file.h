@@ -23,6 +23,10 @@ absl::StatusOr<std::string> ReadPrivateFile(const std::string& what, const std::
 absl::StatusOr<std::vector<uint8_t>> ReadSecret(const std::string& what, const std::string& path);
 absl::StatusOr<TenantKey> ReadSecretFile(const std::string& what, const std::string& path);
 
+// A file with a password of Redis or of its sentinels, without the white space around it; empty if `path` is. Errors as
+// ReadPrivateFile, at most kMaxSecretFileBytes.
+absl::StatusOr<std::string> ReadPasswordFile(const std::string& what, const std::string& path);
+
 // Makes a file, mode 0600, with a new random secret of 32 bytes in it. AlreadyExists: never overwrites one.
 absl::Status WriteNewSecretFile(const std::string& path);
 

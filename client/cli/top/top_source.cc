@@ -1,6 +1,5 @@
 #include "client/cli/top/top_source.h"
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -13,8 +12,6 @@
 
 namespace incipit {
 namespace {
-
-constexpr size_t kMaxPasswordFileBytes = 1024;
 
 // Addresses that an operator gave, as a map of no cluster.
 class ListedNodes : public ClusterMembership {
@@ -38,21 +35,15 @@ absl::StatusOr<std::unique_ptr<ClusterMembership>> Listed(const std::vector<std:
   return std::make_unique<ListedNodes>(std::make_shared<const ClusterMap>(std::move(map)));
 }
 
-absl::StatusOr<std::string> ReadPassword(const char* flag, const std::string& path) {
-  if (path.empty()) return std::string();
-  ASSIGN_OR_RETURN(const std::string text, ReadPrivateFile(flag, path, kMaxPasswordFileBytes));
-  return std::string(absl::StripAsciiWhitespace(text));
-}
-
 absl::StatusOr<std::unique_ptr<ClusterMembership>> FromMembership(const TopSourceOptions& options) {
   if (!RedisAddress::IsOne(options.membership)) {
     return FileMembership::Read(std::string(absl::StripPrefix(options.membership, "static:")));
   }
   RedisMembershipOptions redis;
   ASSIGN_OR_RETURN(redis.address, RedisAddress::Parse(options.membership));
-  ASSIGN_OR_RETURN(redis.password, ReadPassword("--membership-password-file", options.membership_password_file));
+  ASSIGN_OR_RETURN(redis.password, ReadPasswordFile("--membership-password-file", options.membership_password_file));
   ASSIGN_OR_RETURN(redis.sentinel_password,
-                   ReadPassword("--membership-sentinel-password-file", options.membership_sentinel_password_file));
+                   ReadPasswordFile("--membership-sentinel-password-file", options.membership_sentinel_password_file));
   ASSIGN_OR_RETURN(std::unique_ptr<RedisMembership> started, RedisMembership::Start(std::move(redis)));
   RETURN_IF_ERROR(started->WaitForMap([](const ClusterMap&) { return true; }, options.connect.timeout_ms).status());
   return started;
