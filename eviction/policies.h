@@ -31,6 +31,9 @@ struct PolicyOptions {
   std::string part;
 };
 
+// What nodes run unless told otherwise.
+inline constexpr const char* kDefaultPolicy = "auto";
+
 // fifo, lru, lfu, lfu-kept, s3-fifo, sieve, arc, w-tinylfu, gdsf, gil, gil-cost, auto: in this order. Thread safe.
 std::vector<std::string> PolicyNames();
 

@@ -10,6 +10,7 @@
 #include "bench/common/percentiles.h"
 #include "bench/replay/hit_account.h"
 #include "bench/replay/replay_queue.h"
+#include "eviction/policies.h"
 
 namespace incipit::bench {
 
@@ -31,9 +32,10 @@ struct ReplayOptions {
   uint64_t nvme_bytes = 0;
   std::optional<double> ram_percent;  // of the trace's unique blocks; instead of bytes
   std::optional<double> nvme_percent;
-  std::string eviction = "auto";  // policy of the private node; with connect, that of the node, for the comparison
-  std::string against;            // report of `incipit plan --json` to compare with; empty = none
-  double tolerance_points = 1;    // of the token hit ratio, in per cent of input tokens
+  std::string eviction =
+      kDefaultPolicy;           // policy of the private node; with connect, that of the node, for the comparison
+  std::string against;          // report of `incipit plan --json` to compare with; empty = none
+  double tolerance_points = 1;  // of the token hit ratio, in per cent of input tokens
 };
 
 // What was seen of the requests that ended within one interval.

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <limits>
 
-#include "bench/plan/sizing/recommendation.h"
 #include "client/cli/byte_size.h"
 #include "eviction/policies.h"
 #include "fmt/format.h"
@@ -231,7 +230,7 @@ void AddLimits(CLI::App* command, ShardLimits* limits) {
 
 void AddTiers(CLI::App* command, NodeOptions* node) {
   const std::vector<std::string> policies = PolicyNames();
-  node->store.eviction = bench::kDefaultPolicy;
+  node->store.eviction = kDefaultPolicy;
   command
       ->add_option("--eviction", node->store.eviction,
                    "policy of both tiers: lru, gil, auto or another that `incipit plan --help` names and forecasts")

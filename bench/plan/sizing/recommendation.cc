@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "eviction/policies.h"
+
 namespace incipit::bench {
 namespace {
 

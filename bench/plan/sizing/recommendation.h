@@ -10,8 +10,6 @@
 
 namespace incipit::bench {
 
-// What a node evicts by unless `serve --eviction` names another.
-inline constexpr const char* kDefaultPolicy = "auto";
 // Shares of RAM that are tried for the recommended row, in per cent.
 inline constexpr double kRamPercentsTried[] = {2, 5, 10, 20, 50, 100};
 

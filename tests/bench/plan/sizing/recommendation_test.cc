@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "eviction/policies.h"
+
 namespace incipit::bench {
 namespace {
 
