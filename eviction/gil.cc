@@ -78,11 +78,7 @@ void GilPolicy::Enter(BlockId id, const Access& access, uint64_t gap_ns) {
   node.depth = access.depth_tokens;
   uint8_t& touches = touches_[id].count;
   if (touches < kMostTouches) ++touches;
-  const ReuseModel::ClassId klass = ClassOf({.turn = access.turn,
-                                             .touches = touches,
-                                             .gap_ns = gap_ns,
-                                             .output_tokens = access.output_tokens,
-                                             .end_reason = access.end_reason});
+  const ReuseModel::ClassId klass = ClassOf(access, touches, gap_ns);
   RequestInHand* request = InHand(access.stamp_ns);
   node.segment = SegmentFor(request, klass);
   ++segments_[node.segment].waiting;
@@ -143,7 +139,12 @@ void GilPolicy::ForgetOldest() {
   StopWaiting(oldest.segment);
 }
 
-ReuseModel::ClassId GilPolicy::ClassOf(const ReuseSituation& situation) {
+ReuseModel::ClassId GilPolicy::ClassOf(const Access& access, uint8_t touches, uint64_t gap_ns) {
+  const ReuseSituation situation{.turn = access.turn,
+                                 .touches = touches,
+                                 .gap_ns = gap_ns,
+                                 .output_tokens = access.output_tokens,
+                                 .end_reason = access.end_reason};
   if (situation != last_situation_) {
     last_situation_ = situation;
     class_of_last_ = ReuseModel::ClassOf(situation);

@@ -115,7 +115,7 @@ class GilPolicy final : public RunPolicy {
   uint64_t KeyOf(BlockId id) const { return key_source_ != nullptr ? key_source_->KeyOf(id) : keys_[id]; }
   bool Held(BlockId id) const { return id < nodes_.size() && nodes_[id].segment != kNone; }
   void Enter(BlockId id, const Access& access, uint64_t gap_ns);
-  ReuseModel::ClassId ClassOf(const ReuseSituation& situation);
+  ReuseModel::ClassId ClassOf(const Access& access, uint8_t touches, uint64_t gap_ns);
   SegmentId SegmentFor(RequestInHand* request, ReuseModel::ClassId klass);
   SegmentId NewSegment(const Segment& segment);
   void Learn(const Segment& segment, bool lost, size_t blocks = 1);

@@ -53,11 +53,7 @@ void GilPolicy::MoveChain(std::span<const BlockId> chain, const Access& access) 
   Learn(segments_[from], /*lost=*/false, blocks);
   const uint8_t before = touches_[chain[0]].count;
   const uint8_t touches = before < kMostTouches ? before + 1 : before;
-  const ReuseModel::ClassId klass = ClassOf({.turn = access.turn,
-                                             .touches = touches,
-                                             .gap_ns = gap_ns,
-                                             .output_tokens = access.output_tokens,
-                                             .end_reason = access.end_reason});
+  const ReuseModel::ClassId klass = ClassOf(access, touches, gap_ns);
   RequestInHand* request = InHand(access.stamp_ns);
   const SegmentId segment = SegmentFor(request, klass);
   const GroupId to = GroupFor(request, access.cost != nullptr ? access.cost : &options_.cost);
