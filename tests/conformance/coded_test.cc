@@ -171,7 +171,7 @@ TEST_P(LaneCoded, WhatCannotBeDecodedIsAMiss) {
 TEST_P(LaneCoded, ConnectionsCutInsideLoadsAndStoresLeaveNoPartialBlock) {
   StartNode();
   TestClient* client = ConnectCoding("bf16-lossless-fast");
-  CutInsideLoadsAndStores(client);
+  CutConnectionsInsideLatents(client);
   ExpectNothingWrong(client);
 }
 

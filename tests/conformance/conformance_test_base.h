@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -125,6 +128,31 @@ class ConformanceTest : public ::testing::TestWithParam<LaneCase> {
       }
     }
     return result->status;
+  }
+  // Cuts the client's connection at several places of stores and of loads: after each the blocks can be stored and
+  // loaded. `after_cut` looks at them when a store was cut.
+  void CutInsideLoadsAndStores(
+      TestClient* client, std::initializer_list<uint64_t> places,
+      const std::function<Blocks(uint64_t first, size_t count)>& make,
+      const std::function<void(const Blocks&)>& after_cut = [](const Blocks&) {}) {
+    uint64_t first = 0;
+    for (const uint64_t place : places) {
+      const Blocks blocks = make(first, 12);
+      first += blocks.keys.size();
+      client->faults().Set(StreamFaults::kCutWrites, place);
+      Store(client, blocks, /*offer_first=*/false, 2000);
+      client->faults().Set(StreamFaults::kNone, 0);
+      after_cut(blocks);
+      StoreAll(client, blocks);
+      client->faults().Set(StreamFaults::kCutReads, place);
+      Load(client, blocks, 2000);
+      client->faults().Set(StreamFaults::kNone, 0);
+      EXPECT_TRUE(lane_->RunUntil([&] {
+        return std::ranges::all_of(Load(client, blocks), [](BlockStatus of) { return of == BlockStatus::kOk; });
+      })) << "cut after "
+          << place;
+    }
+    EXPECT_GT(client->faults().cuts, places.size());
   }
   // Loads every range of layers of blocks that are stored.
   void ExpectEveryRangeOfLayers(TestClient* client, const Blocks& blocks) {

@@ -101,7 +101,7 @@ TEST_P(LaneSealedCoded, WhatIsCodedButNotSealedIsRejectedAndTouchesNothing) {
 TEST_P(LaneSealedCoded, ConnectionsCutInsideLoadsAndStoresLeaveNoPartialBlock) {
   StartNode();
   TestClient* client = ConnectCoding("bf16-lossless-fast", key_);
-  CutInsideLoadsAndStores(client);
+  CutConnectionsInsideLatents(client);
   ExpectNothingWrongOrShared(client);
 }
 

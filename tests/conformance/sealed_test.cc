@@ -121,26 +121,14 @@ TEST_P(LaneSealed, ConnectionsCutInsideLoadsAndStoresLeaveNoPartialBlock) {
   StartNode();
   TestClient* client = ConnectSealed();
   TestClient* witness = ConnectSealed();
-  uint64_t first = 0;
-  for (const uint64_t place : {0, 47, 100, 1500, 70'000, 300'000, 1'500'000}) {
-    const Blocks blocks = MakeBlocks(first, 12);
-    first += blocks.keys.size();
-    client->faults().Set(StreamFaults::kCutWrites, place);
-    Store(client, blocks, /*offer_first=*/false, 2000);
-    client->faults().Set(StreamFaults::kNone, 0);
+  const auto expect_whole = [&](const Blocks& blocks) {
     for (const BlockStatus loaded : Load(witness, blocks)) {  // a hit has the right bytes, or the test fails
       EXPECT_TRUE(loaded == BlockStatus::kOk || loaded == BlockStatus::kMiss);
     }
-    StoreAll(client, blocks);
-    client->faults().Set(StreamFaults::kCutReads, place);
-    Load(client, blocks, 2000);
-    client->faults().Set(StreamFaults::kNone, 0);
-    EXPECT_TRUE(lane_->RunUntil([&] {
-      return std::ranges::all_of(Load(client, blocks), [](BlockStatus of) { return of == BlockStatus::kOk; });
-    })) << "cut after "
-        << place;
-  }
-  EXPECT_GE(client->faults().cuts, 8u);
+  };
+  CutInsideLoadsAndStores(
+      client, {0, 47, 100, 1500, 70'000, 300'000, 1'500'000},
+      [&](uint64_t first, size_t count) { return MakeBlocks(first, count); }, expect_whole);
   ExpectNothingForgedOrShared(witness);
   ExpectNothingForgedOrShared(client);
   EXPECT_TRUE(lane_->RunUntil([&] { return node_.shard()->Report().sessions <= 2; }));
