@@ -167,7 +167,7 @@ bool LoadJob::AddRamHit(uint32_t index, BlockId id, Reply* reply) {
   reply->bytes += length;
   reply->message.blocks.push_back(std::move(block));
   shard_->heat()->OnLoad(id, length, shard_->loop()->NowNs(), stamp_ns_);
-  store_->namespaces().CountLoad(name_space_, length);
+  if (!session_->is_peer()) store_->namespaces().CountLoad(name_space_, length);
   ++shard_->counters()->load_hits_ram;
   shard_->counters()->load_bytes_ram += length;
   session_->lane_counters()->load_bytes_ram += length;
@@ -242,7 +242,7 @@ Task<void> LoadJob::SendFromNvme(uint32_t index) {
           reply.payload.assign(read->staged.payload().begin(), read->staged.payload().end());
           reply.message.blocks.push_back(std::move(block));
           shard_->heat()->OnLoad(id, reply.bytes, shard_->loop()->NowNs(), stamp_ns_);
-          store_->namespaces().CountLoad(name_space_, reply.bytes);
+          if (!session_->is_peer()) store_->namespaces().CountLoad(name_space_, reply.bytes);
           ++shard_->counters()->load_hits_nvme;
           shard_->counters()->load_bytes_nvme += reply.bytes;
           session_->lane_counters()->load_bytes_nvme += reply.bytes;

@@ -97,7 +97,7 @@ TEST_F(SessionNodesTest, WithTenantsTheRolePeerIsNeededAndIsNoOther) {
   EXPECT_TRUE(absl::IsPermissionDenied(Say(peer.get(), FrameType::kLoad, LoadOf(keys))));
 }
 
-TEST_F(SessionNodesTest, APeersMatchIsNoneOfAClient) {
+TEST_F(SessionNodesTest, APeersMatchAndLoadAreNoneOfAClient) {
   Start();
   StoreBlocks(Connect().get(), {KeyOf(1)});
   const auto client = ConnectWith(wire::kFeatureNodes);
@@ -109,6 +109,9 @@ TEST_F(SessionNodesTest, APeersMatchIsNoneOfAClient) {
   ASSERT_TRUE(reply.ok());
   EXPECT_EQ(reply->presence, (std::vector<wire::Presence>{wire::Presence::kRam, wire::Presence::kMiss}));
   EXPECT_EQ(node_.shard(0)->counters()->match_keys, 0u);
+  ASSERT_TRUE(client->Call(FrameType::kLoad, wire::Load{.keys = {{0, 0, 0, here}}}).ok());
+  EXPECT_EQ(node_.shard(0)->counters()->load_hits_ram, 1u);
+  EXPECT_EQ(node_.shard(0)->store()->namespaces().At(0).traffic.load_bytes, 0u);
 }
 
 TEST_F(SessionNodesTest, StampsOfPeersMayBeOldAndThoseOfClientsNot) {
