@@ -168,6 +168,16 @@ TEST_F(MapScriptTest, AnEpochIsNeverGivenTwiceThoughRedisForgotIt) {
   }
 }
 
+TEST_F(MapScriptTest, EpochsAreNeverAheadOfTheClock) {
+  for (uint64_t id = 1; id <= 20; ++id) {
+    const auto joined = Join(id);
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    const auto now = redis_->Call({"TIME"});
+    ASSERT_TRUE(now.ok()) << now.status();
+    EXPECT_LE(joined->epoch, std::stoull(now->list[0]) * 1'000'000 + std::stoull(now->list[1]));
+  }
+}
+
 TEST_F(MapScriptTest, ServersBeforeAndAfterAFailoverGiveDifferentEpochs) {
   for (const uint64_t failovers : {5u, 21u, 22u, 6u}) {
     MapCaller caller = Caller(failovers);

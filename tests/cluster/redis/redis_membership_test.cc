@@ -144,6 +144,25 @@ TEST_F(RedisMembershipTest, WhenRedisLosesItsDataNoMapWithFewerNodesIsTaken) {
   EXPECT_TRUE(std::is_sorted(epochs.begin(), epochs.end()));
 }
 
+TEST_F(RedisMembershipTest, AMapIsToldOfBeforeItCanBeReadElsewhere) {
+  std::atomic<const RedisMembership*> member = nullptr;
+  size_t told = 0, told_first = 0;  // on its thread, read after it has ended
+  RedisMembershipOptions options = Options(1);
+  options.on_map = [&](const std::shared_ptr<const ClusterMap>& map) {
+    if (member.load() == nullptr) return;
+    const auto readable = member.load()->Map();
+    ++told;
+    told_first += readable == nullptr || readable->epoch < map->epoch;
+  };
+  const auto one = Start(options);
+  member = one.get();
+  const auto two = Start(2);
+  ASSERT_TRUE(Await(*one, Live(2)).ok());
+  one->Stop(RedisMembership::Leaving::kKeepLease);
+  EXPECT_GT(told, 0u);
+  EXPECT_EQ(told_first, told);
+}
+
 TEST_F(RedisMembershipTest, AZombieIsToldAndWritesNoMore) {
   std::atomic<int> fenced = 0;
   RedisMembershipOptions options = Options(1);

@@ -9,7 +9,7 @@
 namespace incipit::testing {
 namespace {
 
-// A connection that is stuck so long is given up by the node.
+// Twice client_stall_ms, after which a node gives up a connection that is stuck.
 constexpr int64_t kRemovalArrivesNs = 20'000'000'000;
 constexpr size_t kBlocksPerChain = 20;
 constexpr uint32_t kBlockTokens = 16;
