@@ -262,6 +262,8 @@ Task<void> NvmeTier::Impl::CloseAll() {
   while (calls > 0) co_await calls_changed.Wait();
 }
 
+void NvmeTier::StopRecovery() { impl_->recovery.Stop(); }
+
 Task<absl::Status> NvmeTier::Shutdown(int64_t deadline_ns) {
   Impl* impl = impl_.get();
   if (!impl->closing) {

@@ -143,6 +143,9 @@ class NvmeTier {
 
   // Writes out partly filled buffers (padding to a page) and flushes the device.
   Task<absl::Status> Flush();
+  // Ends Recover() with Cancelled, soon; at once where it waits for a device that is out of service. Shutdown() does
+  // too.
+  void StopRecovery();
   // Stops reclaim and probing, seals the open region, waits for everything outstanding. A hung device makes it wait
   // until `deadline_ns`; DeadlineExceeded then: the process should exit without destroying the tier (or call again).
   Task<absl::Status> Shutdown(int64_t deadline_ns);

@@ -105,6 +105,10 @@ class BlockStore : private NvmeTier::Host {
 
   // Scans NVMe; blocks found become hits as it goes. Ends when all are indexed.
   Task<absl::Status> Recover();
+  // Ends Recover(), which may wait for a device that is out of service. Before whoever runs it is waited for.
+  void StopRecovery() {
+    if (nvme_ != nullptr) nvme_->StopRecovery();
+  }
   // Writes what is dirty, seals, waits for everything outstanding.
   Task<absl::Status> Shutdown(int64_t deadline_ns);
 

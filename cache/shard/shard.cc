@@ -100,6 +100,7 @@ Task<absl::Status> Shard::Shutdown(int64_t deadline_ns) {
   lease_added_.Set();
   claim_added_.Set();
   for (Session* session : sessions_) session->Close();
+  store_->StopRecovery();
   if (peers_ != nullptr) {
     Task<void> ending = peers_->Stop();
     co_await ending;

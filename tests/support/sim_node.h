@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/base/check.h"
 #include "cache/node/acceptor.h"
 #include "cache/runtime/sim_loop.h"
 #include "cache/seams/random.h"
@@ -58,12 +59,16 @@ class SimNode {
     if (acceptor_ != nullptr) {
       acceptor_->Stop();
       auto joined = [this]() -> Task<void> { co_await acceptor_scope_.Join(); };
-      loop_->Run(joined());
+      RunBounded(joined());
       acceptor_.reset();
       listener_.reset();
     }
     for (auto& shard : shards_) {
-      const absl::Status ignored = loop_->Run(shard->Shutdown(loop_->NowNs() + 60'000'000'000));
+      auto shut_down = [](Shard* each, int64_t deadline_ns) -> Task<void> {
+        Task<absl::Status> stopping = each->Shutdown(deadline_ns);
+        const absl::Status ignored = co_await stopping;
+      };
+      RunBounded(shut_down(shard.get(), loop_->NowNs() + kShutdownNs));
     }
     shards_.clear();
   }
@@ -80,6 +85,24 @@ class SimNode {
   const std::string& address() const { return address_; }
 
  private:
+  static constexpr int64_t kShutdownNs = 60'000'000'000;
+
+  // A node that does not end would run on with all that shares its loop, for ever.
+  void RunBounded(Task<void> task) {
+    bool ended = false;
+    auto run = [](Task<void> what, bool* done) -> Task<void> {
+      co_await what;
+      *done = true;
+    };
+    TaskScope scope(loop_);
+    scope.Spawn(run(std::move(task), &ended));
+    const int64_t until_ns = loop_->NowNs() + 10 * kShutdownNs;
+    while (!ended) {
+      INCIPIT_CHECK(loop_->NowNs() < until_ns, "a node has not stopped within ten minutes");
+      INCIPIT_CHECK(loop_->RunOnce(), "a node cannot stop: nothing is left to do");
+    }
+  }
+
   SimLoop* loop_;
   MemNetwork* network_;
   Random* random_;
