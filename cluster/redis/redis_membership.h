@@ -30,7 +30,7 @@ struct RedisMembershipOptions {
   uint32_t lease_ms = 10'000;       // 100 to 600,000; taken if the cluster is new
   uint32_t timeout_ms = 1000;       // of one call to Redis
   uint32_t retry_min_ms = 100;      // pause after a failure; doubles up to the maximum
-  uint32_t retry_max_ms = 5000;
+  uint32_t retry_max_ms = 2000;
   // On the membership's thread, for each map that is taken, before Map() gives it, so that who acts by the map finds
   // what follows from it done; and once if the node turns out to be a zombie. Must not call Stop.
   std::function<void(std::shared_ptr<const ClusterMap>)> on_map;

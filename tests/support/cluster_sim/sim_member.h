@@ -77,7 +77,7 @@ class SimMember {
   bool ended() const { return ended_; }  // Run() has
 
  private:
-  static constexpr int64_t kRetryMinMs = 100, kRetryMaxMs = 5000;  // the defaults of RedisMembershipOptions
+  static constexpr int64_t kRetryMinMs = 100, kRetryMaxMs = 2000;  // the defaults of RedisMembershipOptions
   static constexpr int64_t kTimeoutNs = 1000 * kSimMs;
 
   struct Pending {
