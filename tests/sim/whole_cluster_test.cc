@@ -15,6 +15,8 @@ using testing::CampaignSeed;
 using testing::ClusterSimTotals;
 using testing::WholeClusterSim;
 
+constexpr uint64_t kSeedsForAllFaults = 20;
+
 void Add(const ClusterSimTotals& one, ClusterSimTotals* all) {
   for (const auto field : {&ClusterSimTotals::hits,
                            &ClusterSimTotals::misses,
@@ -65,8 +67,9 @@ TEST(WholeCluster, NoSeedBreaksAPromise) {
       all.partitions, all.zombies, all.fenced, all.drains, all.drains_ended, all.keeper_losses, all.keeper_absences,
       all.clock_jumps, all.disk_faults, all.network_faults, all.found_elsewhere, all.taken_over, all.given_away,
       static_cast<double>(all.longest_convergence_ns) / 1e9, broken);
-  // Every kind of fault was met.
   EXPECT_GT(all.hits, count * 20);
+  if (count < kSeedsForAllFaults) return;
+  // Every kind of fault was met.
   for (const uint64_t met : {all.crashes, all.pauses, all.partitions, all.zombies, all.fenced, all.drains,
                              all.keeper_losses, all.keeper_absences, all.clock_jumps, all.network_faults,
                              all.found_elsewhere, all.taken_over, all.drains_ended, all.given_away}) {

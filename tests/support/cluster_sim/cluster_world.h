@@ -69,9 +69,9 @@ class ClusterWorld {
   MapKeeperModel keeper;
   int64_t keeper_offset_ms = 0;
   bool keeper_away = false;
-  absl::flat_hash_set<std::string> paused;                  // addresses of processes that are stopped
-  absl::flat_hash_map<std::string, uint64_t> removals;      // by key, how often
-  absl::flat_hash_map<std::string, int64_t> open_removals;  // by key, until when one without an answer may yet arrive
+  absl::flat_hash_set<std::string> paused;              // addresses of processes that are stopped
+  absl::flat_hash_map<std::string, uint64_t> removals;  // by key, how often
+  absl::flat_hash_map<std::string, uint64_t> removing;  // by key, how many calls wait for their answer
   std::vector<std::string> violations;
 
   int64_t NowMs() const { return loop.NowNs() / kSimMs; }

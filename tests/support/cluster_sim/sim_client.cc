@@ -9,8 +9,6 @@
 namespace incipit::testing {
 namespace {
 
-// Twice client_stall_ms, after which a node gives up a connection that is stuck.
-constexpr int64_t kRemovalArrivesNs = 20'000'000'000;
 constexpr size_t kBlocksPerChain = 20;
 constexpr uint32_t kBlockTokens = 16;
 constexpr uint32_t kLeaseMs = 2000;
@@ -178,7 +176,11 @@ Task<uint64_t> SimClient::StoreChain(const Chain* chain, size_t blocks, uint32_t
 
 Task<void> SimClient::MatchShare(Flight* flight, Share* share) {
   std::vector<BlockKey> keys;
-  for (const size_t i : share->blocks) keys.emplace_back(ByteView((*flight->chain)[i]));
+  for (const size_t i : share->blocks) {
+    keys.emplace_back(ByteView((*flight->chain)[i]));
+    // Before it is asked: the node may have answered before a removal whose own answer is here first.
+    flight->removals[i] = world_->removals[std::string(AsText((*flight->chain)[i]))];
+  }
   MatchRequest request;
   request.groups = {KeyList(keys)};
   request.lease_ms = kLeaseMs;
@@ -190,7 +192,6 @@ Task<void> SimClient::MatchShare(Flight* flight, Share* share) {
   for (size_t at = 0; at < share->blocks.size(); ++at) {
     const size_t block = share->blocks[at];
     flight->present[block] = match->presence[0][at] != Presence::kMiss;
-    flight->removals[block] = world_->removals[std::string(AsText((*flight->chain)[block]))];
   }
   share->lease_ms = match->lease_ms;
   share->lease = std::move(match->lease);
@@ -242,8 +243,9 @@ void SimClient::CheckLease(const Flight& flight, const Share& share, size_t bloc
   const bool removed = world_->removals[std::string(AsText((*flight.chain)[block]))] != flight.removals[block];
   const ByteView key((*flight.chain)[block]);
   if (world_->FoundElsewhere(share.peer->address, key, flight.matched_ns)) return;
-  const auto open = world_->open_removals.find(std::string(AsText((*flight.chain)[block])));
-  if (open != world_->open_removals.end() && flight.matched_ns <= open->second) return;
+  // One that began before the match may take effect after it, and its answer come after the load's.
+  const auto removing = world_->removing.find(std::string(AsText((*flight.chain)[block])));
+  if (removing != world_->removing.end() && removing->second > 0) return;
   if (!same_session || removed || share.lease_ms == 0 || held_ms + 200 >= share.lease_ms) return;
   world_->Violated(absl::StrCat(name(), ": a block vanished while a lease named it"));
 }
@@ -282,15 +284,14 @@ Task<void> SimClient::RemoveShare(Flight* flight, Share* share) {
     const std::vector<uint8_t>& key = (*flight->chain)[i];
     request.blocks.push_back({0, static_cast<uint32_t>(i * kBlockTokens), key});
     ++world_->removals[std::string(AsText(key))];
+    ++world_->removing[std::string(AsText(key))];
   }
   Task<absl::StatusOr<StatusResult>> removing = share->peer->core->Remove(std::move(request));
   const absl::StatusOr<StatusResult> result = co_await removing;
   for (size_t at = 0; at < share->blocks.size(); ++at) {
     const std::string key(AsText((*flight->chain)[share->blocks[at]]));
     ++world_->removals[key];
-    // It costs nothing here if it did not arrive, but the node may have it in hand, behind a slow device or connection.
-    const bool answered = result.ok() && result->status[at] != BlockStatus::kExpired;
-    if (!answered) world_->open_removals[key] = world_->loop.NowNs() + kRemovalArrivesNs;
+    --world_->removing[key];
   }
 }
 

@@ -289,11 +289,13 @@ void WholeClusterSim::HealAll() {
       continue;
     }
     node.process->End();
-    // Some stay away: their lease must run out. Not where an older process of theirs may come back and be it.
+    // Some stay away, never all: their lease must run out. Not where an older process may come back and be it.
     const bool older = std::any_of(zombies_.begin(), zombies_.end(), [&](const auto& zombie) {
       return zombie->running() && zombie->self().id == node.self.id;
     });
-    if (!older && world_.random->Below(3) == 0) {
+    const bool last = &node == &nodes_.back() && std::none_of(nodes_.begin(), nodes_.end(),
+                                                              [](const Node& each) { return each.process->running(); });
+    if (!older && world_.random->Below(3) == 0 && !last) {
       node.back_at_ns = 0;
     } else {
       StartNode(&node);
