@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<PrivateNode>> PrivateNode::Start(PrivateNodeOptio
 
 std::vector<std::string> PrivateNode::Arguments() const {
   std::vector<std::string> arguments = {kOwnProgram,    "serve",
-                                        "--listen",     "127.0.0.1:0",
+                                        "--listen",     options_.listen,
                                         "--http",       "none",
                                         "--shards",     std::to_string(options_.shards),
                                         "--ram",        std::to_string(options_.ram_bytes),

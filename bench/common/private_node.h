@@ -16,6 +16,7 @@ namespace incipit::bench {
 
 struct PrivateNodeOptions {
   std::string work_dir;  // parent of the node's temporary directory; empty = the system's
+  std::string listen = "127.0.0.1:0";
   uint16_t shards = 1;
   uint64_t ram_bytes = 1ull << 30;
   uint64_t nvme_bytes = 0;                  // 0 = no NVMe tier

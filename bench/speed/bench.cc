@@ -12,9 +12,9 @@ struct Operation {
   absl::StatusOr<BenchReport> (*run)(const BenchOptions&, const ProgressSink&);
 };
 constexpr Operation kOperations[] = {
-    {"load", RunLoadBench},         {"store", RunStoreBench}, {"match", RunMatchBench},
-    {"hash", RunHashBench},         {"seal", RunSealBench},   {"idle", RunIdleBench},
-    {"overload", RunOverloadBench}, {"auth", RunAuthBench},   {"codec", RunCodecBench},
+    {"load", RunLoadBench},   {"store", RunStoreBench}, {"match", RunMatchBench},       {"hash", RunHashBench},
+    {"seal", RunSealBench},   {"idle", RunIdleBench},   {"overload", RunOverloadBench}, {"auth", RunAuthBench},
+    {"codec", RunCodecBench}, {"scale", RunScaleBench},
 };
 
 absl::Status Check(const BenchOptions& options) {

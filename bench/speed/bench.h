@@ -21,6 +21,7 @@ absl::StatusOr<BenchReport> RunHashBench(const BenchOptions& options, const Prog
 absl::StatusOr<BenchReport> RunSealBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunIdleBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunOverloadBench(const BenchOptions& options, const ProgressSink& progress);
+absl::StatusOr<BenchReport> RunScaleBench(const BenchOptions& options, const ProgressSink& progress);
 absl::StatusOr<BenchReport> RunCodecBench(const BenchOptions& options, const ProgressSink& progress);
 // Of load and store, if options.codec names one.
 absl::StatusOr<BenchReport> RunCodedBench(const BenchOptions& options, const ProgressSink& progress);

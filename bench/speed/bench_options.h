@@ -12,7 +12,7 @@
 namespace incipit::bench {
 
 struct BenchOptions {
-  std::string op = "load";  // load, store, match, hash, seal, idle, overload, auth, codec
+  std::string op = "load";  // load, store, match, hash, seal, idle, overload, auth, codec, scale
   std::string lane = "tcp";
   std::string layout = "deepseek-v3-bf16";
   uint32_t block_tokens = 0;  // 0 = the layout's usual block
@@ -34,7 +34,8 @@ struct BenchOptions {
   uint32_t codec_threads = 0;   // of that client; 0 = by the processors
   std::string data = "spread";  // or gaussian, or (op codec) a file of bf16 rows (fp8-lossless: rows of 656 bytes)
   std::string kernel;           // of that codec; empty = the best here
-  double seconds = 10;          // that idle and overload watch
+  double seconds = 10;          // that idle, overload and scale watch
+  uint16_t nodes = 4;           // op scale: of the largest cluster
 };
 
 // One quantity and its ceiling, measured in turn. "Better" is the larger for rates, the smaller for times.

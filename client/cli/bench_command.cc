@@ -30,7 +30,9 @@ constexpr char kFooter[] =
     "hash (ms of PrefixHasher against the bare hash function), seal (GB/s of one core sealing and opening blocks,\n"
     "against AES-256-GCM alone), idle (CPU of a node nobody asks), overload (goodput\n"
     "and refusals at ten times the load), auth (load from a node with tenants against one without),\n"
-    "codec (ratio and speed of --codec on one core against memcpy). load and store with --codec: GB/s of raw bytes\n"
+    "codec (ratio and speed of --codec on one core against memcpy), scale (GB/s of 2, 4, ... node processes against "
+    "as\n"
+    "many times that of one). load and store with --codec: GB/s of raw bytes\n"
     "against the same without one. Value and ceiling "
     "are measured in turn, --pairs times; the figures are\n"
     "medians and the ratio is the median of the pairs' ratios. bench/METHOD.md says the rest.\n\n"
@@ -72,8 +74,11 @@ void AddHow(CLI::App* command, bench::BenchOptions* options) {
   AddByteSizeOption(command, "--data-bytes", &options->data_bytes, "moved in one measurement");
   AddByteSizeOption(command, "--buffer-bytes", &options->buffer_bytes, "memory that loads land in");
   AddByteSizeOption(command, "--batch-bytes", &options->batch_bytes, "payload of one call of the client");
-  command->add_option("--seconds", options->seconds, "that idle and overload watch")
+  command->add_option("--seconds", options->seconds, "that idle, overload and scale watch")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--nodes", options->nodes, "scale: of the largest cluster")
+      ->check(CLI::Range(2, 64))
       ->capture_default_str();
 }
 

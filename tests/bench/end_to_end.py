@@ -111,6 +111,10 @@ def bench(binary):
         assert report["ratio"] > 0 and report["details"]["stored_ratio"] > 1.4
     run(binary, "bench", "--op", "overload", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB", "--pairs", "1",
         "--seconds", "1")
+    report = run(binary, "bench", "--op", "scale", "--nodes", "3", "--data-bytes", "64MiB", "--batch-bytes", "16MiB",
+                 "--pairs", "1", "--seconds", "1")
+    expect((report["wrong_bytes"], report["failures"]), (0, 0), "wrong bytes and failures of several nodes")
+    expect([step["nodes"] for step in report["details"]["by_nodes"]], [1, 2, 3], "sizes of clusters")
     report = run(binary, "bench", "--op", "auth", "--layout", "deepseek-v4.1-flash", "--data-bytes", "16MiB",
                  "--buffer-bytes", "8MiB", "--pairs", "1")
     expect(report["wrong_bytes"], 0, "wrong_bytes")
