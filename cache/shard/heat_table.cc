@@ -48,11 +48,20 @@ uint8_t HeatTable::CopiesOf(BlockId block, int64_t now_ns) {
   return found == blocks_.end() ? 0 : found->second.copies;
 }
 
-// Readers spread evenly over a block and its copies, so that what is asked for in all is what is seen here times as
-// many as there are. One copy is given back at a time, and late, or the copies would come and go.
+uint8_t HeatTable::TakeTurn(BlockId block, uint64_t bytes) {
+  const auto found = blocks_.find(block);
+  if (found == blocks_.end()) return 0;
+  found->second.told_bytes += bytes;
+  return found->second.turn++;
+}
+
+// Readers without turns spread evenly over a block and its copies, so that what is asked for in all is what is seen
+// here times as many as there are. Those with turns may leave the owner out, and are counted when they are told. One
+// copy is given back at a time, and late, or the copies would come and go.
 uint8_t HeatTable::NextCopies(const Heat& heat, double seconds) const {
   const double bound = static_cast<double>(options_.block_bytes_per_s);
-  const double whole = static_cast<double>(heat.bytes) / seconds * (heat.copies + 1);
+  const double whole =
+      std::max(static_cast<double>(heat.bytes) * (heat.copies + 1), static_cast<double>(heat.told_bytes)) / seconds;
   const auto wanted = static_cast<uint8_t>(
       std::min<double>(whole / bound, std::min<uint32_t>(options_.max_copies, wire::kMaxHotCopies)));
   if (wanted >= heat.copies) return wanted;
@@ -76,7 +85,7 @@ void HeatTable::Roll(int64_t now_ns) {
       blocks_.erase(entry++);
       continue;
     }
-    heat.bytes = 0;
+    heat.bytes = heat.told_bytes = 0;
     ++entry;
   }
   window_start_ns_ = now_ns;

@@ -30,6 +30,8 @@ class HeatTable {
   void OnLoad(BlockId block, uint64_t bytes, int64_t now_ns, uint64_t stamp_ns = 0);
   // How many copies beside it the block should have; 0: it is not hot.
   uint8_t CopiesOf(BlockId block, int64_t now_ns);
+  // Of a hot block that a reader has just been told of, who will load its `bytes` from whichever copy has the turn.
+  uint8_t TakeTurn(BlockId block, uint64_t bytes);
   // Hot blocks, as of the last window; 0 once nothing has been loaded for some.
   uint64_t hot_blocks(int64_t now_ns) const {
     return now_ns - window_start_ns_ > 4 * options_.window_ns ? 0 : hot_blocks_;
@@ -46,10 +48,12 @@ class HeatTable {
 
  private:
   struct Heat {
-    uint64_t bytes = 0;  // in this window
+    uint64_t bytes = 0;       // in this window
+    uint64_t told_bytes = 0;  // of it, to readers who were given a turn; they may load it elsewhere
     uint64_t stamp_ns = 0;
     double bytes_per_s = 0;  // of the windows before, the latest counting most
     uint8_t copies = 0;
+    uint8_t turn = 0;
   };
   bool enabled() const { return options_.block_bytes_per_s > 0 && options_.max_copies > 0; }
   void Roll(int64_t now_ns);

@@ -84,6 +84,10 @@ void MatchJob::MarkHot(size_t keys, size_t index, BlockId id) {
   if (copies == 0) return;
   reply_.copies.resize(keys);
   reply_.copies[index] = copies;
+  if (session_->takes_turns()) {
+    reply_.turns.resize(keys);
+    reply_.turns[index] = shard_->heat()->TakeTurn(id, shard_->store()->At(id).stored_bytes);
+  }
   ++shard_->counters()->hot_marks;
 }
 

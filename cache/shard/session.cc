@@ -98,7 +98,7 @@ Task<void> Session::SendHelloReply(uint64_t request_id) {
   reply.placement_seed = identity.placement_seed;
   reply.features = hello_.features & (wire::kFeatureCredentials | wire::kFeatureClaims | wire::kFeatureClusterMap |
                                       wire::kFeatureHotCopies | wire::kFeatureNodes | wire::kFeatureSealedCodecs |
-                                      wire::kFeatureActivity);
+                                      wire::kFeatureActivity | wire::kFeatureTurns);
   if (shares_memory_) reply.features |= wire::kFeatureSharedRegions;
   reply.max_inflight_requests = shard_->options().limits.max_loads_per_session;
   reply.node_name = identity.node_name;

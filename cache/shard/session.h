@@ -45,6 +45,7 @@ class Session : private Timer {
   bool proven() const { return pass_.proven; }
   // Another node's: it is told what is here, and nobody else is asked for it.
   bool is_peer() const { return peer_; }
+  bool takes_turns() const { return (hello_.features & wire::kFeatureTurns) != 0; }
   bool knows_hot_copies() const { return (hello_.features & wire::kFeatureHotCopies) != 0; }
   bool knows_codec(Codec codec) const { return wire::KnowsCodec(hello_.features, codec); }
   // The stamp of a request of this session, within what is plausible.

@@ -45,6 +45,9 @@ void MatchReply::Encode(std::vector<uint8_t>* out) const {
     answers[i] = static_cast<uint8_t>(static_cast<uint8_t>(presence[i]) | more << kCopiesShift);
   }
   EncodeAnswers(answers, out);
+  for (size_t i = 0; i < turns.size(); ++i) {
+    if (copies[i] > 0) writer.Write(turns[i]);
+  }
 }
 
 absl::StatusOr<MatchReply> MatchReply::Decode(ByteView meta) {
@@ -66,6 +69,12 @@ absl::StatusOr<MatchReply> MatchReply::Decode(ByteView meta) {
     if (copies == 0) continue;
     reply.copies.resize(answers.size());
     reply.copies[i] = copies;
+  }
+  if (reader.ok() && reader.remaining() > 0) {
+    reply.turns.resize(reply.copies.size());
+    for (size_t i = 0; i < reply.copies.size(); ++i) {
+      if (reply.copies[i] > 0) reply.turns[i] = reader.Read<uint8_t>("turns");
+    }
   }
   if (absl::Status status = reader.Finish(); !status.ok()) return status;
   return reply;

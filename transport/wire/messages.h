@@ -89,6 +89,7 @@ struct Match {
 enum class Presence : uint8_t { kMiss = 0, kRam = 1, kNvme = 2 };
 inline constexpr uint64_t kFeatureHotCopies = 1ull << 5;
 inline constexpr uint8_t kMaxHotCopies = 7;
+inline constexpr uint64_t kFeatureTurns = 1ull << 8;  // with kFeatureHotCopies
 struct MatchReply {
   uint64_t lease_id = 0;           // 0 = nothing is pinned
   uint32_t lease_ms = 0;           // granted, may be shorter than asked
@@ -96,6 +97,9 @@ struct MatchReply {
   // With kFeatureHotCopies, by key: how many copies beside it a block should have, since it is loaded so much; up to
   // kMaxHotCopies. Empty: none of them is hot.
   std::vector<uint8_t> copies;
+  // With kFeatureTurns, by key, of hot blocks: a number that rises by one, modulo 256, with each answer that names the
+  // block, so that readers can take turns at its copies. As long as `copies`, or empty: none are told.
+  std::vector<uint8_t> turns;
   void Encode(std::vector<uint8_t>* out) const;
   static absl::StatusOr<MatchReply> Decode(ByteView meta);
 };

@@ -1,6 +1,8 @@
 #include "client/src/copies/copied_load.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,14 +15,18 @@ namespace {
 
 constexpr int64_t kHedgeMinNs = 50'000'000;
 constexpr int64_t kHedgeFactor = 4;
+// From so many copies on readers that take turns leave the owner out: it answers everybody's Match, and answers wait
+// behind what it sends.
+constexpr int kCopiesWithoutOwner = 3;
 
 // One item that is, or may be, at more nodes than its owner.
 struct Spread {
   uint32_t item = 0;
-  uint64_t block = 0;  // for the CopyTable
-  uint8_t first = 0;   // ranks that are known to have it
-  uint8_t others = 0;  // that may have it, if the first do not give it
-  uint8_t tried = 0;   // the last one
+  uint64_t block = 0;           // for the CopyTable
+  uint8_t first = 0;            // ranks that are known to have it
+  uint8_t others = 0;           // that may have it, if the first do not give it
+  uint8_t tried = 0;            // the last one
+  std::optional<uint8_t> turn;  // at the first
   bool tried_all() const { return (first | others) == 0; }
 };
 
@@ -61,8 +67,11 @@ Task<void> RunTry(CallContext* context, std::shared_ptr<ShardSet> shards, const 
 bool PlacesOf(CallContext* context, const ShardSet& shards, const LoadItem& item, Spread* spread) {
   const auto replicas = static_cast<uint8_t>((1u << context->options->replicas) - 1);
   spread->block = shards.HashOf(context->framed_namespace, item.group, item.key);
-  const KnownCopies* known = context->copies->Find(spread->block, context->loop->NowNs());
+  KnownCopies* known = context->copies->Find(spread->block, context->loop->NowNs());
   spread->first = known == nullptr || known->ranks == 0 ? KnownCopies::kOwner : known->ranks;
+  if (known != nullptr) spread->turn = std::exchange(known->turn, std::nullopt);
+  const auto copies = static_cast<uint8_t>(spread->first & ~KnownCopies::kOwner);
+  if (spread->turn.has_value() && std::popcount(copies) >= kCopiesWithoutOwner) spread->first = copies;
   spread->others = static_cast<uint8_t>((replicas | KnownCopies::kOwner) & ~spread->first);
   return spread->first != KnownCopies::kOwner || spread->others != 0;
 }
@@ -84,7 +93,9 @@ Task<void> TryOnce(CallContext* context, std::shared_ptr<ShardSet> shards, const
     const LoadItem& item = whole->items[spread.item];
     if (spread.first == 0) spread.first = std::exchange(spread.others, uint8_t{0});
     const uint64_t bytes = item.pieces.empty() ? item.buffer.iov_len : BytesOf(item.pieces);
-    spread.tried = static_cast<uint8_t>(chooser.Choose(item, spread.first, bytes));
+    const std::optional<uint8_t> turn = std::exchange(spread.turn, std::nullopt);
+    spread.tried = static_cast<uint8_t>(turn.has_value() ? chooser.ChooseByTurn(item, spread.first, bytes, *turn)
+                                                         : chooser.Choose(item, spread.first, bytes));
     spread.first = static_cast<uint8_t>(spread.first & ~(1u << spread.tried));
     (spread.tried_all() ? last_part : part).Add(*whole, spread.item, spread.tried);
   }

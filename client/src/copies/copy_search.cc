@@ -19,9 +19,12 @@ CopySearch::Place& CopySearch::At(uint32_t slot) {
   return places_[slot];
 }
 
-void CopySearch::Hot(const std::vector<uint32_t>& slots, const std::vector<uint8_t>& copies) {
-  for (size_t i = 0; i < copies.size(); ++i) {
-    if (copies[i] > 0) At(slots[i]).wanted = copies[i];
+void CopySearch::Hot(const std::vector<uint32_t>& slots, const wire::MatchReply& reply) {
+  for (size_t i = 0; i < reply.copies.size(); ++i) {
+    if (reply.copies[i] == 0) continue;
+    Place& place = At(slots[i]);
+    place.wanted = reply.copies[i];
+    if (!reply.turns.empty()) place.turn = reply.turns[i];
   }
 }
 
@@ -42,7 +45,9 @@ void CopySearch::SkipKnown(const CallContext* context, const ShardSet& shards, c
       bool all = true;
       for (size_t rank = 1; rank <= wanted; ++rank) all = all && known->at(rank);
       place.known = all || now_ns - known->known_ns < kAskAgainNs;
-      if (place.known) known->wanted = place.wanted;
+      if (!place.known) continue;
+      known->wanted = place.wanted;
+      known->turn = place.turn;
     }
   }
 }
@@ -88,7 +93,7 @@ void CopySearch::Remember(CallContext* context, const ShardSet& shards, const st
       const bool at_owner = place.wanted > 0 && presence[g][i] != Presence::kMiss;
       const auto found = static_cast<uint8_t>(place.found | (at_owner ? KnownCopies::kOwner : 0));
       context->copies->Note(shards.HashOf(context->framed_namespace, static_cast<GroupIndex>(g), groups[g][i]), found,
-                            place.wanted, now_ns);
+                            place.wanted, now_ns, place.turn);
     }
   }
 }

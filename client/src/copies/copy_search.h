@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "client/src/core/key_batches.h"
@@ -14,8 +15,8 @@ namespace incipit {
 // have no hot copies. Costs nothing as long as nothing is hot and there are no replicas.
 class CopySearch {
  public:
-  // What the owners of the blocks in `slots` said; `copies` as in wire::MatchReply.
-  void Hot(const std::vector<uint32_t>& slots, const std::vector<uint8_t>& copies);
+  // What the owners of the blocks in `slots` said.
+  void Hot(const std::vector<uint32_t>& slots, const wire::MatchReply& reply);
   // The questions to the next nodes. Their batches have ranks over 0.
   std::vector<KeyBatchOfShard> Split(const CallContext* context, const ShardSet& shards,
                                      const std::vector<KeyList>& groups, const GroupPresence& presence);
@@ -29,6 +30,7 @@ class CopySearch {
     uint8_t wanted = 0;  // copies that the owner wants
     uint8_t found = 0;   // ranks, as bits
     bool known = false;  // still, from an earlier match: not asked again
+    std::optional<uint8_t> turn;
   };
   Place& At(uint32_t slot);
   void SkipKnown(const CallContext* context, const ShardSet& shards, const std::vector<KeyList>& groups);

@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -11,8 +12,9 @@ namespace incipit {
 // Ranks are those of ShardSet; bit r of `ranks` is rank r.
 struct KnownCopies {
   static constexpr uint8_t kOwner = 1;
-  uint8_t ranks = kOwner;  // where the block is, as far as was seen
-  uint8_t wanted = 0;      // how many copies the owner wants beside it; 0: it is not hot
+  uint8_t ranks = kOwner;       // where the block is, as far as was seen
+  uint8_t wanted = 0;           // how many copies the owner wants beside it; 0: it is not hot
+  std::optional<uint8_t> turn;  // at the copies, for the next load
   int64_t known_ns = 0;
   int64_t copied_ns = 0;  // when this client last set out to make copies; 0: never
 
@@ -28,11 +30,12 @@ class CopyTable {
   static constexpr int64_t kKeepNs = 5'000'000'000;  // then it must be learned anew
 
   // What a match has just seen.
-  void Note(uint64_t block, uint8_t ranks, uint8_t wanted, int64_t now_ns) {
+  void Note(uint64_t block, uint8_t ranks, uint8_t wanted, int64_t now_ns, std::optional<uint8_t> turn = {}) {
     if (blocks_.size() >= kMaxBlocks && !blocks_.contains(block)) MakeRoom(now_ns);
     KnownCopies& known = blocks_[block];
     known.ranks = ranks;
     known.wanted = wanted;
+    known.turn = turn;
     known.known_ns = now_ns;
   }
   // Null: nothing, or nothing that still counts. Valid until the next call of Note.

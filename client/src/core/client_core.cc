@@ -95,7 +95,7 @@ std::unique_ptr<Links> MakeLinks(Loop* loop, Connector* connector, Random* rando
   }
   ClusterLinksOptions cluster;
   cluster.connection = std::move(connection);
-  cluster.connection.handshake.features = wire::kFeatureHotCopies;
+  cluster.connection.handshake.features = wire::kFeatureHotCopies | wire::kFeatureTurns;
   cluster.framed_namespace = framed_namespace;
   const absl::Status parsed = ClusterLinks::ParseAddress(address, &cluster.seeds, &cluster.lane);
   INCIPIT_CHECK(parsed.ok(), "CheckOptions lets no other address of a cluster pass");

@@ -112,7 +112,7 @@ Task<void> MatchBatch(MatchWork* work, KeyBatchOfShard* batch) {
     TakeCopies(work, *batch, reply.value().presence);
   } else {
     TakeAnswer(work, *batch, &reply.value().presence);
-    if (work->shards->of_cluster()) work->copies.Hot(batch->slots, reply.value().copies);
+    if (work->shards->of_cluster()) work->copies.Hot(batch->slots, reply.value());
   }
   if (reply.value().lease_id == 0) co_return;
   work->grants.push_back(

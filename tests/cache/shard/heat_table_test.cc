@@ -46,6 +46,25 @@ TEST(HeatTableTest, CopiesStayWhileReadersSpreadAndGoOneByOneAfterThat) {
   EXPECT_EQ(table.hot_blocks(now_ns), 0u);
 }
 
+// Readers with turns may all be elsewhere: what they were told counts.
+TEST(HeatTableTest, TurnsRiseAndKeepABlockHotThatItsOwnerDoesNotSend) {
+  HeatTable table(Options());
+  EXPECT_EQ(table.TakeTurn(7, 100), 0) << "not measured";
+  int64_t now_ns = Window(&table, 7, 3900, kWindowNs);
+  ASSERT_EQ(table.CopiesOf(7, now_ns + 2), 3);
+  now_ns += 2;
+  uint8_t turn = 0;
+  for (int window = 0; window < 5; ++window) {
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(table.TakeTurn(7, 100), turn++);
+    now_ns += kWindowNs;
+    EXPECT_EQ(table.CopiesOf(7, now_ns), 3) << "4000 a second are asked for, none of them here";
+  }
+  for (int i = 0; i < 156 + 3; ++i) table.TakeTurn(7, 0);
+  EXPECT_EQ(table.TakeTurn(7, 0), static_cast<uint8_t>(turn + 159)) << "modulo 256";
+  now_ns += 2 * kWindowNs;
+  EXPECT_EQ(table.CopiesOf(7, now_ns), 2) << "cools down";
+}
+
 TEST(HeatTableTest, ItIsBoundedAndMakesRoom) {
   HeatTable table(Options());
   for (BlockId block = 0; block < 10; ++block) table.OnLoad(block, 5000, kWindowNs);

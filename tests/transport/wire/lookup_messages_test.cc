@@ -55,6 +55,27 @@ TEST(LookupMessagesTest, MatchReplyCarriesCopies) {
   EXPECT_THAT(MatchReply::Decode(meta).status().message(), ::testing::HasSubstr("presence: is 242"));
 }
 
+TEST(LookupMessagesTest, MatchReplyCarriesTurnsOfHotBlocksOnly) {
+  const MatchReply reply{.presence = {Presence::kRam, Presence::kMiss, Presence::kNvme},
+                         .copies = {3, 0, kMaxHotCopies},
+                         .turns = {255, 0, 7}};
+  std::vector<uint8_t> meta = Encoded(reply);
+  const auto decoded = MatchReply::Decode(meta);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->turns, reply.turns);
+  EXPECT_EQ(meta.size(), Encoded(MatchReply{.presence = reply.presence}).size() + 2);
+  EXPECT_TRUE(
+      MatchReply::Decode(Encoded(MatchReply{.presence = reply.presence, .copies = reply.copies}))->turns.empty());
+  meta.pop_back();
+  EXPECT_THAT(MatchReply::Decode(meta).status().message(), ::testing::HasSubstr("turns")) << "all or none";
+  meta.push_back(1);
+  meta.push_back(1);
+  EXPECT_FALSE(MatchReply::Decode(meta).ok()) << "more than hot blocks";
+  std::vector<uint8_t> cold = Encoded(MatchReply{.presence = reply.presence});
+  cold.push_back(1);
+  EXPECT_FALSE(MatchReply::Decode(cold).ok()) << "a turn without a hot block";
+}
+
 TEST(LookupMessagesTest, RepliesWithoutAnswersAreRefused) {
   ExpectRefused(MatchReply{}, "MatchReply.presence: empty");
   ExpectRefused(StatusReply{}, "StatusReply.statuses: empty");

@@ -1,6 +1,7 @@
 // Hot blocks on real nodes: clients that load them make copies at other nodes, and spread over these.
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <thread>
 
 #include "cache/node/node.h"
@@ -16,7 +17,7 @@ constexpr size_t kNodes = 4;
 
 class HotCopiesTest : public ::testing::Test {
  protected:
-  void StartNodes(uint64_t hot_bytes_per_s) {
+  void StartNodes(uint64_t hot_bytes_per_s, uint32_t max_copies = 2) {
     map_.placement_seed = {9};
     for (size_t i = 0; i < kNodes; ++i) {
       NodeOptions options;
@@ -26,7 +27,7 @@ class HotCopiesTest : public ::testing::Test {
       options.ram_bytes = 8 << 20;
       options.huge_pages = false;
       options.limits.heat.block_bytes_per_s = hot_bytes_per_s;
-      options.limits.heat.max_copies = 2;
+      options.limits.heat.max_copies = max_copies;
       options.limits.heat.window_ns = 20'000'000;
       auto node = Node::Start(options);
       ASSERT_TRUE(node.ok()) << node.status();
@@ -84,12 +85,18 @@ class HotCopiesTest : public ::testing::Test {
     ASSERT_EQ(loaded->hits, kBlocks);
     ASSERT_EQ(buffers, payloads_);
   }
-  uint64_t BlocksInAll() {
-    uint64_t blocks = 0;
+  template <typename Count>
+  std::vector<uint64_t> ByNode(Count count) {
+    std::vector<uint64_t> counts;
     for (const auto& node : nodes_) {
-      for (const ShardReport& report : node->Reports()) blocks += report.gauges.blocks;
+      counts.push_back(0);
+      for (const ShardReport& report : node->Reports()) counts.back() += count(report);
     }
-    return blocks;
+    return counts;
+  }
+  uint64_t BlocksInAll() {
+    const std::vector<uint64_t> counts = ByNode([](const ShardReport& report) { return report.gauges.blocks; });
+    return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
   }
 
   ClusterMap map_;
@@ -120,6 +127,37 @@ TEST_F(HotCopiesTest, HotBlocksAreCopiedAndReadersSpread) {
   for (const BlockKey& key : keys_) names.push_back({.key = key.bytes()});
   ASSERT_TRUE(first->Remove({.blocks = names}).ok());
   EXPECT_EQ(BlocksInAll(), 0u);
+}
+
+// One client that reads alone gets every turn, so nodes are asked one after the other, and the owner not at all.
+TEST_F(HotCopiesTest, ReadersTakeTurnsAtTheCopies) {
+  StartNodes(/*hot_bytes_per_s=*/1, /*max_copies=*/3);
+  const auto client = Connect();
+  StoreAll(client.get());
+  const std::vector<uint64_t> owned = ByNode([](const ShardReport& report) { return report.gauges.blocks; });
+  for (int i = 0; i < 3000 && BlocksInAll() < 4 * kBlocks; ++i) {
+    Read(client.get());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ASSERT_EQ(BlocksInAll(), 4 * kBlocks);
+  Read(client.get());              // learns where all copies are
+  constexpr uint64_t kReads = 30;  // a multiple of the copies
+  const auto loaded = [](const ShardReport& report) { return report.requests.load_bytes_ram; };
+  bool even = false;  // not by chance: 30 reads of six blocks would have to fall evenly on three copies of each
+  for (int round = 0; round < 50 && !even;
+       ++round) {  // a node that answers late loses its turn, and 256 is no multiple of 3
+    const uint64_t hits_before = client->counters().copy_hits;
+    const std::vector<uint64_t> before = ByNode(loaded);
+    for (uint64_t i = 0; i < kReads; ++i) Read(client.get());
+    EXPECT_EQ(client->counters().copy_hits - hits_before, kReads * kBlocks) << "the owners are left out";
+    // Each node has every block: some as their owner, the others as one of three copies.
+    const std::vector<uint64_t> after = ByNode(loaded);
+    even = true;
+    for (size_t i = 0; i < kNodes; ++i) {
+      even = even && after[i] - before[i] == (kBlocks - owned[i]) * (kReads / 3) * 256;
+    }
+  }
+  EXPECT_TRUE(even);
 }
 
 TEST_F(HotCopiesTest, WhatIsNotHotStaysWhereItIs) {
