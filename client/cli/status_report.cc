@@ -57,10 +57,10 @@ std::string Traffic(const StatusValues& total) {
                       get("load_hits_ram_total"), FormatBytes(get("load_bytes_ram_total")), get("load_hits_nvme_total"),
                       FormatBytes(get("load_bytes_nvme_total")), get("load_misses_total"), get("load_expired_total"),
                       get("loads_busy_total"));
-  text += fmt::format("stores    {} blocks ({}); {} already here, {} with other bytes, {} refused\n",
-                      get("blocks_stored_total"), FormatBytes(get("store_bytes_total")),
-                      get("blocks_already_present_total"), get("store_conflicts_total"),
-                      get("store_busy_total") + get("store_rejected_total") + get("store_damaged_total"));
+  text += fmt::format(
+      "stores    {} blocks ({}); {} already here, {} with other bytes, {} refused\n", get("blocks_stored_total"),
+      FormatBytes(get("store_bytes_total")), get("blocks_already_present_total"), get("store_conflicts_total"),
+      get("store_busy_total") + get("stores_shed_total") + get("store_rejected_total") + get("store_damaged_total"));
   text += fmt::format("evicted   {} from RAM, {} from NVMe; {} demoted, {} promoted\n", get("evicted_from_ram_total"),
                       get("evicted_from_nvme_total"), get("demoted_total"), get("promoted_total"));
   text += fmt::format("pinned    {} by {} leases\n", FormatBytes(get("pinned_bytes")), get("leases"));
