@@ -92,6 +92,8 @@ constexpr MetricRow kRows[] = {
      [](R r) { return r.requests.store_busy; }},
     {"stores_refused_total", kCounter, nullptr, "reason=rejected", [](R r) { return r.requests.store_rejected; }},
     {"stores_refused_total", kCounter, nullptr, "reason=damaged", [](R r) { return r.requests.store_damaged; }},
+    {"stores_shed_total", kCounter, "Blocks offered or sent and not taken, because loads come first.", "",
+     [](R r) { return r.requests.stores_shed; }},
     {"blocks_stored_total", kCounter, "Blocks that became visible.", "", [](R r) { return r.store.blocks_stored; }},
     {"blocks_already_present_total", kCounter, "Blocks sent although they were already here.", "",
      [](R r) { return r.store.blocks_already_present; }},

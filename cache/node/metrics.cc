@@ -28,7 +28,16 @@ constexpr double kMicrosecondsPerSecond = 1e6;
 constexpr char kOthers[] = "(others)";
 constexpr int kCurveOctaves[] = {10, 12, 14, 16, 18, 20, 22, 24, 26, 28};  // sizes of tiers, in blocks
 
+// Of shards: what each may take adds up to what the node may.
+void AddQuota(uint64_t from, uint64_t* to) {
+  if (from != kNoQuota) *to = (*to == kNoQuota ? 0 : *to) + from;
+}
+
 void Add(const TenantUsage& from, TenantUsage* to) {
+  AddQuota(from.quota.ram_bytes, &to->quota.ram_bytes);
+  AddQuota(from.quota.nvme_bytes, &to->quota.nvme_bytes);
+  to->quota.cluster_ram_bytes = from.quota.cluster_ram_bytes;
+  to->quota.cluster_nvme_bytes = from.quota.cluster_nvme_bytes;
   to->blocks += from.blocks;
   to->ram_bytes += from.ram_bytes;
   to->nvme_bytes += from.nvme_bytes;
@@ -195,9 +204,39 @@ std::vector<TenantReport> TenantsToShow(const std::vector<ShardReport>& reports)
   TenantReport others{.name = kOthers};
   for (size_t i = kMaxTenantSeries; i < tenants.size(); ++i) Add(tenants[i].usage, &others.usage);
   if (sums.contains("")) Add(sums[""], &others.usage);
+  others.usage.quota = {};  // each has its own
   tenants.resize(std::min(tenants.size(), kMaxTenantSeries));
   if (!sums.empty()) tenants.push_back(others);
   return tenants;
+}
+
+void AddTenantQuotas(const std::vector<TenantReport>& tenants, std::vector<MetricFamily>* families) {
+  struct Row {
+    const char* family;
+    const char* help;
+    uint64_t TenantQuota::*value;
+  };
+  constexpr Row kRows[] = {
+      {"tenant_ram_quota_bytes",
+       "RAM of this node that a tenant's blocks may take now: its quota here, or this node's share of the cluster's.",
+       &TenantQuota::ram_bytes},
+      {"tenant_nvme_quota_bytes",
+       "Bytes that a tenant's blocks on NVMe only may take now: its quota here, or this node's share of the cluster's.",
+       &TenantQuota::nvme_bytes},
+      {"tenant_cluster_ram_quota_bytes", "RAM of all nodes that a tenant's blocks may take, as configured here.",
+       &TenantQuota::cluster_ram_bytes},
+      {"tenant_cluster_nvme_quota_bytes",
+       "Bytes that a tenant's blocks on NVMe only may take on all nodes, as configured here.",
+       &TenantQuota::cluster_nvme_bytes},
+  };
+  for (const Row& row : kRows) {
+    families->push_back(NewFamily(row.family, row.help, MetricType::Gauge));
+    for (const TenantReport& tenant : tenants) {
+      const uint64_t bytes = tenant.usage.quota.*row.value;
+      if (bytes == kNoQuota) continue;
+      AddSample(&families->back(), {{"tenant", tenant.name}}, static_cast<double>(bytes));
+    }
+  }
 }
 
 void AddTenants(const MetricsInput& input, std::vector<MetricFamily>* families) {
@@ -226,6 +265,7 @@ void AddTenants(const MetricsInput& input, std::vector<MetricFamily>* families) 
       AddSample(&families->back(), {{"tenant", tenant.name}}, static_cast<double>(tenant.usage.*row.value));
     }
   }
+  AddTenantQuotas(tenants, families);
 }
 
 void Add(const NamespaceUsage& from, NamespaceUsage* to) {

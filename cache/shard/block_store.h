@@ -149,7 +149,8 @@ class BlockStore : private NvmeTier::Host {
   void Unpin(BlockId id);
 
   // Quotas of tenants, by name. Who is not in the list any more keeps what it had. A lower quota than is used takes
-  // effect as the tenant stores. Costs a walk over all blocks if a tenant is new and has blocks already.
+  // effect as the tenant stores (SoftQuota), and as others need room. Costs a walk over all blocks if a tenant is new
+  // and has blocks already.
   void SetQuotas(const std::vector<TenantQuota>& quotas);
   std::vector<TenantReport> TenantReports() const;
   // For Stats of one tenant; zeros for one that is not listed.
@@ -241,6 +242,9 @@ class BlockStore : private NvmeTier::Host {
   bool MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes);
   bool MakeNvmeQuotaRoom(BlockId id);
   bool MayStayOnNvme(BlockId id);
+  void NoteFoundOnNvme(TenantIndex owner);
+  enum class Tier : uint8_t { kRam, kNvme };
+  BlockId SurplusVictim(Tier tier, absl::FunctionRef<bool(BlockId)> evictable);
   void Rehome();
 
   // block_store_nvme.cc: room on NVMe, demotion, write-behind, promotion, reclaim's questions.
@@ -287,6 +291,7 @@ class BlockStore : private NvmeTier::Host {
   uint64_t samples_ = 0;  // of blocks on NVMe, drawn so far
   uint64_t ram_record_bytes_ = 0, all_record_bytes_ = 0, nvme_only_blocks_ = 0, entries_since_told_ = 0;
   std::vector<TenantUsage> usages_{1};  // by TenantIndex
+  bool may_have_surplus_ = false;       // false: no tenant has one
   absl::flat_hash_map<std::string, TenantIndex> listed_;
   StoreCounters counters_;
   BlockListener* listener_ = nullptr;

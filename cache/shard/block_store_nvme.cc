@@ -77,8 +77,12 @@ BlockId BlockStore::MakeNvmeRoom(BlockId id) {
     return id;
   }
   while (nvme_->stats().valued_bytes + writing_bytes_ + bytes > nvme_->UsableBytes()) {
-    const BlockId least =
-        all_policy_.Victim([&](BlockId candidate) { return MayGiveWayTo(id, candidate); }, kVictimCandidates);
+    BlockId least = SurplusVictim(Tier::kNvme, [&](BlockId candidate) {
+      return entries_.At(candidate).nvme_only && entries_.At(candidate).pins == 0;
+    });
+    if (least == kNoBlock) {
+      least = all_policy_.Victim([&](BlockId candidate) { return MayGiveWayTo(id, candidate); }, kVictimCandidates);
+    }
     if (least == kNoBlock) return id;
     if (!entries_.At(least).nvme_only) return least;
     ++counters_.evicted_from_nvme;
@@ -147,7 +151,7 @@ void BlockStore::FinishDemotion(BlockId id) {
 void BlockStore::QueueBackup(BlockId id) {
   if (nvme_ == nullptr || backups_.size() >= kMaxQueuedBackups) return;
   const Entry& entry = entries_.At(id);
-  if (entry.RecordBytes() > usages_[entry.owner].quota.nvme_bytes) return;
+  if (!usages_[entry.owner].nvme_limit.Admits(entry.RecordBytes())) return;
   backups_.push_back({id, entry.hash});
   PumpBackups();
 }

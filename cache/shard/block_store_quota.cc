@@ -14,9 +14,7 @@ constexpr int64_t kRecheckNs = 20'000'000;
 constexpr int64_t kDemotionPatienceNs = 200'000'000;  // as for RAM as a whole
 constexpr size_t kMaxListedTenants = std::numeric_limits<decltype(Entry::owner)>::max();
 
-bool Over(uint64_t quota_bytes, uint64_t used_bytes, uint64_t more_bytes) {
-  return used_bytes > quota_bytes || more_bytes > quota_bytes - used_bytes;
-}
+uint64_t NvmeBytesOf(const TenantUsage& usage) { return usage.nvme_bytes + usage.nvme_writing_bytes; }
 
 }  // namespace
 
@@ -34,6 +32,12 @@ void BlockStore::SetQuotas(const std::vector<TenantQuota>& quotas) {
     usages_[found->second].quota = quota;
   }
   if (moved) Rehome();
+  for (const auto& [name, index] : listed_) {
+    TenantUsage& usage = usages_[index];
+    usage.ram_limit.Set(usage.quota.ram_bytes, usage.quota.lone_ram_bytes, usage.ram_bytes);
+    usage.nvme_limit.Set(usage.quota.nvme_bytes, usage.quota.lone_nvme_bytes, NvmeBytesOf(usage));
+  }
+  may_have_surplus_ = true;
   NoteSpaceFreed();  // Stores that wait for room under a quota may have it now.
 }
 
@@ -63,25 +67,49 @@ void BlockStore::Rehome() {
 
 bool BlockStore::OverRamQuota(TenantIndex owner, uint64_t more_bytes, uint64_t soon_free_bytes) const {
   const TenantUsage& usage = usages_[owner];
-  return Over(usage.quota.ram_bytes, usage.ram_bytes - std::min(usage.ram_bytes, soon_free_bytes), more_bytes);
+  return usage.ram_limit.IsOver(usage.ram_bytes - std::min(usage.ram_bytes, soon_free_bytes), more_bytes);
 }
 
 bool BlockStore::OverNvmeQuota(TenantIndex owner, uint64_t more_bytes) const {
   const TenantUsage& usage = usages_[owner];
-  return Over(usage.quota.nvme_bytes, usage.nvme_bytes + usage.nvme_writing_bytes, more_bytes);
+  return usage.nvme_limit.IsOver(NvmeBytesOf(usage), more_bytes);
+}
+
+void BlockStore::NoteFoundOnNvme(TenantIndex owner) {
+  usages_[owner].nvme_limit.NoteFound(NvmeBytesOf(usages_[owner]));
+  may_have_surplus_ = true;
+}
+
+// Where anybody needs room, what tenants have above shares that fell goes first. kNoBlock: nobody has any.
+BlockId BlockStore::SurplusVictim(Tier tier, absl::FunctionRef<bool(BlockId)> evictable) {
+  if (!may_have_surplus_) return kNoBlock;
+  bool any = false;
+  for (TenantIndex owner = 0; owner < usages_.size(); ++owner) {
+    const TenantUsage& usage = usages_[owner];
+    const bool in_ram = usage.ram_limit.HasSurplus(usage.ram_bytes);
+    const bool on_nvme = usage.nvme_limit.HasSurplus(NvmeBytesOf(usage));
+    any |= in_ram || on_nvme;
+    if (!(tier == Tier::kRam ? in_ram : on_nvme)) continue;
+    PartitionedPolicy& policy = tier == Tier::kRam ? ram_policy_ : all_policy_;
+    const BlockId victim = policy.VictimOf(owner, evictable, kVictimCandidates);
+    if (victim != kNoBlock) return victim;
+  }
+  may_have_surplus_ = any;
+  return kNoBlock;
 }
 
 // Counts `bytes` for the tenant, after as many of its own blocks as need be have left RAM. The same as MakeRoom, within
 // one tenant.
 Task<absl::Status> BlockStore::ChargeRam(TenantIndex owner, uint64_t bytes, int64_t deadline_ns) {
   const int64_t start_ns = loop_->NowNs();
-  while (OverRamQuota(owner, bytes, 0)) {
-    if (bytes > usages_[owner].quota.ram_bytes) {
+  while (true) {
+    if (!usages_[owner].ram_limit.Admits(bytes)) {
       ++usages_[owner].refused_for_quota;
       co_return absl::FailedPreconditionError(
           absl::StrCat("a record of ", bytes, " bytes is over the tenant's share of ", usages_[owner].quota.ram_bytes,
                        " bytes of this shard's RAM"));
     }
+    if (!OverRamQuota(owner, bytes, 0)) break;
     const bool patient = loop_->NowNs() - std::max(start_ns, last_demotion_ns_) < kDemotionPatienceNs;
     while (OverRamQuota(owner, bytes, patient ? usages_[owner].demoting_bytes : 0)) {
       if (patient && writing_bytes_ >= options_.demotion_backlog_bytes) break;
@@ -98,14 +126,17 @@ Task<absl::Status> BlockStore::ChargeRam(TenantIndex owner, uint64_t bytes, int6
     space_freed_.Clear();
     co_await space_freed_.WaitUntil(std::min(deadline_ns, loop_->NowNs() + kRecheckNs));
   }
-  usages_[owner].ram_bytes += bytes;
+  TenantUsage& usage = usages_[owner];
+  usage.ram_bytes += bytes;
+  usage.ram_limit.NoteStored(bytes, usage.ram_bytes);
+  usage.nvme_limit.NoteStored(bytes, NvmeBytesOf(usage));
   co_return absl::OkStatus();
 }
 
 // For a promotion: without waiting, and only by blocks that have a copy on NVMe.
 bool BlockStore::MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes) {
   const uint64_t needed = Arena::AllocatedBytesFor(bytes);
-  if (needed > usages_[owner].quota.ram_bytes) return false;
+  if (!usages_[owner].ram_limit.Admits(needed)) return false;
   while (OverRamQuota(owner, needed, 0)) {
     const BlockId victim = RamVictim(&owner);
     if (victim == kNoBlock || !entries_.At(victim).nvme.valid()) return false;
@@ -119,7 +150,7 @@ bool BlockStore::MakeRamQuotaRoomNow(TenantIndex owner, uint64_t bytes) {
 bool BlockStore::MakeNvmeQuotaRoom(BlockId id) {
   const Entry& entry = entries_.At(id);
   const TenantIndex owner = entry.owner;
-  if (entry.RecordBytes() > usages_[owner].quota.nvme_bytes) return false;
+  if (!usages_[owner].nvme_limit.Admits(entry.RecordBytes())) return false;
   const auto evictable = [&](BlockId candidate) {
     if (candidate == id) return entry.pins == 0;
     return entries_.At(candidate).nvme_only && entries_.At(candidate).pins == 0;

@@ -23,6 +23,7 @@ BlockId BlockStore::RamVictim(const TenantIndex* of_tenant) {
     return entry.pins == 0 || entry.nvme.valid() || demotable;
   };
   if (of_tenant != nullptr) return ram_policy_.VictimOf(*of_tenant, evictable, kVictimCandidates);
+  if (const BlockId surplus = SurplusVictim(Tier::kRam, evictable); surplus != kNoBlock) return surplus;
   return ram_policy_.Victim(evictable, kVictimCandidates);
 }
 

@@ -73,6 +73,7 @@ void BlockStore::AdoptRecovered(const TocEntry& found, DiskLocation at, const Bl
   namespaces_.CountBlock(entry);
   EnterAll(id, found.stamp_ns);
   EnterNvmeOnly(id);
+  NoteFoundOnNvme(entry.owner);
   recovery_->sequence_of[id] = found.sequence;
   if (listener_ != nullptr) listener_->OnVisible(entry, wire::Presence::kNvme);
 }

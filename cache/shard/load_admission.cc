@@ -15,6 +15,7 @@ constexpr uint64_t kRoundBytes = 512 << 10;
 // Appointments are spaced a little closer than loads end, so that there is always somebody to take a free place, and
 // hardly anybody who is refused again: what refusals cost then does not grow with the number of those who ask.
 constexpr double kAppointmentsPerLoad = 1.2;
+constexpr uint32_t kShareForLoadsAlone = 4;  // the last quarter of each limit
 constexpr uint32_t kMinRetryAfterUs = 200;
 constexpr uint32_t kMaxRetryAfterUs = 1'000'000;
 
@@ -46,6 +47,11 @@ bool LoadAdmission::Admit(uint64_t bytes, LoadCaller* caller) {
   bytes_per_load_ = Average(bytes_per_load_, static_cast<double>(bytes));
   idle_.Clear();
   return true;
+}
+
+bool LoadAdmission::MayStore() const {
+  return loads_ == 0 || (loads_ < limits_.max_loads - limits_.max_loads / kShareForLoadsAlone &&
+                         load_bytes_ < limits_.max_load_bytes - limits_.max_load_bytes / kShareForLoadsAlone);
 }
 
 uint32_t LoadAdmission::Refuse(LoadCaller* caller) {

@@ -26,6 +26,9 @@ class LoadAdmission {
   bool MayLoad(const LoadCaller& caller) const;
   // Takes on a load of `bytes`, or changes nothing and returns false: answer busy with Refuse().
   bool Admit(uint64_t bytes, LoadCaller* caller);
+  // Whether clients' stores are taken as well. They are not once three quarters of a limit are taken: a block that is
+  // not stored costs a miss later, a load that is refused costs one now, so stores give way before any load does.
+  bool MayStore() const;
   // Gives `caller` an appointment; returns the time until then.
   uint32_t Refuse(LoadCaller* caller);
   // So many of the admitted bytes were sent or given up.

@@ -46,6 +46,9 @@ class Session : private Timer {
   // Another node's: it is told what is here, and nobody else is asked for it.
   bool is_peer() const { return peer_; }
   bool takes_turns() const { return (hello_.features & wire::kFeatureTurns) != 0; }
+  // False for a client while the shard has all the loads that it can do with. A node that drains has nowhere else to
+  // go.
+  bool MayStoreNow() const { return peer_ || shard_->admission()->MayStore(); }
   bool knows_hot_copies() const { return (hello_.features & wire::kFeatureHotCopies) != 0; }
   bool knows_codec(Codec codec) const { return wire::KnowsCodec(hello_.features, codec); }
   // The stamp of a request of this session, within what is plausible.

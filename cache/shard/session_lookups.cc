@@ -85,7 +85,8 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
   const uint64_t stamp_ns = StampOf(request->message.stamp_ns);
   wire::StatusReply reply;
   wire::BlockStatus of_missing = wire::BlockStatus::kWanted;
-  if (!shard_->takes_stores()) {
+  const bool shed = !MayStoreNow();
+  if (!shard_->takes_stores() || shed) {
     of_missing = wire::BlockStatus::kBusy;
   } else if (peer_ && !store->WouldKeep(stamp_ns)) {
     of_missing = wire::BlockStatus::kRejected;
@@ -96,6 +97,10 @@ Task<void> Session::HandleOffer(uint64_t request_id, ByteView meta) {
     reply.statuses[index] = wire::BlockStatus::kPresent;
     store->Touch(id, stamp_ns);
   });
+  if (shed) {
+    shard_->counters()->stores_shed +=
+        static_cast<uint64_t>(std::ranges::count(reply.statuses, wire::BlockStatus::kBusy));
+  }
   std::vector<uint8_t> out;
   reply.Encode(&out);
   Task<void> replying = Reply(wire::FrameType::kOfferReply, request_id, std::move(out));

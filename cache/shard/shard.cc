@@ -51,12 +51,19 @@ Task<void> Shard::RunRecovery() {
 void Shard::SetTenants(TenantTableRef tenants) {
   tenants_ = std::move(tenants);
   ++tenants_generation_;
-  store_->SetQuotas(QuotasOf(*tenants_, options_.identity.shard_count));
+  store_->SetQuotas(QuotasOf(*tenants_, options_.identity.shard_count, cluster_share_));
   for (Session* session : sessions_) {
     if (tenants_->Find(session->tenant()) != nullptr && session->proven()) continue;
     ++counters_.sessions_cut;
     session->Close();
   }
+}
+
+void Shard::SetClusterShare(const ClusterShare& share) {
+  if (share == cluster_share_) return;
+  cluster_share_ = share;
+  if (tenants_ == nullptr) return;
+  store_->SetQuotas(QuotasOf(*tenants_, options_.identity.shard_count, cluster_share_));
 }
 
 void Shard::SetClusterMap(PublishedMapRef map) {

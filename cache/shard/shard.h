@@ -42,6 +42,9 @@ class Shard {
   // Who may use the shard from now on, and for what; null only until the first. Cuts the sessions of those who are
   // gone.
   void SetTenants(TenantTableRef tenants);
+  // The node's share of its cluster, from which shares of the tenants' cluster quotas follow: of these tenants and of
+  // those that come later. Until the first, and without a cluster, all of it.
+  void SetClusterShare(const ClusterShare& share);
   // Null: anybody may do anything in the namespaces of the tenant it says it is.
   const TenantTable* tenants() const { return tenants_.get(); }
   // The cluster's map as clients may have it from now on. An older one than before is ignored.
@@ -105,6 +108,7 @@ class Shard {
   ShardCounters counters_;
   TenantTableRef tenants_;
   uint64_t tenants_generation_ = 0;
+  ClusterShare cluster_share_;
   PublishedMapRef cluster_map_;
   std::shared_ptr<ShardPeers> peers_;
   std::shared_ptr<NodeControl> control_;

@@ -43,6 +43,7 @@ void AddRequests(const ShardReport& report, Values* out) {
                               {"store_busy_total", r.store_busy},
                               {"store_rejected_total", r.store_rejected},
                               {"store_damaged_total", r.store_damaged},
+                              {"stores_shed_total", r.stores_shed},
                               {"offers_total", r.offers},
                               {"touches_total", r.touches},
                               {"removes_total", r.removes},

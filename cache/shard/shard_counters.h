@@ -32,7 +32,8 @@ struct ShardCounters {
   uint64_t load_hits_ram = 0, load_hits_nvme = 0, load_misses = 0, load_expired = 0, load_io_errors = 0,
            load_damaged = 0;
   uint64_t load_bytes_ram = 0, load_bytes_nvme = 0;
-  uint64_t stores = 0, store_blocks = 0, store_bytes = 0, store_busy = 0, store_rejected = 0, store_damaged = 0;
+  uint64_t stores = 0, store_blocks = 0, store_bytes = 0, store_busy = 0, store_rejected = 0, store_damaged = 0,
+           stores_shed = 0;
   uint64_t offers = 0, touches = 0, removes = 0, releases = 0, leases_granted = 0, leases_expired = 0,
            leases_refused = 0;
   uint64_t bytes_received = 0, bytes_sent = 0;

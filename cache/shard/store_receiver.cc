@@ -122,6 +122,11 @@ class StoreReceiver {
       reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
       co_return;
     }
+    if (!session_->MayStoreNow()) {
+      ++shard_->counters()->stores_shed;
+      reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
+      co_return;
+    }
     BlockStore::NewBlock fresh;
     fresh.name_space = name_space_;
     fresh.key = block.key;

@@ -120,8 +120,8 @@ absl::StatusOr<std::optional<TenantKey>> KeyOf(const EntryReader& entry, const s
 }
 
 absl::StatusOr<Tenant> ReadTenant(const EntryReader& entry, const std::string& directory) {
-  RETURN_IF_ERROR(
-      entry.CheckKeys({"name", "secret", "secret_file", "roles", "uids", "ram_quota_bytes", "nvme_quota_bytes"}));
+  RETURN_IF_ERROR(entry.CheckKeys({"name", "secret", "secret_file", "roles", "uids", "ram_quota_bytes",
+                                   "nvme_quota_bytes", "cluster_ram_quota_bytes", "cluster_nvme_quota_bytes"}));
   ASSIGN_OR_RETURN(const std::string name, entry.Text("name"));
   if (const absl::Status status = CheckTenantName(name); !status.ok()) return entry.Refuse(status.message());
   ASSIGN_OR_RETURN(const std::optional<TenantKey> key, KeyOf(entry, directory));
@@ -130,6 +130,8 @@ absl::StatusOr<Tenant> ReadTenant(const EntryReader& entry, const std::string& d
   ASSIGN_OR_RETURN(tenant.uids, entry.Uids());
   ASSIGN_OR_RETURN(tenant.ram_quota_bytes, entry.Bytes("ram_quota_bytes"));
   ASSIGN_OR_RETURN(tenant.nvme_quota_bytes, entry.Bytes("nvme_quota_bytes"));
+  ASSIGN_OR_RETURN(tenant.cluster_ram_quota_bytes, entry.Bytes("cluster_ram_quota_bytes"));
+  ASSIGN_OR_RETURN(tenant.cluster_nvme_quota_bytes, entry.Bytes("cluster_nvme_quota_bytes"));
   return tenant;
 }
 

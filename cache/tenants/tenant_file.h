@@ -7,6 +7,8 @@
 //   uids = [1001]                      # users of this host who are this tenant on the unix lane without a secret
 //   ram_quota_bytes = 34_359_738_368   # default: no quota
 //   nvme_quota_bytes = 1_099_511_627_776
+//   cluster_ram_quota_bytes = 137_438_953_472   # of all nodes; each takes the share that its weight gives it
+//   cluster_nvme_quota_bytes = 4_398_046_511_104
 //
 //   [[grant]]                          # lets another tenant into namespaces of `owner`
 //   owner = "search"

@@ -27,9 +27,11 @@ struct Tenant {
   std::string name;              // 1 to kMaxNameBytes of A-Z a-z 0-9 . _ -
   std::optional<TenantKey> key;  // none: only users of this host can be this tenant
   RoleSet roles = Role::kRead | Role::kWrite;
-  uint64_t ram_quota_bytes = kNoQuota;   // of the node, all shards together
-  uint64_t nvme_quota_bytes = kNoQuota;  // of blocks that are on NVMe only
-  std::vector<uint32_t> uids;            // users who are this tenant without a secret, on the unix lane
+  uint64_t ram_quota_bytes = kNoQuota;           // of the node, all shards together
+  uint64_t nvme_quota_bytes = kNoQuota;          // of blocks that are on NVMe only
+  uint64_t cluster_ram_quota_bytes = kNoQuota;   // of all nodes together, of which each takes its share
+  uint64_t cluster_nvme_quota_bytes = kNoQuota;  // the same
+  std::vector<uint32_t> uids;                    // users who are this tenant without a secret, on the unix lane
 };
 
 // Lets `to` into the namespaces of `owner`, with roles of its own that are among `roles`.

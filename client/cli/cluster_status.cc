@@ -34,6 +34,30 @@ std::string NodeName(const NodeReport& report) {
   return report.name.empty() ? NodeIdText(report.node.id) : report.name;
 }
 
+std::string QuotaOf(const StatusValues& values, const std::string& name) {
+  return values.Has(name) ? FormatBytes(values.Get(name)) : "-";
+}
+
+// What the tenant has on all nodes that answer, of what it may have on all of them; empty if nodes show themselves.
+std::string TenantInClusterText(const std::vector<NodeReport>& nodes) {
+  uint64_t ram_bytes = 0, nvme_bytes = 0;
+  StatusValues quotas = StatusValues::TotalOf({});
+  for (const NodeReport& entry : nodes) {
+    const StatusValues total = StatusValues::TotalOf(entry.shards);
+    if (!total.IsOfTenantOnly()) continue;
+    ram_bytes += total.Get("tenant_ram_bytes");
+    nvme_bytes += total.Get("tenant_nvme_bytes");
+    quotas = total;
+  }
+  if (!quotas.IsOfTenantOnly()) return "";
+  return fmt::format(
+      "\nonly this tenant's figures are shown; with the role admin it is those of the nodes. In all {} of {} RAM, {} "
+      "of {} "
+      "NVMe",
+      FormatBytes(ram_bytes), QuotaOf(quotas, "tenant_cluster_ram_quota_bytes"), FormatBytes(nvme_bytes),
+      QuotaOf(quotas, "tenant_cluster_nvme_quota_bytes"));
+}
+
 std::vector<std::string> Row(const NodeReport& report) {
   const ClusterNode& node = report.node;
   std::vector<std::string> row = {NodeName(report),
@@ -48,6 +72,12 @@ std::vector<std::string> Row(const NodeReport& report) {
     return row;
   }
   const StatusValues total = StatusValues::TotalOf(report.shards);
+  if (total.IsOfTenantOnly()) {
+    row.insert(row.end(),
+               {"yes", fmt::format("{}", total.Get("tenant_blocks")), FormatBytes(total.Get("tenant_ram_bytes")),
+                QuotaOf(total, "tenant_ram_quota_bytes"), FormatBytes(total.Get("tenant_nvme_bytes")), "-", "-"});
+    return row;
+  }
   const bool has_nvme = total.Get("nvme_present") != 0;
   for (std::string cell :
        {std::string("yes"), fmt::format("{}", total.Get("blocks")), FormatBytes(total.Get("ram_allocated_bytes")),
@@ -143,7 +173,7 @@ std::string ClusterStatusText(const ClusterReport& report) {
   TextTable table({"node", "id", "state", "zone", "weight", "address", "answers", "blocks", "RAM used", "of",
                    "NVMe used", "match hits", "errors"});
   for (const NodeReport& entry : report.nodes) table.AddRow(Row(entry));
-  text += table.Render();
+  text += table.Render() + TenantInClusterText(report.nodes);
   for (const NodeReport& entry : report.nodes) {
     if (!entry.status.ok()) text += fmt::format("\n{}: {}", NodeName(entry), std::string(entry.status.message()));
   }

@@ -17,6 +17,9 @@ constexpr const char* kErrorCounters[] = {
     "nvme_read_errors_total",    "nvme_write_errors_total", "nvme_flush_errors_total", "nvme_timeouts_total",
     "nvme_damaged_records_total"};
 
+// Of the whole cluster: each shard tells the same.
+bool IsOfCluster(const std::string& name) { return name.starts_with("tenant_cluster_"); }
+
 double Ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -54,10 +57,10 @@ std::string Traffic(const StatusValues& total) {
                       get("load_hits_ram_total"), FormatBytes(get("load_bytes_ram_total")), get("load_hits_nvme_total"),
                       FormatBytes(get("load_bytes_nvme_total")), get("load_misses_total"), get("load_expired_total"),
                       get("loads_busy_total"));
-  text += fmt::format("stores    {} blocks ({}); {} already here, {} with other bytes, {} refused\n",
-                      get("blocks_stored_total"), FormatBytes(get("store_bytes_total")),
-                      get("blocks_already_present_total"), get("store_conflicts_total"),
-                      get("store_busy_total") + get("store_rejected_total") + get("store_damaged_total"));
+  text += fmt::format(
+      "stores    {} blocks ({}); {} already here, {} with other bytes, {} refused\n", get("blocks_stored_total"),
+      FormatBytes(get("store_bytes_total")), get("blocks_already_present_total"), get("store_conflicts_total"),
+      get("store_busy_total") + get("stores_shed_total") + get("store_rejected_total") + get("store_damaged_total"));
   text += fmt::format("evicted   {} from RAM, {} from NVMe; {} demoted, {} promoted\n", get("evicted_from_ram_total"),
                       get("evicted_from_nvme_total"), get("demoted_total"), get("promoted_total"));
   text += fmt::format("pinned    {} by {} leases\n", FormatBytes(get("pinned_bytes")), get("leases"));
@@ -85,15 +88,18 @@ std::string ErrorLines(const StatusValues& total) {
 
 // What a node tells a tenant that may not see all of it.
 std::string TenantLines(const StatusValues& total) {
-  const auto of_quota = [&](const std::string& name) {
-    return total.Has(name) ? fmt::format(" of {}", FormatBytes(total.Get(name))) : "";
+  // " of 2 GiB; 6 GiB in the cluster".
+  const auto of_quota = [&](const std::string& tier) {
+    const std::string name = fmt::format("tenant_{}_quota_bytes", tier);
+    const std::string cluster_name = fmt::format("tenant_cluster_{}_quota_bytes", tier);
+    std::string text = total.Has(name) ? fmt::format(" of {}", FormatBytes(total.Get(name))) : "";
+    if (total.Has(cluster_name)) text += fmt::format("; {} in the cluster", FormatBytes(total.Get(cluster_name)));
+    return text;
   };
   return fmt::format("blocks    {} of this tenant; with the role admin the whole node is shown\n",
                      total.Get("tenant_blocks")) +
-         fmt::format("RAM       {}{}\n", FormatBytes(total.Get("tenant_ram_bytes")),
-                     of_quota("tenant_ram_quota_bytes")) +
-         fmt::format("NVMe      {}{}\n", FormatBytes(total.Get("tenant_nvme_bytes")),
-                     of_quota("tenant_nvme_quota_bytes")) +
+         fmt::format("RAM       {}{}\n", FormatBytes(total.Get("tenant_ram_bytes")), of_quota("ram")) +
+         fmt::format("NVMe      {}{}\n", FormatBytes(total.Get("tenant_nvme_bytes")), of_quota("nvme")) +
          fmt::format("quota     {} evicted, {} refused; {} requests denied\n",
                      total.Get("tenant_evicted_for_quota_total"), total.Get("tenant_refused_for_quota_total"),
                      total.Get("tenant_requests_denied_total"));
@@ -114,7 +120,7 @@ StatusValues StatusValues::TotalOf(const std::vector<ShardStats>& shards) {
         total.values_.emplace_back(name, value);
       } else if (name == "recovered") {
         if (!first) found->second = std::min(found->second, value);
-      } else if (name == "nvme_present") {
+      } else if (name == "nvme_present" || IsOfCluster(name)) {
         found->second = std::max(found->second, value);
       } else if (name == "nvme_state") {
         if (Severity(value) > Severity(found->second)) found->second = value;
@@ -136,6 +142,8 @@ uint64_t StatusValues::Get(const std::string& name) const {
 bool StatusValues::Has(const std::string& name) const {
   return std::any_of(values_.begin(), values_.end(), [&](const auto& value) { return value.first == name; });
 }
+
+bool StatusValues::IsOfTenantOnly() const { return Has("tenant_blocks") && !Has("blocks"); }
 
 double StatusValues::MatchHitRatio() const { return Ratio(Get("match_hits_total"), Get("match_keys_total")); }
 
@@ -196,7 +204,7 @@ std::string StatusText(const std::string& address, const NodeInfo& node, const s
       fmt::format("node {} at {}, id {}, {} shards", node.name, address, HexId(node.node_id), node.shard_count);
   if (shards.size() != node.shard_count) text += fmt::format(" of which only {} answer", shards.size());
   text += "\n\n";
-  if (total.Has("tenant_blocks") && !total.Has("blocks")) return text + TenantLines(total);
+  if (total.IsOfTenantOnly()) return text + TenantLines(total);
   TextTable table({"shard", "sessions", "blocks", "RAM used", "of", "waste", "NVMe used", "of", "state", "match hits",
                    "loads", "stores", "errors"});
   for (const ShardStats& shard : shards) table.AddRow(TableRow(fmt::format("{}", shard.shard), StatusValues(shard)));

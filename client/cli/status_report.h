@@ -14,10 +14,12 @@ namespace incipit {
 class StatusValues {
  public:
   explicit StatusValues(const ShardStats& shard);
-  // Sums; of recovered, nvme_present and nvme_state what holds for the node: the least, any, and the worst.
+  // Sums; of recovered, nvme_present and nvme_state what holds for the node: the least, any, and the worst; of quotas
+  // of the whole cluster, of which every shard tells, the largest.
   static StatusValues TotalOf(const std::vector<ShardStats>& shards);
 
   bool Has(const std::string& name) const;
+  bool IsOfTenantOnly() const;                  // of one that may not see the node
   uint64_t Get(const std::string& name) const;  // 0 if the node does not report it
   double MatchHitRatio() const;                 // 0..1; 0 without matches
   double RamWasteRatio() const;                 // of what is allocated, what nobody asked for

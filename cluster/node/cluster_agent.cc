@@ -9,6 +9,7 @@
 #include "cache/base/status_macros.h"
 #include "cluster/membership/cluster_map_json.h"
 #include "cluster/membership/file_membership.h"
+#include "cluster/node/node_share.h"
 #include "spdlog/spdlog.h"
 #include "transport/auth/secret_file.h"
 
@@ -39,10 +40,6 @@ uint32_t CapacityGib(const NodeOptions& options) {
   return static_cast<uint32_t>(std::clamp<uint64_t>(gib, 1, kMaxNodeWeight));
 }
 
-void Publish(Node* node, const ClusterMap& map) {
-  node->PublishMap(MakePublishedMap(map.epoch, EncodeClusterMap(map)));
-}
-
 absl::StatusOr<PeerSettings> PeerSettingsOf(const ClusterAgentOptions& options, uint64_t node_id) {
   PeerSettings settings{.node_id = node_id, .tenant = options.peer_tenant};
   if (options.peer_secret_file.empty()) return settings;
@@ -60,6 +57,14 @@ const ClusterNode* FindSelf(const ClusterMap& map, const ClusterNode& self) {
     }
   }
   return nullptr;
+}
+
+// Shares first: a client acts by the map as soon as it has it. `self`: the node as it describes itself.
+void Publish(Node* node, const ClusterMap& map, const ClusterNode& self) {
+  const ClusterNode* own = FindSelf(map, self);
+  const ClusterShare share = ShareOfNode(map, own == nullptr ? self : *own);
+  node->OnEachShard([share](Shard* shard, UringLoop*) { shard->SetClusterShare(share); });
+  node->PublishMap(MakePublishedMap(map.epoch, EncodeClusterMap(map)));
 }
 
 }  // namespace
@@ -127,7 +132,7 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
     if (own != nullptr) settings.node_id = own->id;
     agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), 0);
     agent->peers_->OnMap(file->Map(), /*joined=*/false);
-    Publish(node, *file->Map());
+    Publish(node, *file->Map(), agent->self_);
     agent->membership_ = std::move(file);
   } else {
     RedisMembershipOptions redis;
@@ -138,9 +143,10 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
     redis.self = agent->self_;
     redis.lease_ms = options.lease_ms;
     agent->peers_ = std::make_unique<NodePeers>(node, std::move(settings), int64_t{options.warm_s} * kSecondNs);
-    redis.on_map = [node, peers = agent->peers_.get()](const std::shared_ptr<const ClusterMap>& map) {
+    redis.on_map = [node, peers = agent->peers_.get(),
+                    self = agent->self_](const std::shared_ptr<const ClusterMap>& map) {
       peers->OnMap(map, /*joined=*/true);  // before clients have it and ask by it
-      Publish(node, *map);
+      Publish(node, *map, self);
     };
     redis.on_fenced = options.on_fenced;
     ASSIGN_OR_RETURN(std::unique_ptr<RedisMembership> started, RedisMembership::Start(std::move(redis)));

@@ -39,6 +39,7 @@ class World:
         self.sentinels = sentinels  # 0: one redis-server; else it has a replica, and they watch both
         self.nodes, self.redis, self.spaces, self.others = {}, None, set(), []
         self.more_arguments = []  # of every node
+        self.credentials = None  # where nodes have tenants: the folder of their secrets, "ops" an admin among them
 
     def __enter__(self):
         if self.namespaced:
@@ -214,10 +215,14 @@ sentinel failover-timeout main 10000
     def seed(self, number):
         return f"tcp://{self.address(number)}:9400"
 
+    def as_tenant(self, name):
+        return ["--tenant", name, "--secret-file", str(self.credentials / f"{name}.secret")]
+
     def cluster(self, seeds=None):
         """`status --cluster`, or None if no node gives a map."""
+        who = self.as_tenant("ops") if self.credentials else []
         done = subprocess.run([self.binary, "status", "--cluster", seeds or self.seeds(), "--timeout-ms", "2000",
-                               "--json"], capture_output=True, text=True)
+                               "--json", *who], capture_output=True, text=True)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def states(self):
@@ -228,12 +233,12 @@ sentinel failover-timeout main 10000
     def wait_for_serving(self, count):
         wait_for(f"{count} serving nodes", lambda: list(self.states().values()).count("serving") == count)
 
-    def replay(self, trace, interval_ms, workers=4, at=None, seeds=None):
+    def replay(self, trace, interval_ms, workers=4, at=None, seeds=None, more=()):
         """A replay in the background; finish_replay gives its report. `at`: the number whose namespace it runs in, if
         not in that of the bridge. `seeds`: the nodes that it is told of, if not all."""
         command = [self.binary, "replay", "--trace", str(trace), "--cluster", seeds or self.seeds(), "--speed", "1",
                    "--workers", str(workers), "--bytes-per-token", "32", "--block-tokens", str(BLOCK_TOKENS),
-                   "--interval-ms", str(interval_ms), "--json"]
+                   "--interval-ms", str(interval_ms), "--json", *more]
         return subprocess.Popen(command if at is None else self.placed(at, command), stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 

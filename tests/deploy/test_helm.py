@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import time
 
 import jsonschema
 import kubernetes_validate
@@ -17,7 +19,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 HELM = HERE.parents[1] / "deploy/helm"
 EXAMPLES = sorted((HELM / "examples").glob("*.yaml"))
 INSECURE = ("--set", "tenants.insecure=true")
+CLUSTER = ("--set", "cluster.membership=redis://redis:6379?cluster=prod")
+DRAIN = ("--set", "shutdown.drain.enabled=true")
 CONTAINER_USER = 10001
+MAP_WAIT_S = 10  # of a drain, until the map says that the node drains
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +38,17 @@ def rendered(tool):
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
 def objects(request, rendered):
     return rendered(request.param)
+
+
+def pre_stop(nodes):
+    return nodes["spec"]["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+
+
+def until(condition, patience_s=60):
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def of_kind(objects, kind):
@@ -54,6 +70,12 @@ def test_chart_lints(tool, values):
     ((*INSECURE, "--set", "config.listen=1.2.3.4:5"), "listen"),
     ((*INSECURE, "--set", "seccomp.type=RuntimeDefault"), "seccomp.type"),
     ((*INSECURE, "--set", "nvme.kind=floppy"), "nvme.kind"),
+    ((*INSECURE, "--set", "cluster.membership=/etc/map.json"), "cluster.membership"),
+    ((*INSECURE, "--set", "config.membership=redis://a?cluster=b"), "membership"),
+    ((*INSECURE, "--set", "shutdown.drain.enabled=true"), "nobody to give blocks to; set cluster.membership"),
+    ((*INSECURE, *CLUSTER, *DRAIN, "--set", "shutdown.drain.timeoutSeconds=0"), "timeoutSeconds"),
+    (("--set", "tenants.existingSecret=x", *CLUSTER, *DRAIN), "set shutdown.drain.tenant, one with the role admin"),
+    (("--set", "tenants.existingSecret=x", *CLUSTER, *DRAIN, "--set", "shutdown.drain.secretFile=../a"), "secretFile"),
     ((*INSECURE, "--set", "resources.limits.memory=lots"), "resources.limits.memory"),
 ])
 def test_wrong_values_are_refused(tool, settings, message):
@@ -118,10 +140,68 @@ def test_volumes_are_there_and_pods_have_time_to_stop(objects):
     for one in volumes.values():
         if "configMap" in one:
             assert ("ConfigMap", one["configMap"]["name"]) in objects
-    wait = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-1])
+    command = pre_stop(nodes)
+    wait = int(command[command.index("--timeout") + 1] if "drain" in command else command[-1])
     [config] = of_kind(objects, "ConfigMap")
     stop_ms = int(config["data"]["incipit.toml"].split("stop-timeout-ms = ")[1].split("\n")[0])
     assert pod["terminationGracePeriodSeconds"] > wait + stop_ms / 1000
+    if "drain" in command:  # which first waits for the map
+        assert pod["terminationGracePeriodSeconds"] >= wait + MAP_WAIT_S + stop_ms / 1000
+
+
+def test_a_pod_that_ends_gives_its_blocks_away_only_where_that_is_wanted(rendered):
+    commands = {path.stem: pre_stop(of_kind(rendered(path), "StatefulSet")[0]) for path in EXAMPLES}
+    assert commands.pop("cluster") == ["incipit", "drain", "--connect", "tcp://127.0.0.1:9400", "--timeout", "900",
+                                       "--tenant", "ops", "--secret-file", "/etc/incipit/tenants/ops.secret"]
+    assert commands and all(command == ["sleep", "5"] for command in commands.values())
+
+
+def test_nodes_of_a_cluster_may_reach_each_other_and_its_map(rendered):
+    objects = rendered(HELM / "examples/cluster.yaml")
+    [nodes], [policy] = of_kind(objects, "StatefulSet"), of_kind(objects, "NetworkPolicy")
+    environment = {one["name"]: one for one in nodes["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert environment["INCIPIT_ADVERTISE"]["value"] == "tcp=$(POD_IP):9400"
+    names = list(environment)
+    assert names.index("POD_IP") < names.index("INCIPIT_ADVERTISE")  # or it is not put in its place
+    to_nodes, elsewhere = policy["spec"]["egress"]
+    labels = nodes["spec"]["template"]["metadata"]["labels"]
+    assert to_nodes["to"][0]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert to_nodes["ports"] == [{"port": "incipit", "protocol": "TCP"}]
+    assert {port["port"] for port in elsewhere["ports"]} == {6379, 26379, 53}
+    assert policy["spec"]["ingress"][0]["from"] == to_nodes["to"]
+    [alone] = of_kind(rendered(HELM / "examples/local-nvme.yaml"), "NetworkPolicy")
+    assert alone["spec"]["egress"] == []
+
+
+def test_what_runs_before_a_pod_ends_empties_its_node(rendered, tmp_path):
+    values = yaml.safe_load((HELM / "examples/cluster.yaml").read_text())
+    values["tenants"] = {"insecure": True}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    command = pre_stop(of_kind(rendered(tmp_path / "values.yaml"), "StatefulSet")[0])
+    socket = tmp_path / "redis.sock"
+    redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", tmp_path],
+                             stdout=subprocess.DEVNULL)
+    try:
+        member = (*SMALL, "--membership", f"redis+unix://{socket}?cluster=prod")
+        folders = [tmp_path / "leaves", tmp_path / "stays"]
+        for folder in folders:
+            folder.mkdir()
+        with LiveNode(folders[0], member) as leaves, LiveNode(folders[1], member) as stays:
+            both_serve = "incipit_cluster_nodes_serving 2"
+            until(lambda: all(both_serve in node.page("/metrics") for node in (leaves, stays)))
+            leaves.store_and_load(leaves.facts["address"])  # all of it, whoever owns it
+            command = [BINARY if part == "incipit" else part for part in command]
+            command[command.index("tcp://127.0.0.1:9400")] = leaves.facts["address"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert leaves.stop() == 0
+            found = subprocess.run([BINARY, "get", "--connect", stays.facts["address"], "--file",
+                                    folders[0] / "prompt", "--random", "7"], capture_output=True, text=True,
+                                   timeout=120, check=False)
+            assert found.returncode == 0, found.stdout + found.stderr
+    finally:
+        redis.kill()
+        redis.wait()
 
 
 def test_huge_pages_are_asked_for_once_and_bounded(rendered):
@@ -147,6 +227,10 @@ def lay_out_secret(folder, tenants):
 def test_node_starts_from_what_is_rendered(objects, tmp_path):
     [config] = of_kind(objects, "ConfigMap")
     text = config["data"]["incipit.toml"]
+    environment = {"INCIPIT_NAME": "prod-incipit-0"}
+    if "membership =" in text:
+        environment["INCIPIT_ADVERTISE"] = "tcp=10.0.0.5:9400"
+        text = text.replace("/etc/incipit/tenants/nodes.secret", str(tmp_path / "tenants/search.secret"))
     (tmp_path / "incipit.toml").write_text(text)
     arguments = ["--config", tmp_path / "incipit.toml", *SMALL]
     credentials = ()
@@ -167,7 +251,7 @@ def test_node_starts_from_what_is_rendered(objects, tmp_path):
         for folder in [tmp_path, *tmp_path.parents]:
             if os.access(folder, os.W_OK) and str(folder).startswith(str(tmp_path.parents[1])):
                 folder.chmod(0o755)
-    with LiveNode(tmp_path, tuple(arguments), wrapper=user, environment={"INCIPIT_NAME": "prod-incipit-0"}) as node:
+    with LiveNode(tmp_path, tuple(arguments), wrapper=user, environment=environment) as node:
         assert node.facts["name"] == "prod-incipit-0"
         node.store_and_load(node.facts["address"], *credentials)
         assert node.stop() == 0

@@ -20,7 +20,7 @@ inline ShardReport SampleReport(uint16_t shard, uint64_t first = 1000, uint64_t 
        r.match_hits_nvme, r.match_hits, r.match_keys, r.hot_marks, r.loads, r.load_keys, r.loads_busy, r.load_hits_ram,
        r.load_hits_nvme, r.load_misses, r.load_expired, r.load_io_errors, r.load_damaged, r.load_bytes_ram,
        r.load_bytes_nvme, r.stores, r.store_blocks, r.store_bytes, r.store_busy, r.store_rejected, r.store_damaged,
-       r.offers, r.touches, r.removes, r.releases, r.leases_granted, r.leases_expired, r.leases_refused,
+       r.stores_shed, r.offers, r.touches, r.removes, r.releases, r.leases_granted, r.leases_expired, r.leases_refused,
        r.bytes_received, r.bytes_sent, r.sessions_cut, r.auth_failures, r.auth_held_back, r.requests_denied);
   for (LaneCounters& lane : r.lanes) {
     fill(lane.load_bytes_ram, lane.load_bytes_nvme, lane.store_bytes, lane.bytes_received, lane.bytes_sent);

@@ -80,7 +80,7 @@ void AddRates(const StatusValues& before, const StatusValues& now, double second
   view->keys_per_s = rate(view->matched.keys);
   view->load_bytes_per_s = rate(since("load_bytes_ram_total") + since("load_bytes_nvme_total"));
   view->store_bytes_per_s = rate(since("store_bytes_total"));
-  view->busy_per_s = rate(since("loads_busy_total") + since("store_busy_total"));
+  view->busy_per_s = rate(since("loads_busy_total") + since("store_busy_total") + since("stores_shed_total"));
 }
 
 NodeView ViewOf(const NodeSample& sample, const NodeSample* earlier, double seconds) {

@@ -8,6 +8,7 @@
 #include <regex>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "tests/support/sample_report.h"
 
 namespace incipit {
@@ -120,6 +121,23 @@ TEST(MetricsTest, TenantsAreSummedOverShardsAndNamedUpToALimit) {
   EXPECT_EQ(
       std::ranges::count_if(series, [](const auto& one) { return one.first.starts_with("incipit_tenant_blocks"); }),
       static_cast<int64_t>(kMaxTenantSeries + 1));
+}
+
+TEST(MetricsTest, QuotasAreThoseThatThereAre) {
+  MetricsInput input = TwoShards();
+  for (ShardReport& report : input.reports) {
+    report.tenants.push_back({.name = "a"});
+    report.tenants.back().usage.quota = {.name = "a", .ram_bytes = 100, .cluster_ram_bytes = 600};
+    report.tenants.push_back({.name = "b"});
+    report.tenants.push_back({.name = "c"});
+    report.tenants.back().usage.quota.nvme_bytes = 0;
+  }
+  std::map<std::string, double> series = Parse(RenderMetrics(input));
+  EXPECT_EQ(series["incipit_tenant_ram_quota_bytes{tenant=\"a\"}"], 200) << "of both shards";
+  EXPECT_EQ(series["incipit_tenant_cluster_ram_quota_bytes{tenant=\"a\"}"], 600) << "of the cluster";
+  EXPECT_TRUE(series.contains("incipit_tenant_nvme_quota_bytes{tenant=\"c\"}"));
+  EXPECT_EQ(
+      std::ranges::count_if(series, [](const auto& one) { return absl::StrContains(one.first, "_quota_bytes{"); }), 3);
 }
 
 TEST(MetricsTest, NamespacesShowHowFarTheirBlocksShrankAndAreNamedUpToALimit) {

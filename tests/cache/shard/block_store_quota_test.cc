@@ -27,6 +27,7 @@ class BlockStoreQuotaTest : public ::testing::Test {
     auto opened = loop_.Run(BlockStore::Open(&loop_, random_.get(), disk_.get(), options, nvme));
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
+    if (!found_quota_.empty()) store_->SetQuotas(found_quota_);
     ASSERT_TRUE(loop_.Run(store_->Recover()).ok());
   }
   ~BlockStoreQuotaTest() override { Close(); }
@@ -101,6 +102,7 @@ class BlockStoreQuotaTest : public ::testing::Test {
   std::shared_ptr<MemDiskContents> contents_ = std::make_shared<MemDiskContents>(16 << 20);
   std::unique_ptr<MemDisk> disk_;
   std::unique_ptr<BlockStore> store_;
+  std::vector<TenantQuota> found_quota_;  // before what is on NVMe is found, as a node does
   uint64_t stamp_ns_ = 1'000;
 };
 
@@ -219,14 +221,91 @@ TEST_F(BlockStoreQuotaTest, PromotionKeepsWithinTheQuota) {
   ExpectUsageIsWhatBlocksTake("a", 60);
 }
 
-TEST_F(BlockStoreQuotaTest, LowerQuotaTakesEffectAsTheTenantStores) {
+TEST_F(BlockStoreQuotaTest, LowerQuotaTakesEffectAsTheTenantStoresAndNotAtOnce) {
   Open(4 << 20);
   SetQuota("a", kNoQuota);
   for (uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(Store("a", i).ok());
-  SetQuota("a", 10 * kBlockBytes);
-  ASSERT_TRUE(Store("a", 100).ok());
-  EXPECT_LE(UsageOf("a").ram_bytes, 10 * kBlockBytes);
-  ExpectUsageIsWhatBlocksTake("a", 101);
+  SetQuota("a", 20 * kBlockBytes);
+  EXPECT_EQ(Count("a", 0, 100), 100u);
+  uint64_t before = UsageOf("a").blocks;
+  for (uint64_t i = 100; i < 200; ++i) {
+    ASSERT_TRUE(Store("a", i).ok()) << i << ": nothing is refused meanwhile";
+    EXPECT_NE(Find("a", i), kNoBlock);
+    EXPECT_GE(UsageOf("a").blocks + 1, before)
+        << i << ": it loses one for each that it stores, beside the room for that";
+    before = UsageOf("a").blocks;
+  }
+  EXPECT_LE(UsageOf("a").ram_bytes, 20 * kBlockBytes) << "as much was stored as was above the quota";
+  EXPECT_EQ(UsageOf("a").refused_for_quota, 0u);
+  EXPECT_NE(Find("a", 199), kNoBlock) << "the least valued went";
+  ExpectUsageIsWhatBlocksTake("a", 200);
+}
+
+TEST_F(BlockStoreQuotaTest, TheSameQuotaAgainBringsNoSurplusBack) {
+  Open(4 << 20);
+  SetQuota("a", kNoQuota);
+  for (uint64_t i = 0; i < 60; ++i) ASSERT_TRUE(Store("a", i).ok());
+  for (uint64_t i = 60; i < 140; ++i) {
+    SetQuota("a", 20 * kBlockBytes);  // as each new map does
+    ASSERT_TRUE(Store("a", i).ok());
+  }
+  EXPECT_LE(UsageOf("a").ram_bytes, 20 * kBlockBytes);
+}
+
+TEST_F(BlockStoreQuotaTest, WhatIsAboveAQuotaThatFellGoesFirstWhenOthersNeedRoom) {
+  Open(4 << 20);
+  SetQuota("a", kNoQuota);
+  SetQuota("b", kNoQuota);
+  for (uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(Store("b", i).ok());
+  for (uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(Store("a", i).ok());  // used after all of the other's
+  SetQuota("a", 40 * kBlockBytes);
+  uint64_t next = 100;
+  while (UsageOf("a").ram_bytes > 40 * kBlockBytes) ASSERT_TRUE(Store("b", next++).ok()) << next;
+  EXPECT_EQ(Count("b", 0, next), next) << "none of its own went before that";
+  ASSERT_LT(next, 400u);
+  const uint64_t left = UsageOf("a").blocks;
+  for (uint64_t i = 0; i < 10; ++i) ASSERT_TRUE(Store("b", next++).ok());
+  EXPECT_EQ(UsageOf("a").blocks, left) << "within its share it competes by age";
+}
+
+TEST_F(BlockStoreQuotaTest, OnNvmeTooWhatIsAboveAQuotaThatFellGoesFirst) {
+  contents_ = std::make_shared<MemDiskContents>(8 << 20);
+  Open(4 << 20, /*with_nvme=*/true);
+  SetQuota("a", 60 * kBlockBytes);
+  SetQuota("b", kNoQuota);
+  for (uint64_t i = 0; i < 150; ++i) ASSERT_TRUE(Store("b", i, 500 * kMillisecondNs).ok());
+  for (uint64_t i = 0; i < 250; ++i) ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok());
+  Settle();
+  ASSERT_EQ(Count("b", 0, 150), 150u);
+  SetQuota("a", 60 * kBlockBytes, 20 * kBlockBytes);
+  ASSERT_GT(UsageOf("a").nvme_bytes, 100 * kBlockBytes);
+  uint64_t next = 150;
+  while (UsageOf("a").nvme_bytes > 20 * kBlockBytes && next < 1000) {
+    ASSERT_TRUE(Store("b", next++, 500 * kMillisecondNs).ok());
+    Settle();
+  }
+  EXPECT_LE(UsageOf("a").nvme_bytes, 20 * kBlockBytes);
+  EXPECT_GE(UsageOf("a").nvme_bytes, 18 * kBlockBytes) << "what is within the share goes by age";
+  EXPECT_EQ(Count("b", 0, next), next) << "though older than all of the other's";
+}
+
+TEST_F(BlockStoreQuotaTest, WhereAShareIsLessThanABlockOneBlockHasAPlace) {
+  Open(4 << 20, /*with_nvme=*/true);
+  store_->SetQuotas({{.name = "a",
+                      .ram_bytes = kBlockBytes / 2,
+                      .nvme_bytes = kBlockBytes / 2,
+                      .lone_ram_bytes = 4 * kBlockBytes,
+                      .lone_nvme_bytes = 4 * kBlockBytes}});
+  for (uint64_t i = 0; i < 10; ++i) {
+    ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok()) << i;
+    Settle();
+    EXPECT_NE(Find("a", i), kNoBlock);
+    EXPECT_LE(UsageOf("a").ram_bytes, 2 * kBlockBytes);
+    EXPECT_LE(UsageOf("a").nvme_bytes, 2 * kBlockBytes);
+  }
+  EXPECT_EQ(Count("a", 0, 10), 2u) << "one in RAM and one on NVMe";
+  EXPECT_EQ(UsageOf("a").refused_for_quota, 0u);
+  ExpectUsageIsWhatBlocksTake("a", 10);
 }
 
 TEST_F(BlockStoreQuotaTest, BlocksFromBeforeTheTenantWasListedCountForIt) {
@@ -236,10 +315,10 @@ TEST_F(BlockStoreQuotaTest, BlocksFromBeforeTheTenantWasListedCountForIt) {
   SetQuota("a", 10 * kBlockBytes);
   ExpectUsageIsWhatBlocksTake("a", 100);
   EXPECT_EQ(UsageOf("a").blocks, 100u);
-  ASSERT_TRUE(Store("a", 100, 500 * kMillisecondNs).ok());
+  for (uint64_t i = 100; i < 210; ++i) ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok());
   Settle();
   EXPECT_LE(UsageOf("a").ram_bytes, 10 * kBlockBytes);
-  ExpectUsageIsWhatBlocksTake("a", 101);
+  ExpectUsageIsWhatBlocksTake("a", 210);
 }
 
 TEST_F(BlockStoreQuotaTest, BlocksFoundAtStartCountForTheirTenant) {
@@ -256,6 +335,25 @@ TEST_F(BlockStoreQuotaTest, BlocksFoundAtStartCountForTheirTenant) {
   Settle();
   EXPECT_LE(UsageOf("a").nvme_bytes, 30 * kBlockBytes);
   ExpectUsageIsWhatBlocksTake("a", 140);
+}
+
+TEST_F(BlockStoreQuotaTest, BlocksFoundAboveTheQuotaDoNotGoAtOnce) {
+  Open(4 << 20, /*with_nvme=*/true);
+  SetQuota("a", 20 * kBlockBytes);
+  for (uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok());
+  Settle();
+  Close();
+  found_quota_ = {{.name = "a", .ram_bytes = 10 * kBlockBytes, .nvme_bytes = 30 * kBlockBytes}};
+  Open(4 << 20, /*with_nvme=*/true);
+  const uint64_t found = UsageOf("a").blocks;
+  ASSERT_GE(found, 80u);
+  for (uint64_t i = 100; i < 120; ++i) ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok());
+  Settle();
+  EXPECT_GE(UsageOf("a").blocks, found - 20);
+  for (uint64_t i = 120; i < 260; ++i) ASSERT_TRUE(Store("a", i, 500 * kMillisecondNs).ok());
+  Settle();
+  EXPECT_LE(UsageOf("a").nvme_bytes, 30 * kBlockBytes);
+  ExpectUsageIsWhatBlocksTake("a", 260);
 }
 
 TEST_F(BlockStoreQuotaTest, TenantUsesOnlyItsOwnNumberOfNamespaces) {

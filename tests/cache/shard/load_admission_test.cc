@@ -51,6 +51,31 @@ TEST_F(LoadAdmissionTest, BytesAreLimitedButOneLoadAlwaysFits) {
   EXPECT_EQ(admission_.load_bytes(), 1000 * kLoadBytes) << "a refusal changes nothing";
 }
 
+TEST_F(LoadAdmissionTest, StoresGiveWayBeforeAnyLoadIsRefused) {
+  LoadCaller one, other;
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(admission_.Admit(kLoadBytes, &one));
+  EXPECT_TRUE(admission_.MayStore());
+  ASSERT_TRUE(admission_.Admit(kLoadBytes, &other));
+  EXPECT_FALSE(admission_.MayStore()) << "three of four loads";
+  EXPECT_TRUE(admission_.MayLoad(other));
+  Finish(&one);
+  EXPECT_TRUE(admission_.MayStore());
+  ASSERT_TRUE(admission_.Admit(80 * kLoadBytes, &one));
+  EXPECT_FALSE(admission_.MayStore()) << "three quarters of the bytes";
+  EXPECT_TRUE(admission_.Admit(kLoadBytes, &other));
+}
+
+TEST_F(LoadAdmissionTest, ALimitOfOneLoadLeavesRoomForStoresBetweenLoads) {
+  limits_.max_loads = 1;
+  LoadCaller one;
+  EXPECT_TRUE(admission_.MayStore());
+  ASSERT_TRUE(admission_.Admit(1000 * kLoadBytes, &one));
+  EXPECT_FALSE(admission_.MayStore());
+  admission_.Progress(1000 * kLoadBytes);
+  admission_.End(&one);
+  EXPECT_TRUE(admission_.MayStore());
+}
+
 TEST_F(LoadAdmissionTest, AppointmentsAreSpreadAndGrowWithTheQueue) {
   std::vector<LoadCaller> busy(4), refused(50);
   for (LoadCaller& caller : busy) ASSERT_TRUE(admission_.Admit(kLoadBytes, &caller));

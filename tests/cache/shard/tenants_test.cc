@@ -306,6 +306,30 @@ TEST_F(TenantsTest, QuotaOfOneTenantDoesNotCostAnotherItsBlocks) {
   EXPECT_GT(stats.at("tenant_evicted_for_quota_total"), 1000u);
 }
 
+TEST_F(TenantsTest, AClusterQuotaCountsByTheShareOfTheLastMapAlsoAfterAReload) {
+  const auto table = [](uint64_t cluster_bytes) {
+    Tenant tenant = MakeTenant("a", kBoth);
+    tenant.cluster_ram_quota_bytes = cluster_bytes;
+    return MakeTable({tenant});
+  };
+  StartWith(table(12'000'000));
+  auto a = ConnectAs("a");
+  const auto quota = [&] { return Stats(a.get()).at("tenant_ram_quota_bytes"); };
+  const auto take_map = [&](const ClusterShare& share) {
+    for (size_t i = 0; i < node_.shard_count(); ++i) node_.shard(i)->SetClusterShare(share);
+  };
+  EXPECT_EQ(quota(), 6'000'000u) << "two shards, no map: all of it";
+  take_map({.own_weight = 1, .total_weight = 3});
+  EXPECT_EQ(quota(), 2'000'000u);
+  take_map({.own_weight = 1, .total_weight = 4});
+  EXPECT_EQ(quota(), 1'500'000u);
+  node_.SetTenants(table(24'000'000));
+  EXPECT_EQ(quota(), 3'000'000u);
+  EXPECT_EQ(Stats(a.get()).at("tenant_cluster_ram_quota_bytes"), 24'000'000u);
+  take_map({.own_weight = 1, .total_weight = 2});
+  EXPECT_EQ(quota(), 6'000'000u) << "the tenants of the reload, by the new map";
+}
+
 TEST_F(TenantsTest, OpenNodeLetsNobodyIntoAnotherTenantsNamespaces) {
   Start();
   auto client = Connect();

@@ -31,6 +31,8 @@ TEST(TenantFile, EverythingIsRead) {
 roles = ["read", "admin"]
 ram_quota_bytes = 1_000_000
 nvme_quota_bytes = 0
+cluster_ram_quota_bytes = 3_000_000
+cluster_nvme_quota_bytes = 9_223_372_036_854_775_807
 uids = [1001, 0]
 [[tenant]]
 name = "b"
@@ -48,8 +50,12 @@ roles = ["read", "write"]
   EXPECT_EQ(a->roles, Role::kRead | Role::kAdmin);
   EXPECT_EQ(a->ram_quota_bytes, 1'000'000u);
   EXPECT_EQ(a->nvme_quota_bytes, 0u);
+  EXPECT_EQ(a->cluster_ram_quota_bytes, 3'000'000u);
+  EXPECT_EQ(a->cluster_nvme_quota_bytes, static_cast<uint64_t>(INT64_MAX));
   EXPECT_EQ(b->roles, Role::kRead | Role::kWrite);
   EXPECT_EQ(b->ram_quota_bytes, kNoQuota);
+  EXPECT_EQ(b->cluster_ram_quota_bytes, kNoQuota);
+  EXPECT_EQ(b->cluster_nvme_quota_bytes, kNoQuota);
   EXPECT_EQ(a->uids, (std::vector<uint32_t>{1001, 0}));
   EXPECT_TRUE(b->uids.empty());
   ASSERT_TRUE(a->key.has_value());
@@ -70,6 +76,9 @@ TEST(TenantFile, MistakesAreNamedWithTheirLineAndWithoutSecrets) {
   ExpectRefused(WithSecret("roles = []\n"), "no role");
   ExpectRefused(WithSecret("ram_quota_bytes = -1\n"), "number of bytes");
   ExpectRefused(WithSecret("ram_quota_bytes = \"1GiB\"\n"), "number of bytes");
+  ExpectRefused(WithSecret("cluster_ram_quota_bytes = -1\n"), "cluster_ram_quota_bytes is not a number of bytes");
+  ExpectRefused(WithSecret("cluster_nvme_quota_bytes = 1.5\n"), "cluster_nvme_quota_bytes is not a number of bytes");
+  ExpectRefused(WithSecret("cluster_quota_bytes = 1\n"), "no key 'cluster_quota_bytes'");
   ExpectRefused("[[tenant]]\nname = \"a b\"\nsecret = \"00112233445566778899aabbccddeeff\"\n", "tenant name");
   ExpectRefused(WithSecret("[[grant]]\nowner = \"a\"\nto = \"b\"\n"), "needs namespace");
   ExpectRefused(WithSecret("[[grant]]\nowner = \"a\"\nnamespace = \"m\"\nto = \"b\"\n"), "no tenant");

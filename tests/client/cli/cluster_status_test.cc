@@ -89,6 +89,22 @@ TEST_F(ClusterStatusTest, OneNodesStatusSaysWhichClusterItIsIn) {
   EXPECT_THAT(RunText({"status"}).out, HasSubstr("epoch 7: 3 nodes, 2 serving; this node is serving"));
 }
 
+TEST(ClusterStatusText, ATenantSeesWhatItHasAndMayHaveOnEachNodeAndInAll) {
+  ClusterReport report;
+  report.map = std::make_shared<ClusterMap>();
+  for (uint64_t id = 1; id <= 2; ++id) {
+    NodeReport& entry = report.nodes.emplace_back();
+    entry.node = {.id = id, .addresses = {"tcp://a"}};
+    entry.shards = {{.values = {{"tenant_blocks", 41},
+                                {"tenant_ram_bytes", 1024},
+                                {"tenant_ram_quota_bytes", 3072},
+                                {"tenant_cluster_ram_quota_bytes", 6144}}}};
+  }
+  const std::string text = ClusterStatusText(report);
+  EXPECT_THAT(text, testing::ContainsRegex("41 +1 KiB +3 KiB"));
+  EXPECT_THAT(text, HasSubstr("In all 2 KiB of 6 KiB RAM, 0 bytes of - NVMe"));
+}
+
 TEST_F(ClusterStatusTest, SeedsThatGiveNoMapAreAnErrorThatNamesTheFlag) {
   const CliResult result =
       RunIncipit({"match", "--text", std::string(4096, 'x'), "--cluster", "tcp://127.0.0.1:1", "--timeout-ms", "300"});

@@ -97,8 +97,18 @@ TEST(StatusReportTest, TenantThatMayNotSeeTheNodeIsShownItsOwnFigures) {
       {.shard = 1, .values = {{"tenant_blocks", 4}, {"tenant_ram_bytes", 1024}, {"tenant_ram_quota_bytes", 2048}}}};
   const std::string text = StatusText("a", {.name = "n", .shard_count = 2}, shards);
   EXPECT_NE(text.find("7 of this tenant"), std::string::npos) << text;
-  EXPECT_NE(text.find("2 KiB of 4 KiB"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 KiB of 4 KiB\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("match hits"), std::string::npos) << text;
+}
+
+TEST(StatusReportTest, QuotaOfTheClusterIsShownBesideWhatItLeavesThisNodeAndNotAddedUp) {
+  std::vector<ShardStats> shards(2);
+  for (ShardStats& shard : shards) {
+    shard.values = {{"tenant_blocks", 1}, {"tenant_nvme_quota_bytes", 1024}, {"tenant_cluster_nvme_quota_bytes", 6144}};
+  }
+  const std::string text = StatusText("a", {.name = "n", .shard_count = 2}, shards);
+  EXPECT_THAT(text, HasSubstr("NVMe      0 bytes of 2 KiB; 6 KiB in the cluster\n"));
+  EXPECT_EQ(StatusValues::TotalOf(shards).ToJson()["tenant_cluster_nvme_quota_bytes"], 6144);
 }
 
 }  // namespace

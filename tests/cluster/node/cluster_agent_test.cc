@@ -47,6 +47,7 @@ class ClusterAgentTest : public ::testing::Test {
     options.shards = 2;
     options.ram_bytes = 16 << 20;
     options.huge_pages = false;
+    options.tenants_path = tenants_path_;
     if (!state.empty()) options.state_dir = directory_ + "/" + state;
     auto node = Node::Start(options);
     EXPECT_TRUE(node.ok()) << node.status();
@@ -58,7 +59,15 @@ class ClusterAgentTest : public ::testing::Test {
     options.lease_ms = kLongMs;
     return options;
   }
+  // One tenant, "a", with a quota of RAM over the whole cluster.
+  void WriteTenants(uint64_t cluster_bytes) const {
+    std::ofstream(tenants_path_) << "[[tenant]]\nname = \"a\"\nsecret = \"00112233445566778899aabbccddeeff\"\n"
+                                 << "cluster_ram_quota_bytes = " << cluster_bytes << "\n";
+    std::filesystem::permissions(tenants_path_,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
   std::string directory_;
+  std::string tenants_path_;  // empty: nodes have none
 };
 
 TEST_F(ClusterAgentTest, NodesJoinAndTheirClientsLearnOfAll) {
@@ -270,6 +279,52 @@ TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
   ASSERT_TRUE(first->Stop(10'000).ok());
   ASSERT_TRUE(Eventually([&] { return chain.MatchBy(client->get()) == Chain::kBlocks; }));
   EXPECT_EQ(chain.LoadBy(client->get()), Chain::kBlocks);
+}
+
+// A tenant's quota on a node, all shards together.
+uint64_t RamQuotaOf(Node* node, const std::string& tenant) {
+  uint64_t bytes = 0;
+  for (const ShardReport& report : node->Reports()) {
+    for (const TenantReport& one : report.tenants) bytes += one.name == tenant ? one.usage.quota.ram_bytes : 0;
+  }
+  return bytes;
+}
+
+TEST_F(ClusterAgentTest, SharesOfAClusterQuotaFollowTheMapAndTheTenantsFile) {
+  RedisServer redis;
+  tenants_path_ = directory_ + "/tenants.toml";
+  WriteTenants(12'000'000);
+  const auto first = StartNode(), second = StartNode();
+  EXPECT_EQ(RamQuotaOf(first.get(), "a"), 12'000'000u) << "no map yet";
+  ClusterAgentOptions options = Redis(redis);
+  options.weight = 3;
+  auto one = ClusterAgent::Start(first.get(), options);
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_TRUE(Eventually([&] { return (*one)->gauges().nodes_serving == 1; }));
+  EXPECT_EQ(RamQuotaOf(first.get(), "a"), 12'000'000u) << "alone";
+  options.weight = 1;
+  auto two = ClusterAgent::Start(second.get(), options);
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_TRUE(Eventually([&] { return RamQuotaOf(first.get(), "a") == 9'000'000; }));
+  EXPECT_TRUE(Eventually([&] { return RamQuotaOf(second.get(), "a") == 3'000'000; }));
+  WriteTenants(24'000'000);
+  ASSERT_TRUE(second->ReloadTenants().ok());
+  EXPECT_EQ(RamQuotaOf(second.get(), "a"), 6'000'000u) << "the file is new, the map is not";
+  (*one)->Leave();
+  EXPECT_TRUE(Eventually([&] { return RamQuotaOf(second.get(), "a") == 24'000'000; }));
+}
+
+TEST_F(ClusterAgentTest, SharesOfAClusterQuotaFollowAMapFromAFile) {
+  tenants_path_ = directory_ + "/tenants.toml";
+  WriteTenants(12'000'000);
+  const auto node = StartNode();
+  ClusterMap map = testing::SampleClusterMap();  // serving: 1 and 3, with weights 11 and 13
+  map.nodes[0].addresses[0] = "tcp://" + node->address();
+  const std::string path = directory_ + "/map.json";
+  std::ofstream(path) << EncodeClusterMap(map);
+  auto agent = ClusterAgent::Start(node.get(), {.source = path});
+  ASSERT_TRUE(agent.ok()) << agent.status();
+  EXPECT_EQ(RamQuotaOf(node.get(), "a"), 5'500'000u);
 }
 
 TEST_F(ClusterAgentTest, AMapFromAFileIsNotTheNodesToChange) {
