@@ -50,7 +50,7 @@ target_compile_definitions(test_canary PRIVATE INCIPIT_CANARY)
 target_sources(test_canary PRIVATE cache/shard/block_store.cc cache/shard/block_store_ram.cc cache/shard/session.cc
   cache/shard/shard.cc cache/shard/store_receiver.cc client/src/core/load_receiver.cc
   cluster/membership/cluster_map.cc)
-incipit_tests(conformance incipit_client incipit_cache)
+incipit_tests(conformance incipit_member incipit_client incipit_cache)
 incipit_tests(golden incipit_client incipit_cache incipit_cluster)
 incipit_tests(campaigns incipit_client incipit_member)
 

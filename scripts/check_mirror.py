@@ -77,7 +77,7 @@ COVERED = {
     "tests/cluster/warming/placement_history_test.cc": ["cluster/warming/peer_plan"],
     "tests/cluster/warming/shard_warmer_test.cc": [  # nodes in virtual time
         "cluster/warming/block_fetcher", "cluster/warming/load_taker", "cluster/warming/peer_link",
-        "cluster/warming/peer_node", "cluster/warming/peer_table"],
+        "cluster/warming/peer_table"],
     "tests/client/src/seed_membership_test.cc": ["client/include/incipit/seed_membership"],
     "tests/transport/wire/activity_messages_test.cc": ["transport/wire/stats_values"],
     "tests/client/cli/top/top_observer_test.cc": ["client/cli/top/node_probe"],  # real nodes

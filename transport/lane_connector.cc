@@ -1,6 +1,7 @@
 #include "transport/lane_connector.h"
 
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "transport/tcp/tcp_address.h"
@@ -34,10 +35,10 @@ absl::Status LaneConnector::CheckAddress(const std::string& address) {
   return status;
 }
 
-LaneConnector::LaneConnector(UringLoop* loop)
-    : tcp_(std::make_unique<TcpConnector>(loop)),
-      unix_(std::make_unique<UnixConnector>(loop)),
-      ucx_(std::make_unique<UcxConnector>(loop)) {}
+LaneConnector::LaneConnector(UringLoop* loop) : LaneConnector(loop, std::make_unique<UcxConnector>(loop)) {}
+
+LaneConnector::LaneConnector(UringLoop* loop, std::unique_ptr<Connector> ucx)
+    : tcp_(std::make_unique<TcpConnector>(loop)), unix_(std::make_unique<UnixConnector>(loop)), ucx_(std::move(ucx)) {}
 
 LaneConnector::~LaneConnector() = default;
 

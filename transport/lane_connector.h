@@ -13,6 +13,8 @@ namespace incipit {
 class LaneConnector : public Connector {
  public:
   explicit LaneConnector(UringLoop* loop);
+  // With this in place of its own connector of the ucx lane.
+  LaneConnector(UringLoop* loop, std::unique_ptr<Connector> ucx);
   ~LaneConnector() override;
   // InvalidArgument for what can be no address, whatever listens where: an unknown scheme, no port, no path. Never
   // blocks: names are resolved when connecting.

@@ -13,6 +13,8 @@ uint64_t InState(const ShardReport& r, NvmeState state) {
 const LaneCounters& Tcp(R report) { return report.requests.lane(LaneKind::kTcp); }
 const LaneCounters& Unix(R report) { return report.requests.lane(LaneKind::kUnix); }
 const LaneCounters& Ucx(R report) { return report.requests.lane(LaneKind::kUcx); }
+const PeerCounters::LaneBytes& PeerTcp(R report) { return report.peers.lane(LaneKind::kTcp); }
+const PeerCounters::LaneBytes& PeerUcx(R report) { return report.peers.lane(LaneKind::kUcx); }
 
 constexpr MetricRow kRows[] = {
     {"sessions", kGauge, "Connections that are open.", "", [](R r) { return r.sessions; }},
@@ -64,13 +66,20 @@ constexpr MetricRow kRows[] = {
     {"peer_bytes_total", kCounter, "Payload bytes taken over from other nodes, and given to them.", "what=taken",
      [](R r) { return r.peers.taken_bytes; }},
     {"peer_bytes_total", kCounter, nullptr, "what=given", [](R r) { return r.peers.given_bytes; }},
+    {"peer_lane_bytes_total", kCounter, "Bytes of connections that this node made to others, frames included, by lane.",
+     "lane=tcp,direction=received", [](R r) { return PeerTcp(r).received; }},
+    {"peer_lane_bytes_total", kCounter, nullptr, "lane=tcp,direction=sent", [](R r) { return PeerTcp(r).sent; }},
+    {"peer_lane_bytes_total", kCounter, nullptr, "lane=ucx,direction=received",
+     [](R r) { return PeerUcx(r).received; }},
+    {"peer_lane_bytes_total", kCounter, nullptr, "lane=ucx,direction=sent", [](R r) { return PeerUcx(r).sent; }},
     {"peer_trouble_total", kCounter,
      "Questions that failed, keys and blocks not asked for (the other node failed lately; too much under way), damaged "
-     "blocks.",
+     "blocks, connections that the best lane did not give, or that broke there.",
      "kind=failed", [](R r) { return r.peers.failures; }},
     {"peer_trouble_total", kCounter, nullptr, "kind=held_back", [](R r) { return r.peers.held_back; }},
     {"peer_trouble_total", kCounter, nullptr, "kind=over_limit", [](R r) { return r.peers.over_limit; }},
     {"peer_trouble_total", kCounter, nullptr, "kind=damaged", [](R r) { return r.peers.damaged; }},
+    {"peer_trouble_total", kCounter, nullptr, "kind=lane", [](R r) { return r.peers.lane_failures; }},
     {"load_bytes_total", kCounter, "Payload bytes loaded, by tier and lane.", "tier=ram,lane=tcp",
      [](R r) { return Tcp(r).load_bytes_ram; }},
     {"load_bytes_total", kCounter, nullptr, "tier=nvme,lane=tcp", [](R r) { return Tcp(r).load_bytes_nvme; }},

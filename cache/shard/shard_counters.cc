@@ -122,6 +122,11 @@ void AddPeers(const ShardReport& report, Values* out) {
                               {"peer_damaged_total", p.damaged},
                               {"peer_given_blocks_total", p.given_blocks},
                               {"peer_given_bytes_total", p.given_bytes},
+                              {"peer_lane_failures_total", p.lane_failures},
+                              {"peer_tcp_received_bytes_total", p.lane(LaneKind::kTcp).received},
+                              {"peer_tcp_sent_bytes_total", p.lane(LaneKind::kTcp).sent},
+                              {"peer_ucx_received_bytes_total", p.lane(LaneKind::kUcx).received},
+                              {"peer_ucx_sent_bytes_total", p.lane(LaneKind::kUcx).sent},
                           });
 }
 

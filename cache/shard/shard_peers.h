@@ -2,12 +2,14 @@
 // sessions of its own to others: cluster/warming/ has both. docs/membership.md, "Warming".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "cache/runtime/sync.h"
 #include "cache/shard/entry.h"
+#include "transport/stream.h"
 #include "transport/wire/messages.h"
 
 namespace incipit {
@@ -22,6 +24,15 @@ struct PeerCounters {
   uint64_t over_limit = 0;  // blocks not asked for: too much is under way
   uint64_t damaged = 0;     // blocks whose bytes were not those that their checksums are of
   uint64_t given_blocks = 0, given_bytes = 0;
+  // Connections that were not made over the best lane that both nodes have, or broke there: another one may be taken.
+  uint64_t lane_failures = 0;
+  struct LaneBytes {
+    uint64_t received = 0, sent = 0;
+  };
+  std::array<LaneBytes, kLaneKinds> lanes{};  // of connections to other nodes, frames included
+
+  LaneBytes& lane(LaneKind kind) { return lanes[static_cast<size_t>(kind)]; }
+  const LaneBytes& lane(LaneKind kind) const { return lanes[static_cast<size_t>(kind)]; }
 };
 
 struct PeerQuestion {

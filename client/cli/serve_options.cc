@@ -125,6 +125,12 @@ void AddCluster(CLI::App* command, ClusterAgentOptions* cluster) {
                        "tenant as which this node asks the others; with tenants, one with the role peer")
           ->type_name("NAME")
           ->capture_default_str());
+  add(command
+          ->add_option("--peer-lane", cluster->peer_lane,
+                       "over which lane this node asks the others; auto: ucx where both have it and it works, else tcp")
+          ->type_name("auto|tcp|ucx")
+          ->check(CLI::IsMember({"auto", "tcp", "ucx"}).description(""))
+          ->capture_default_str());
   add(command->add_option("--peer-secret-file", cluster->peer_secret_file, "file with that tenant's secret")
           ->type_name("FILE"));
   add(command

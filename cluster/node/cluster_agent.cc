@@ -12,6 +12,7 @@
 #include "cluster/node/node_share.h"
 #include "spdlog/spdlog.h"
 #include "transport/auth/secret_file.h"
+#include "transport/ucx/ucx_address.h"
 
 namespace incipit {
 namespace {
@@ -40,8 +41,21 @@ uint32_t CapacityGib(const NodeOptions& options) {
   return static_cast<uint32_t>(std::clamp<uint64_t>(gib, 1, kMaxNodeWeight));
 }
 
-absl::StatusOr<PeerSettings> PeerSettingsOf(const ClusterAgentOptions& options, uint64_t node_id) {
-  PeerSettings settings{.node_id = node_id, .tenant = options.peer_tenant};
+absl::StatusOr<std::vector<std::string>> PeerLanesOf(const Node& node, const ClusterAgentOptions& options) {
+  const bool has_ucx = !node.ucx_address().empty();
+  if (options.peer_lane == "ucx" && !has_ucx) {
+    return absl::FailedPreconditionError(
+        "--peer-lane ucx: this node has no ucx lane; give it one by --listen-ucx, or take --peer-lane auto");
+  }
+  std::vector<std::string> lanes;
+  if (options.peer_lane != "tcp" && has_ucx) lanes.emplace_back("ucx");
+  if (options.peer_lane != "ucx") lanes.emplace_back("tcp");
+  return lanes;
+}
+
+absl::StatusOr<PeerSettings> PeerSettingsOf(const Node& node, const ClusterAgentOptions& options) {
+  PeerSettings settings{.node_id = node.identity().node_id, .tenant = options.peer_tenant};
+  ASSIGN_OR_RETURN(settings.lanes, PeerLanesOf(node, options));
   if (options.peer_secret_file.empty()) return settings;
   ASSIGN_OR_RETURN(const TenantKey key, ReadSecretFile("--peer-secret-file", options.peer_secret_file));
   settings.key = std::make_shared<const TenantKey>(key);
@@ -89,7 +103,14 @@ absl::StatusOr<ClusterNode> DescribeNode(const Node& node, const ClusterAgentOpt
     }
     self.addresses.insert(self.addresses.begin(), "tcp://" + node.address());
   }
-  if (self.AddressOn("ucx").empty() && !node.ucx_address().empty()) self.addresses.push_back(node.ucx_address());
+  if (self.AddressOn("ucx").empty() && !node.ucx_address().empty()) {
+    if (IsWildcard(node.ucx_address().substr(UcxAddress::kScheme.size()))) {
+      spdlog::warn("event=ucx_not_advertised listen_ucx={}; say where clients reach it: --advertise ucx=HOST:PORT?...",
+                   node.ucx_address());
+    } else {
+      self.addresses.push_back(node.ucx_address());
+    }
+  }
   RETURN_IF_ERROR(CheckClusterNode(self));
   return self;
 }
@@ -112,6 +133,9 @@ absl::Status ClusterAgent::Check(const ClusterAgentOptions& options) {
   if (options.peer_tenant.empty() || options.peer_tenant.size() > kMaxNameBytes) {
     return absl::InvalidArgumentError(absl::StrCat("--peer-tenant: 1 to ", kMaxNameBytes, " bytes"));
   }
+  if (options.peer_lane != "auto" && options.peer_lane != "tcp" && options.peer_lane != "ucx") {
+    return absl::InvalidArgumentError(absl::StrCat("--peer-lane ", options.peer_lane, ": expected auto, tcp or ucx"));
+  }
   for (const std::string& text : options.advertise) RETURN_IF_ERROR(ParseAdvertised(text).status());
   return absl::OkStatus();
 }
@@ -120,7 +144,7 @@ absl::StatusOr<std::unique_ptr<ClusterAgent>> ClusterAgent::Start(Node* node, Cl
   RETURN_IF_ERROR(Check(options));
   std::unique_ptr<ClusterAgent> agent(new ClusterAgent());
   ASSIGN_OR_RETURN(agent->self_, DescribeNode(*node, options));
-  ASSIGN_OR_RETURN(PeerSettings settings, PeerSettingsOf(options, agent->self_.id));
+  ASSIGN_OR_RETURN(PeerSettings settings, PeerSettingsOf(*node, options));
   if (!RedisAddress::IsOne(options.source)) {
     const std::string path(absl::StripPrefix(options.source, "static:"));
     ASSIGN_OR_RETURN(std::unique_ptr<FileMembership> file, FileMembership::Read(path));

@@ -29,6 +29,8 @@ struct ClusterAgentOptions {
   uint32_t warm_s = 600;                // for how long previous owners are asked after a change; 0 = never
   std::string peer_tenant = "default";  // as which this node asks the others
   std::string peer_secret_file;         // empty: without credentials
+  // Over which lane this node asks the others: "tcp", "ucx", or "auto": ucx where both have it and it works, else tcp.
+  std::string peer_lane = "auto";
   // Another process is this node. Once, on the membership's thread.
   std::function<void(const absl::Status&)> on_fenced;
   // The node was drained, has left, and its process is to end. Once, on a thread of its own.
@@ -42,7 +44,8 @@ class ClusterAgent {
   // Of options alone, so that a node need not start in vain. InvalidArgument names the flag.
   static absl::Status Check(const ClusterAgentOptions& options);
   // `node` must serve already, and outlive this. Does not wait for Redis. InvalidArgument; NotFound: a file cannot be
-  // read; FailedPrecondition: the node listens on all addresses, so where clients reach it must be said.
+  // read; FailedPrecondition: the node listens on all addresses, so where clients reach it must be said; or it is to
+  // ask over a lane that it does not have.
   static absl::StatusOr<std::unique_ptr<ClusterAgent>> Start(Node* node, ClusterAgentOptions options);
   ~ClusterAgent();  // keeps the lease, as a crash would
 

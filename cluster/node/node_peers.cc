@@ -4,8 +4,11 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "cluster/warming/shard_warmer.h"
+#include "spdlog/spdlog.h"
 #include "transport/lane_connector.h"
+#include "transport/ucx/ucx_endpoint.h"
 
 namespace incipit {
 namespace {
@@ -16,12 +19,24 @@ int64_t NowNs() {
       .count();
 }
 
+// By this node's own devices, and without a word about its memory: docs/security.md, "The ucx lane". UCX is loaded at
+// once, while this shard has little to do.
+std::unique_ptr<Connector> MakeUcxConnector(UringLoop* loop, const PeerSettings& settings, const UcxSettings& ucx) {
+  const bool wanted = std::find(settings.lanes.begin(), settings.lanes.end(), "ucx") != settings.lanes.end();
+  if (!wanted) return std::make_unique<UcxConnector>(loop);
+  auto connector = std::make_unique<UcxConnector>(loop, UcxConnectorOptions{.offer_memory = false, .settings = ucx});
+  if (const absl::Status status = connector->Prepare(); !status.ok()) {
+    spdlog::warn("event=peer_lane_missing lane=ucx cause=\"{}\"", absl::CEscape(status.message()));
+  }
+  return connector;
+}
+
 // A warmer with the seams that it stands on.
 class NodeWarmer : public ShardPeers {
  public:
-  NodeWarmer(Shard* shard, UringLoop* loop, PeerSettings settings)
+  NodeWarmer(Shard* shard, UringLoop* loop, const PeerSettings& settings, const UcxSettings& ucx)
       : random_(MakeSystemRandom()),
-        connector_(loop),
+        connector_(loop, MakeUcxConnector(loop, settings, ucx)),
         warmer_(shard, {.loop = loop, .connector = &connector_, .random = random_.get(), .settings = settings}) {}
 
   ShardWarmer* warmer() { return &warmer_; }
@@ -46,9 +61,9 @@ ShardWarmer* WarmerOf(Shard* shard) { return static_cast<NodeWarmer*>(shard->pee
 
 NodePeers::NodePeers(Node* node, PeerSettings settings, int64_t warm_ns)
     : node_(node), history_(settings.node_id, warm_ns) {
-  node_->OnEachShard([settings = std::move(settings)](Shard* shard, UringLoop* loop) {
+  node_->OnEachShard([settings = std::move(settings), ucx = node->options().ucx](Shard* shard, UringLoop* loop) {
     if (shard->peers() != nullptr) return;  // of an agent before this one: it has tasks, and will do
-    shard->set_peers(std::make_shared<NodeWarmer>(shard, loop, settings));
+    shard->set_peers(std::make_shared<NodeWarmer>(shard, loop, settings, ucx));
   });
 }
 

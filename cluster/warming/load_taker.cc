@@ -85,8 +85,12 @@ Task<absl::Status> LoadTaker::TakeBlock(FrameChannel* channel, const wire::Loade
   }
   std::vector<iovec> pieces;
   store_->PayloadPieces(ticket->id(), 0, bytes, &pieces);
+  const bool expects = channel->WantsExpectations();
+  if (expects) channel->ExpectPayload(pieces, /*digests=*/nullptr);
   Task<absl::Status> receiving = channel->ReceivePayload(pieces);
-  CO_RETURN_IF_ERROR(co_await receiving);
+  const absl::Status received = co_await receiving;
+  if (expects) co_await channel->EndExpected();  // until then the memory may be written to
+  if (!received.ok()) co_return received;
   if (!Verify(*ticket, block->segments)) {
     ++result_->damaged;
     co_return absl::OkStatus();

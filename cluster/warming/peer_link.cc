@@ -36,11 +36,19 @@ Task<absl::StatusOr<std::unique_ptr<PeerLink>>> PeerLink::Connect(const PeerEnvi
   std::unique_ptr<PeerLink> link(new PeerLink(env, *std::move(stream)));
   Task<absl::Status> greeting = link->Greet(shard, deadline_ns);
   const absl::Status greeted = co_await greeting;
+  link->CountBytes();
   if (!greeted.ok()) {
     link->Close();
     co_return greeted;
   }
   co_return link;
+}
+
+void PeerLink::CountBytes() {
+  if (env_->counters == nullptr) return;
+  PeerCounters::LaneBytes& lane = env_->counters->lane(channel_.stream()->lane());
+  lane.received += channel_.bytes_received() - std::exchange(counted_received_, channel_.bytes_received());
+  lane.sent += channel_.bytes_sent() - std::exchange(counted_sent_, channel_.bytes_sent());
 }
 
 Task<absl::Status> PeerLink::Greet(uint16_t shard, int64_t deadline_ns) {
@@ -146,6 +154,7 @@ Task<absl::Status> PeerLink::Exchange(const PeerRequest* request, ReplySink* sin
   }
   finished.Set();
   co_await scope.Join();
+  CountBytes();
   if (broken_) channel_.Close();
   co_return status;
 }

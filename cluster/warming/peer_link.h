@@ -35,7 +35,8 @@ class ReplySink {
 class PeerLink {
  public:
   // Connects, proves who it is, says that it is a node. Unavailable, DeadlineExceeded: nobody there in time.
-  // FailedPrecondition: of a release that knows no peers. PermissionDenied, Unauthenticated: the credentials.
+  // FailedPrecondition: of a release that knows no peers. PermissionDenied, Unauthenticated: the credentials. What else
+  // the lane says.
   static Task<absl::StatusOr<std::unique_ptr<PeerLink>>> Connect(const PeerEnvironment* env, std::string address,
                                                                  uint16_t shard, int64_t deadline_ns);
 
@@ -47,6 +48,9 @@ class PeerLink {
   Task<absl::Status> Exchange(const PeerRequest* request, ReplySink* sink, int64_t deadline_ns);
 
   const wire::HelloReply& hello() const { return hello_; }
+  // Which of the node's routes it goes by, for who made it (PeerRoutes).
+  size_t route() const { return route_; }
+  void set_route(size_t route) { route_ = route; }
   bool broken() const { return broken_; }
   void Close() {
     broken_ = true;
@@ -56,6 +60,7 @@ class PeerLink {
  private:
   PeerLink(const PeerEnvironment* env, std::unique_ptr<Stream> stream) : env_(env), channel_(std::move(stream)) {}
   Task<absl::Status> Greet(uint16_t shard, int64_t deadline_ns);
+  void CountBytes();
   Task<absl::Status> TakeReplies(const PeerRequest* request, ReplySink* sink, uint64_t request_id);
 
   const PeerEnvironment* env_;
@@ -63,6 +68,8 @@ class PeerLink {
   wire::HelloReply hello_;
   uint64_t epoch_ = 0;
   uint64_t next_id_ = 10;  // those before are of the handshake
+  uint64_t counted_received_ = 0, counted_sent_ = 0;
+  size_t route_ = 0;
   bool broken_ = false;
   absl::flat_hash_map<std::string, uint32_t> opened_;  // by framed namespace
 };

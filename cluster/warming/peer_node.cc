@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cache/base/status_macros.h"
 #include "spdlog/spdlog.h"
+#include "transport/ucx/ucx_address.h"
 
 namespace incipit {
 namespace {
@@ -19,14 +20,19 @@ CircuitBreaker::Options BreakerOptions(const PeerSettings& settings) {
           .pause_max_ns = 8 * settings.hold_back_ms * kMillisecondNs};
 }
 
+// What the node itself answers to whoever asks it, by whichever lane.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status);
+}
+
 }  // namespace
 
 LentLink::~LentLink() {
   if (link_ != nullptr) node_->Return(shard_, std::move(link_));
 }
 
-PeerNode::PeerNode(const PeerEnvironment* env, std::string address)
-    : env_(env), address_(std::move(address)), breaker_(BreakerOptions(env->settings)) {}
+PeerNode::PeerNode(const PeerEnvironment* env, std::vector<std::string> addresses)
+    : env_(env), routes_(std::move(addresses), env->settings, env->random), breaker_(BreakerOptions(env->settings)) {}
 
 bool PeerNode::MayAsk() {
   if (closed_) return false;
@@ -39,10 +45,18 @@ bool PeerNode::MayAsk() {
 
 void PeerNode::OnFailure(const absl::Status& why) {
   if (breaker_.OnFailure()) {
-    spdlog::warn("event=peer_held_back address={} cause=\"{}\"; it is asked again now and then", address_,
+    spdlog::warn("event=peer_held_back address={} cause=\"{}\"; it is asked again now and then", routes_.ToString(),
                  absl::CEscape(why.message()));
   }
   next_try_ns_ = env_->loop->NowNs() + breaker_.PauseNs(env_->random);
+}
+
+void PeerNode::OnRouteFailure(size_t route, PeerRoutes::Failure failure, const absl::Status& why) {
+  if (routes_.IsLast(route)) return;
+  if (env_->counters != nullptr) ++env_->counters->lane_failures;
+  if (!routes_.OnFailure(route, failure, env_->loop->NowNs())) return;
+  spdlog::warn("event=peer_lane_left address={} cause=\"{}\"; another lane is taken, this one tried again after {} ms",
+               routes_.AddressOf(route), absl::CEscape(why.message()), env_->settings.lane_retry_ms);
 }
 
 Task<absl::Status> PeerNode::Greet(int64_t deadline_ns) {
@@ -52,15 +66,48 @@ Task<absl::Status> PeerNode::Greet(int64_t deadline_ns) {
   co_return link.status();
 }
 
-PeerNode::Lane* PeerNode::LaneOf(uint16_t shard) {
-  std::unique_ptr<Lane>& lane = lanes_[shard];
-  if (lane == nullptr) lane = std::make_unique<Lane>(env_->loop);
-  return lane.get();
+PeerNode::ShardLinks* PeerNode::LinksTo(uint16_t shard) {
+  std::unique_ptr<ShardLinks>& links = links_[shard];
+  if (links == nullptr) links = std::make_unique<ShardLinks>(env_->loop);
+  return links.get();
 }
 
-Task<absl::StatusOr<std::unique_ptr<PeerLink>>> PeerNode::Connect(uint16_t shard, int64_t deadline_ns) {
-  auto connecting = PeerLink::Connect(env_, address_, shard, deadline_ns);
-  absl::StatusOr<std::unique_ptr<PeerLink>> link = co_await connecting;
+// One that goes by a worse route makes room for one that does not: else a lane that works again would not be taken
+// while others are open.
+std::unique_ptr<PeerLink> PeerNode::TakeIdle(ShardLinks* links, size_t route) {
+  if (links->idle.empty()) return nullptr;
+  const auto best = std::min_element(links->idle.begin(), links->idle.end(),
+                                     [](const auto& one, const auto& other) { return one->route() < other->route(); });
+  std::unique_ptr<PeerLink> link = std::move(*best);
+  links->idle.erase(best);
+  if (link->route() <= route) return link;
+  link->Close();
+  std::erase(live_, link.get());
+  return nullptr;
+}
+
+Task<absl::StatusOr<std::unique_ptr<PeerLink>>> PeerNode::TryRoutes(uint16_t shard, size_t route, int64_t deadline_ns) {
+  while (true) {
+    // What is left of the time must be enough for the next one too.
+    const bool last = routes_.IsLast(route);
+    const int64_t now_ns = env_->loop->NowNs();
+    const int64_t until_ns = last ? deadline_ns : now_ns + (deadline_ns - now_ns) / 2;
+    auto connecting = PeerLink::Connect(env_, UcxAddressOfShard(routes_.AddressOf(route), shard), shard, until_ns);
+    absl::StatusOr<std::unique_ptr<PeerLink>> link = co_await connecting;
+    if (link.ok()) {
+      (*link)->set_route(route);
+      if (routes_.OnConnected(route)) spdlog::info("event=peer_lane_taken_again address={}", routes_.AddressOf(route));
+    }
+    if (link.ok() || last || closed_ || IsRefusal(link.status())) co_return link;
+    const bool no_answer = absl::IsDeadlineExceeded(link.status());
+    OnRouteFailure(route, no_answer ? PeerRoutes::Failure::kNoAnswer : PeerRoutes::Failure::kRefused, link.status());
+    route = routes_.Next(env_->loop->NowNs(), route + 1);
+  }
+}
+
+Task<absl::StatusOr<std::unique_ptr<PeerLink>>> PeerNode::Connect(uint16_t shard, size_t route, int64_t deadline_ns) {
+  auto trying = TryRoutes(shard, route, deadline_ns);
+  absl::StatusOr<std::unique_ptr<PeerLink>> link = co_await trying;
   if (link.ok() && closed_) {
     (*link)->Close();
     co_return absl::UnavailableError("this node stops asking others");
@@ -80,59 +127,62 @@ Task<absl::StatusOr<std::unique_ptr<PeerLink>>> PeerNode::Connect(uint16_t shard
 
 Task<absl::StatusOr<LentLink>> PeerNode::Lend(uint16_t shard, int64_t deadline_ns) {
   const std::shared_ptr<PeerNode> self = shared_from_this();
-  Lane* lane = LaneOf(shard);
+  ShardLinks* links = LinksTo(shard);
   while (true) {
     if (closed_) co_return absl::UnavailableError("this node stops asking others");
-    if (!lane->idle.empty()) {
-      std::unique_ptr<PeerLink> link = std::move(lane->idle.back());
-      lane->idle.pop_back();
-      ++lane->lent;
-      co_return LentLink(self, shard, std::move(link));
+    if (links->lent < env_->settings.links_per_shard) break;
+    links->freed.Clear();
+    const bool freed = co_await links->freed.WaitUntil(deadline_ns);
+    if (!freed) {
+      co_return absl::DeadlineExceededError(absl::StrCat(routes_.ToString(), ": all connections to it are in use"));
     }
-    if (lane->lent < env_->settings.links_per_shard) break;
-    lane->freed.Clear();
-    const bool freed = co_await lane->freed.WaitUntil(deadline_ns);
-    if (!freed) co_return absl::DeadlineExceededError(absl::StrCat(address_, ": all connections to it are in use"));
   }
-  ++lane->lent;  // before it is made: others count it
-  auto connecting = Connect(shard, deadline_ns);
+  ++links->lent;  // before it is made: others count it
+  const size_t route = routes_.Next(env_->loop->NowNs());
+  if (std::unique_ptr<PeerLink> idle = TakeIdle(links, route)) co_return LentLink(self, shard, std::move(idle));
+  auto connecting = Connect(shard, route, deadline_ns);
   absl::StatusOr<std::unique_ptr<PeerLink>> link = co_await connecting;
   if (!link.ok()) {
-    --lane->lent;
-    lane->freed.Set();
+    --links->lent;
+    links->freed.Set();
     co_return link.status();
   }
   co_return LentLink(self, shard, *std::move(link));
 }
 
 void PeerNode::Return(uint16_t shard, std::unique_ptr<PeerLink> link) {
-  Lane* lane = LaneOf(shard);
-  --lane->lent;
+  ShardLinks* links = LinksTo(shard);
+  --links->lent;
   if (link->broken() || closed_) {
-    if (!closed_) OnFailure(absl::UnavailableError("no answer in time, or one that made no sense"));
+    if (!closed_) {
+      const absl::Status why = absl::UnavailableError("no answer in time, or one that made no sense");
+      OnFailure(why);
+      OnRouteFailure(link->route(), PeerRoutes::Failure::kBroke, why);
+    }
     link->Close();
     std::erase(live_, link.get());
   } else {
     breaker_.OnReply();
-    lane->idle.push_back(std::move(link));
+    routes_.OnReply(link->route());
+    links->idle.push_back(std::move(link));
   }
-  lane->freed.Set();
+  links->freed.Set();
 }
 
 void PeerNode::Close() {
   closed_ = true;
   for (PeerLink* link : live_) link->Close();
   CloseIdle();
-  for (auto& [shard, lane] : lanes_) lane->freed.Set();
+  for (auto& [shard, links] : links_) links->freed.Set();
 }
 
 void PeerNode::CloseIdle() {
-  for (auto& [shard, lane] : lanes_) {
-    for (const auto& link : lane->idle) {
+  for (auto& [shard, links] : links_) {
+    for (const auto& link : links->idle) {
       link->Close();
       std::erase(live_, link.get());
     }
-    lane->idle.clear();
+    links->idle.clear();
   }
 }
 

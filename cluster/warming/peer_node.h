@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "client/src/core/circuit_breaker.h"
 #include "cluster/warming/peer_link.h"
+#include "cluster/warming/peer_routes.h"
 #include "transport/wire/placement.h"
 
 namespace incipit {
@@ -35,7 +36,8 @@ class LentLink {
 // One thread: the loop's. `env` outlives it. Made as a shared_ptr: links that are lent hold it.
 class PeerNode : public std::enable_shared_from_this<PeerNode> {
  public:
-  PeerNode(const PeerEnvironment* env, std::string address);
+  // `addresses`: at least one, each on another lane, the best first.
+  PeerNode(const PeerEnvironment* env, std::vector<std::string> addresses);
 
   // False after failures in a row, but for one question now and then.
   bool MayAsk();
@@ -53,27 +55,31 @@ class PeerNode : public std::enable_shared_from_this<PeerNode> {
   void CloseIdle();
   bool closed() const { return closed_; }
   size_t links() const { return live_.size(); }
-  const std::string& address() const { return address_; }
 
  private:
   friend class LentLink;
-  struct Lane {
-    explicit Lane(Loop* loop) : freed(loop) {}
+  struct ShardLinks {
+    explicit ShardLinks(Loop* loop) : freed(loop) {}
     std::vector<std::unique_ptr<PeerLink>> idle;
     uint32_t lent = 0;
     Event freed;
   };
-  Lane* LaneOf(uint16_t shard);
-  Task<absl::StatusOr<std::unique_ptr<PeerLink>>> Connect(uint16_t shard, int64_t deadline_ns);
+  ShardLinks* LinksTo(uint16_t shard);
+  // Null: none that goes by this route or a better one.
+  std::unique_ptr<PeerLink> TakeIdle(ShardLinks* links, size_t route);
+  // By this route, or by one behind it.
+  Task<absl::StatusOr<std::unique_ptr<PeerLink>>> Connect(uint16_t shard, size_t route, int64_t deadline_ns);
+  Task<absl::StatusOr<std::unique_ptr<PeerLink>>> TryRoutes(uint16_t shard, size_t route, int64_t deadline_ns);
   void Return(uint16_t shard, std::unique_ptr<PeerLink> link);
   void OnFailure(const absl::Status& why);
+  void OnRouteFailure(size_t route, PeerRoutes::Failure failure, const absl::Status& why);
 
   const PeerEnvironment* env_;
-  const std::string address_;
+  PeerRoutes routes_;
   CircuitBreaker breaker_;
   int64_t next_try_ns_ = 0;  // while the breaker is open
   std::unique_ptr<wire::Placement> placement_;
-  absl::flat_hash_map<uint16_t, std::unique_ptr<Lane>> lanes_;
+  absl::flat_hash_map<uint16_t, std::unique_ptr<ShardLinks>> links_;
   std::vector<PeerLink*> live_;  // lent or idle
   bool closed_ = false;
 };

@@ -2,16 +2,29 @@
 
 #include <utility>
 
+#include "absl/strings/str_join.h"
+#include "spdlog/spdlog.h"
+
 namespace incipit {
 
 std::shared_ptr<PeerNode> PeerTable::At(const ClusterNode& node) {
-  std::string address = node.AddressOn(env_->settings.lane);
-  if (closed_ || address.empty()) return nullptr;
-  Known& known = nodes_[node.id];
-  const bool same = known.peer != nullptr && known.incarnation == node.incarnation && known.peer->address() == address;
-  if (same) return known.peer;
+  if (closed_) return nullptr;
+  std::vector<std::string> addresses;
+  for (const std::string& lane : env_->settings.lanes) {
+    std::string address = node.AddressOn(lane);
+    if (!address.empty()) addresses.push_back(std::move(address));
+  }
+  const auto [entry, fresh] = nodes_.try_emplace(node.id);
+  Known& known = entry->second;
+  if (!fresh && known.incarnation == node.incarnation && known.addresses == addresses) return known.peer;
   if (known.peer != nullptr) known.peer->Close();
-  known = {node.incarnation, std::make_shared<PeerNode>(env_, std::move(address))};
+  known = {node.incarnation, addresses, nullptr};
+  if (addresses.empty()) {
+    spdlog::warn("event=peer_without_lane node={:016x} lanes={}; it has no address on these, and is not asked", node.id,
+                 absl::StrJoin(env_->settings.lanes, ","));
+  } else {
+    known.peer = std::make_shared<PeerNode>(env_, std::move(addresses));
+  }
   return known.peer;
 }
 
@@ -22,18 +35,22 @@ void PeerTable::Keep(const ClusterMap& map) {
       ++each;
       continue;
     }
-    each->second.peer->Close();
+    if (each->second.peer != nullptr) each->second.peer->Close();
     nodes_.erase(each++);
   }
 }
 
 void PeerTable::CloseIdle() {
-  for (auto& [id, known] : nodes_) known.peer->CloseIdle();
+  for (auto& [id, known] : nodes_) {
+    if (known.peer != nullptr) known.peer->CloseIdle();
+  }
 }
 
 void PeerTable::Close() {
   closed_ = true;
-  for (auto& [id, known] : nodes_) known.peer->Close();
+  for (auto& [id, known] : nodes_) {
+    if (known.peer != nullptr) known.peer->Close();
+  }
 }
 
 }  // namespace incipit

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "cluster/membership/cluster_map.h"
@@ -15,8 +17,8 @@ class PeerTable {
  public:
   explicit PeerTable(const PeerEnvironment* env) : env_(env) {}
 
-  // Null: the node has no address on the lane, or no more nodes are asked. A node that was started again, or moved, is
-  // another one to this.
+  // Null: the node has no address on any of our lanes, or no more nodes are asked. A node that was started again, or
+  // moved, is another one to this.
   std::shared_ptr<PeerNode> At(const ClusterNode& node);
   // Forgets nodes that are gone from the map, with their connections.
   void Keep(const ClusterMap& map);
@@ -26,7 +28,8 @@ class PeerTable {
  private:
   struct Known {
     uint64_t incarnation = 0;
-    std::shared_ptr<PeerNode> peer;
+    std::vector<std::string> addresses;
+    std::shared_ptr<PeerNode> peer;  // null: no address
   };
   const PeerEnvironment* env_;
   absl::flat_hash_map<uint64_t, Known> nodes_;

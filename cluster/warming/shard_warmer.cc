@@ -29,7 +29,10 @@ class MatchSink : public ReplySink {
 
 ShardWarmer::ShardWarmer(Shard* shard, PeerEnvironment env)
     : shard_(shard),
-      env_(std::move(env)),
+      env_([&] {
+        env.counters = &counters_;
+        return std::move(env);
+      }()),
       peers_(&env_),
       fetcher_(&env_, shard->store()),
       plan_changed_(env_.loop),

@@ -57,11 +57,11 @@ class ShardWarmer : public ShardPeers {
   Task<void> Tidy();
 
   Shard* shard_;
+  PeerCounters counters_;
   const PeerEnvironment env_;
   PeerTable peers_;
   BlockFetcher fetcher_;
   std::shared_ptr<const PeerPlan> plan_;
-  PeerCounters counters_;
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::shared_ptr<Flight>> flights_;  // by the block's hash
   uint32_t questions_ = 0;
   uint64_t fetching_bytes_ = 0;

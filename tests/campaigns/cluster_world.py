@@ -38,7 +38,7 @@ class World:
         self.lease_ms, self.ram, self.nvme_bytes = lease_ms, ram, nvme_bytes
         self.sentinels = sentinels  # 0: one redis-server; else it has a replica, and they watch both
         self.nodes, self.redis, self.spaces, self.others = {}, None, set(), []
-        self.more_arguments = []  # of every node
+        self.more_arguments = []  # of every node; {address} stands for its own
         self.credentials = None  # where nodes have tenants: the folder of their secrets, "ops" an admin among them
 
     def __enter__(self):
@@ -190,7 +190,7 @@ sentinel failover-timeout main 10000
             "--nvme-bytes", self.nvme_bytes, "--region-bytes", "4MiB", "--sparse", "--membership",
             self.membership(), "--node-name", f"node{number}", "--weight", "1",
             "--lease-ms", str(self.lease_ms), "--ready-file", str(ready),
-            *self.more_arguments], self.scratch / f"node{at}.log")
+            *(each.format(address=self.address(at)) for each in self.more_arguments)], self.scratch / f"node{at}.log")
         wait_for(f"node {number}", lambda: ready.exists() or process.poll() is not None)
         if process.poll() is not None:
             raise AssertionError(f"node {number} did not start:\n" + (self.scratch / f"node{at}.log").read_text())

@@ -22,6 +22,8 @@ class Lane {
   virtual Loop* loop() = 0;
   virtual absl::StatusOr<std::unique_ptr<Listener>> Listen() = 0;  // at address()
   virtual std::unique_ptr<Connector> MakeConnector() = 0;
+  // Of a node that asks another.
+  virtual std::unique_ptr<Connector> MakePeerConnector() { return MakeConnector(); }
   virtual std::string address() const = 0;
   // One round of the loop; false: nothing is left to do, ever.
   virtual bool Step() = 0;

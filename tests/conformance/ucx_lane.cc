@@ -23,6 +23,9 @@ class UcxLane : public UringLane {
     host_port_ = (*listener)->address().ToString();  // the port taken; a node started again takes it too
     return *std::move(listener);
   }
+  std::unique_ptr<Connector> MakePeerConnector() override {
+    return std::make_unique<UcxConnector>(uring(), UcxConnectorOptions{.offer_memory = false, .settings = settings_});
+  }
   std::string address() const override { return UcxAddress{host_port_, settings_}.ToString(); }
 
  private:

@@ -76,6 +76,12 @@ class FlippingStream : public Stream {
     co_return done;
   }
 
+  // Without digests: they would be of the bytes before the bit was turned.
+  void ExpectRead(std::span<const iovec> into, LandedDigests*) override { stream_->ExpectRead(into, nullptr); }
+  bool WantsExpectations() const override { return stream_->WantsExpectations(); }
+  Task<void> EndExpectedReads() override { return stream_->EndExpectedReads(); }
+  uint64_t MaxTransferBytes() const override { return stream_->MaxTransferBytes(); }
+  LaneKind lane() const override { return stream_->lane(); }
   void CancelRead() override { stream_->CancelRead(); }
   void Close() override { stream_->Close(); }
   std::string PeerName() const override { return stream_->PeerName(); }

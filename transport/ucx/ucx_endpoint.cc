@@ -35,7 +35,7 @@ absl::StatusOr<UcxWorker*> UcxConnector::WorkerFor(const UcxSettings& settings) 
     if (known == settings) return worker.get();
   }
   ASSIGN_OR_RETURN(std::unique_ptr<UcxWorker> worker,
-                   UcxWorker::Create(loop_, {.settings = settings, .offer_memory = true}));
+                   UcxWorker::Create(loop_, {.settings = settings, .offer_memory = options_.offer_memory}));
   workers_.emplace_back(settings, std::move(worker));
   return workers_.back().second.get();
 }
@@ -45,7 +45,7 @@ Task<absl::StatusOr<std::unique_ptr<Stream>>> UcxConnector::Connect(std::string 
   if (!parsed.ok()) co_return parsed.status();
   const absl::StatusOr<TcpAddress> target = ResolveTcpAddress(parsed->host_port);
   if (!target.ok()) co_return target.status();
-  const absl::StatusOr<UcxWorker*> worker = WorkerFor(parsed->settings);
+  const absl::StatusOr<UcxWorker*> worker = WorkerFor(options_.settings.value_or(parsed->settings));
   if (!worker.ok()) co_return worker.status();
   const absl::StatusOr<std::shared_ptr<UcxLink>> link = (*worker)->Connect(*target);
   if (!link.ok()) co_return link.status();

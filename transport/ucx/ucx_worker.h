@@ -22,7 +22,8 @@ class UcxLink;
 
 struct UcxWorkerOptions {
   UcxSettings settings;
-  // A client offers its memory, and a server moves the bytes. Never both: see UcxInbox.
+  // A client offers its memory, and a server moves the bytes: see UcxInbox. A node that asks another is a client that
+  // offers none: its memory holds other blocks too.
   bool offer_memory = false;
   uint32_t max_links = 1280;    // endpoints, open and not yet open; more are turned away
   uint32_t max_unopened = 256;  // of those, accepted and not yet named by their token

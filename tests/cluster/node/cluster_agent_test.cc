@@ -14,6 +14,7 @@
 #include "incipit/seed_membership.h"
 #include "tests/support/cluster_maps.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/ucx_here.h"
 
 namespace incipit {
 namespace {
@@ -40,7 +41,8 @@ class ClusterAgentTest : public ::testing::Test {
     directory_ = mkdtemp(pattern.data());
   }
   ~ClusterAgentTest() override { std::filesystem::remove_all(directory_); }
-  std::unique_ptr<Node> StartNode(const std::string& state = "", const std::string& listen = "127.0.0.1:0") {
+  std::unique_ptr<Node> StartNode(const std::string& state = "", const std::string& listen = "127.0.0.1:0",
+                                  const std::string& listen_ucx = "") {
     NodeOptions options;
     options.listen = listen;
     options.insecure = true;
@@ -48,6 +50,8 @@ class ClusterAgentTest : public ::testing::Test {
     options.ram_bytes = 16 << 20;
     options.huge_pages = false;
     options.tenants_path = tenants_path_;
+    options.listen_ucx = listen_ucx;
+    if (!listen_ucx.empty()) options.ucx = testing::TestUcxSettings();
     if (!state.empty()) options.state_dir = directory_ + "/" + state;
     auto node = Node::Start(options);
     EXPECT_TRUE(node.ok()) << node.status();
@@ -244,16 +248,53 @@ class Chain {
   std::vector<std::vector<uint8_t>> payloads_;
 };
 
-TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
+// Of nodes that all have both lanes.
+class ClusterLanesTest : public ClusterAgentTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    if (is_ucx()) INCIPIT_SKIP_WITHOUT_UCX();
+  }
+  static bool is_ucx() { return std::string_view(GetParam()) != "tcp"; }
+  static PeerCounters CountersOf(Node* node) {
+    PeerCounters sum;
+    for (const ShardReport& report : node->Reports()) {
+      sum.taken_blocks += report.peers.taken_blocks;
+      sum.taken_bytes += report.peers.taken_bytes;
+      sum.given_bytes += report.peers.given_bytes;
+      sum.lane_failures += report.peers.lane_failures;
+      for (size_t lane = 0; lane < kLaneKinds; ++lane) {
+        sum.lanes[lane].received += report.peers.lanes[lane].received;
+        sum.lanes[lane].sent += report.peers.lanes[lane].sent;
+      }
+    }
+    return sum;
+  }
+  static void ExpectLane(const PeerCounters& counters) {
+    const auto& taken = counters.lane(is_ucx() ? LaneKind::kUcx : LaneKind::kTcp);
+    const auto& other = counters.lane(is_ucx() ? LaneKind::kTcp : LaneKind::kUcx);
+    EXPECT_GE(taken.received, counters.taken_bytes);
+    EXPECT_GE(taken.sent, counters.given_bytes);
+    EXPECT_EQ(other.received + other.sent, 0u);
+    EXPECT_EQ(counters.lane_failures, 0u);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Lanes, ClusterLanesTest, ::testing::Values("auto", "ucx", "tcp"),
+                         [](const auto& lane) { return std::string(lane.param); });
+
+TEST_P(ClusterLanesTest, BlocksFollowTheMapWhenNodesComeAndGo) {
   RedisServer redis;
-  const auto first = StartNode(), second = StartNode();
-  auto one = ClusterAgent::Start(first.get(), Redis(redis));
+  const std::string ucx = is_ucx() ? testing::TestUcxHost() + ":0" : "";
+  const auto first = StartNode("", "127.0.0.1:0", ucx), second = StartNode("", "127.0.0.1:0", ucx);
+  ASSERT_TRUE(first != nullptr && second != nullptr);
+  ClusterAgentOptions options = Redis(redis);
+  options.peer_lane = GetParam();
+  auto one = ClusterAgent::Start(first.get(), options);
   ASSERT_TRUE(one.ok()) << one.status();
   auto client = Client::Connect(Chain::Options(first->address()));
   ASSERT_TRUE(client.ok()) << client.status();
   Chain chain;
   chain.StoreBy(client->get());
-  auto two = ClusterAgent::Start(second.get(), Redis(redis));
+  auto two = ClusterAgent::Start(second.get(), options);
   ASSERT_TRUE(two.ok()) << two.status();
   ASSERT_TRUE(Eventually([&] {  // until the client's map has both
     chain.MatchBy(client->get());
@@ -261,12 +302,9 @@ TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
   }));
   EXPECT_EQ(chain.MatchBy(client->get()), Chain::kBlocks);
   EXPECT_EQ(chain.LoadBy(client->get()), Chain::kBlocks);
-  const auto taken = [&](Node* node) {
-    uint64_t blocks = 0;
-    for (const ShardReport& report : node->Reports()) blocks += report.peers.taken_blocks;
-    return blocks;
-  };
-  EXPECT_GT(taken(second.get()), 0u);
+  const PeerCounters taken = CountersOf(second.get());
+  EXPECT_GT(taken.taken_blocks, 0u);
+  ExpectLane(taken);
 
   ASSERT_NE((*one)->control(), nullptr);
   const auto begun = (*one)->control()->Drain({wire::DrainAction::kBegin, false, 60'000, 0});
@@ -276,6 +314,9 @@ TEST_F(ClusterAgentTest, BlocksFollowTheMapWhenNodesComeAndGo) {
   EXPECT_EQ(progress.total.blocks, Chain::kBlocks);
   EXPECT_EQ(progress.moved.blocks + progress.present.blocks, Chain::kBlocks);
   EXPECT_GT(progress.moved.blocks, 0u);
+  const PeerCounters given = CountersOf(first.get());
+  EXPECT_EQ(given.given_bytes, progress.moved.bytes);
+  ExpectLane(given);
   ASSERT_TRUE(first->Stop(10'000).ok());
   ASSERT_TRUE(Eventually([&] { return chain.MatchBy(client->get()) == Chain::kBlocks; }));
   EXPECT_EQ(chain.LoadBy(client->get()), Chain::kBlocks);
@@ -349,6 +390,16 @@ TEST_F(ClusterAgentTest, AddressesAreThoseThatAreAdvertised) {
   EXPECT_EQ(self->addresses, (std::vector<std::string>{"tcp://10.0.0.5:9400", "unix:///run/incipit.sock"}));
 }
 
+TEST_F(ClusterAgentTest, AnAddressOfAllOfAHostsIsNotAdvertisedForUcxEither) {
+  INCIPIT_SKIP_WITHOUT_UCX();
+  const auto node = StartNode("", "127.0.0.1:0", "0.0.0.0:0");
+  ASSERT_NE(node, nullptr);
+  ClusterAgentOptions options{.source = "redis://127.0.0.1:1?cluster=test"};
+  EXPECT_EQ(DescribeNode(*node, options)->AddressOn("ucx"), "");
+  options.advertise = {"ucx=10.0.0.5:9410?devices=eth0"};
+  EXPECT_EQ(DescribeNode(*node, options)->AddressOn("ucx"), "ucx://10.0.0.5:9410?devices=eth0");
+}
+
 TEST_F(ClusterAgentTest, WrongOptionsAreRefusedByName) {
   const auto error = [](ClusterAgentOptions options) { return std::string(ClusterAgent::Check(options).message()); };
   EXPECT_THAT(error({}), HasSubstr("--membership"));
@@ -358,8 +409,12 @@ TEST_F(ClusterAgentTest, WrongOptionsAreRefusedByName) {
   for (const char* advertised : {"10.0.0.5:9400", "tcp=", "http=x:1", "="}) {
     EXPECT_THAT(error({.source = "f", .advertise = {advertised}}), HasSubstr("--advertise")) << advertised;
   }
+  EXPECT_THAT(error({.source = "f", .peer_lane = "unix"}), HasSubstr("--peer-lane unix: expected auto, tcp or ucx"));
   const auto node = StartNode();
   EXPECT_TRUE(absl::IsNotFound(ClusterAgent::Start(node.get(), {.source = "/nowhere/map.json"}).status()));
+  const absl::Status no_lane = ClusterAgent::Start(node.get(), {.source = "f", .peer_lane = "ucx"}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(no_lane)) << no_lane;
+  EXPECT_THAT(no_lane.message(), HasSubstr("--listen-ucx"));
 }
 
 }  // namespace

@@ -30,13 +30,16 @@ class WarmFixture : public SessionFixture {
     for (auto& [id, member] : members_) member.node->Stop();
   }
   static std::string AddressOf(uint64_t id) { return absl::StrCat("tcp://n", id); }
+  // Who connects for a node, and where its map says that it is.
+  virtual std::unique_ptr<Connector> MakeConnector(uint64_t id) { return network_.MakeConnector(AddressOf(id)); }
+  virtual std::vector<std::string> AddressesOf(uint64_t id) const { return {AddressOf(id)}; }
   void AddNode(uint64_t id, size_t shards = 1, TenantTableRef tenants = nullptr, PeerSettings settings = {}) {
     Member& member = members_[id];
     member.node = std::make_unique<SimNode>(&loop_, &network_, random_.get(), AddressOf(id));
     ShardOptions options = options_;
     options.identity.node_id = id;
     ASSERT_TRUE(member.node->Start(options, std::vector<Disk*>(shards, nullptr), std::move(tenants)).ok());
-    member.connector = network_.MakeConnector(AddressOf(id));
+    member.connector = MakeConnector(id);
     member.history = std::make_unique<PlacementHistory>(id, 60 * kSecondNs);
     settings.node_id = id;
     for (size_t shard = 0; shard < shards; ++shard) {
@@ -54,7 +57,7 @@ class WarmFixture : public SessionFixture {
       node.id = id;
       node.incarnation = 1;
       node.state = state;
-      node.addresses = {AddressOf(id)};
+      node.addresses = AddressesOf(id);
       map.nodes.push_back(node);
     }
     return std::make_shared<const ClusterMap>(std::move(map));

@@ -49,7 +49,7 @@ void SimProcess::Start() {
 }
 
 void SimProcess::AddPeers() {
-  PeerSettings settings{.node_id = self_.id, .lane = "mem"};
+  PeerSettings settings{.node_id = self_.id, .lanes = {"mem"}};
   if (world_->plan.with_tenants) {
     settings.tenant = kNodes;
     settings.key = std::make_shared<const TenantKey>(KeyOfTenant(kNodes));

@@ -22,6 +22,39 @@ TEST_F(UcxEndpointTest, ListenerThatNeverAnswersIsGivenUpAtTheDeadline) {
   EXPECT_EQ(stream.status().code(), absl::StatusCode::kDeadlineExceeded) << stream.status();
 }
 
+TEST_F(UcxEndpointTest, AConnectorThatOffersNoMemoryMovesTheSameBytes) {
+  connector_ = std::make_unique<UcxConnector>(loop_.get(), UcxConnectorOptions{.offer_memory = false});
+  Join();
+  for (const bool promised : {false, true}) {
+    for (auto [from, to] : {std::pair(near_.get(), far_.get()), std::pair(far_.get(), near_.get())}) {
+      std::vector<uint8_t> sent = Pattern(5 << 20, promised ? 2 : 1), received(sent.size());
+      if (promised) to->ExpectRead(std::vector<iovec>{Piece(received)}, nullptr);
+      EXPECT_TRUE(Move(from, {Piece(sent)}, to, {Piece(received)}).ok());
+      loop_->RunTask(to->EndExpectedReads());
+      EXPECT_EQ(received, sent);
+    }
+  }
+}
+
+TEST_F(UcxEndpointTest, ItsOwnDevicesCountInPlaceOfTheAddresss) {
+  Listen();
+  UcxAddress elsewhere{listener_->address().ToString(), {.devices = "no_such_device:1", .transports = "rc"}};
+  const auto connect = [&](const UcxConnectorOptions& options) {
+    connector_ = std::make_unique<UcxConnector>(loop_.get(), options);
+    return loop_->RunTask(connector_->Connect(elsewhere.ToString(), loop_->NowNs() + 20 * kSecondNs)).status();
+  };
+  EXPECT_FALSE(connect({}).ok());
+  EXPECT_TRUE(connect({.settings = TestUcxSettings()}).ok());
+}
+
+TEST_F(UcxEndpointTest, PreparingSaysWhatIsMissing) {
+  EXPECT_TRUE(UcxConnector(loop_.get(), {.settings = TestUcxSettings()}).Prepare().ok());
+  const UcxSettings none{.devices = "no_such_device", .transports = "tcp"};
+  const absl::Status status = UcxConnector(loop_.get(), {.settings = none}).Prepare();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_NE(status.message().find("no_such_device"), std::string::npos) << status;
+}
+
 TEST_F(UcxEndpointTest, MalformedAddressIsRefused) {
   const auto stream = loop_->RunTask(connector_->Connect("ucx://127.0.0.1", kForeverNs));
   EXPECT_EQ(stream.status().code(), absl::StatusCode::kInvalidArgument);
