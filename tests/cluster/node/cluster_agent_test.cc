@@ -1,3 +1,4 @@
+// Long file: all of it needs the same redis-server, nodes and client of them, which are made here.
 // A node in a cluster: a real redis-server, real nodes, and what they tell clients and operators.
 #include "cluster/node/cluster_agent.h"
 
