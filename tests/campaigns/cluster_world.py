@@ -53,6 +53,10 @@ class World:
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
+        if self.namespaced:  # another world may follow
+            for command in (*(f"ip netns del s{number}" for number in sorted(self.spaces)), "ip link del bridge0",
+                            "umount -l /run"):
+                subprocess.run(command.split(), check=True)
 
     def describe(self):
         return "network namespaces, 10.77.0.x" if self.namespaced else "one host, loopback addresses 127.0.0.x"
