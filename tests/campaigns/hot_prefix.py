@@ -36,11 +36,6 @@ def measure(binary, loader, scratch, namespaced, seed, seconds, hot_bytes_per_s)
             os.environ, INCIPIT_SEED=str(seed), INCIPIT_SECONDS=str(seconds), INCIPIT_LOADS_PER_S=str(loads_per_s)))
         if done.returncode != 0:
             raise AssertionError(f"{loader}: {done.stdout}{done.stderr}")
-    if namespaced:  # the next cluster gets a bridge of its own
-        for number in world.spaces:
-            for line in (f"ip link del v{number}", f"ip netns del s{number}"):
-                subprocess.run(line.split(), check=True)
-        subprocess.run("ip link del bridge0".split(), check=True)
     return world.describe(), json.loads(done.stdout)
 
 
