@@ -21,6 +21,7 @@ using ::testing::HasSubstr;
 
 constexpr char kEntered[] = "\033[?1049h";
 constexpr char kLeft[] = "\033[?1049l";
+constexpr unsigned kStuckAfterS = 200;
 
 class TerminalTest : public ::testing::Test {
  protected:
@@ -30,6 +31,7 @@ class TerminalTest : public ::testing::Test {
     ASSERT_GE(pid_, 0);
     if (pid_ == 0) {
       setenv("TERM", "xterm", 1);
+      alarm(kStuckAfterS);  // whoever waits for it is not to wait for ever
       body();
       _exit(0);
     }
