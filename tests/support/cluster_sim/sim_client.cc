@@ -9,6 +9,7 @@
 namespace incipit::testing {
 namespace {
 
+constexpr int64_t kRefusedMs = 50;
 constexpr size_t kBlocksPerChain = 20;
 constexpr uint32_t kBlockTokens = 16;
 constexpr uint32_t kLeaseMs = 2000;
@@ -45,10 +46,16 @@ Task<void> SimClient::FollowMap() {
     const uint64_t epoch = map_ == nullptr ? 0 : map_->epoch;
     world_->Send(name(), address, [this, address, epoch] {
       const std::shared_ptr<const ClusterMap> map = map_of_(address);
+      if (map == nullptr) world_->Send(address, name(), [this] { refused_ = true; });
       if (map == nullptr || map->epoch <= epoch) return;
       world_->Send(address, name(), [this, text = EncodeClusterMap(*map)] { Offer(Received(text)); });
     });
-    co_await SleepUntil(&world_->loop, world_->loop.NowNs() + (300 + world_->random->Below(200)) * kSimMs);
+    // As MapFollower: where nobody listens another node is asked soon.
+    const int64_t next_ns = world_->loop.NowNs() + (300 + world_->random->Below(200)) * kSimMs;
+    refused_ = false;
+    while (!refused_ && world_->loop.NowNs() < next_ns) {
+      co_await SleepUntil(&world_->loop, std::min(next_ns, world_->loop.NowNs() + kRefusedMs * kSimMs));
+    }
   }
 }
 

@@ -102,6 +102,7 @@ class SimClient {
   std::shared_ptr<const ClusterRoute> route_;
   absl::flat_hash_map<std::string, std::unique_ptr<Peer>> peers_;
   bool stopped_ = false;
+  bool refused_ = false;  // by the node that was last asked for its map
 };
 
 // Chain `number` of those that all clients work on.
