@@ -134,12 +134,15 @@ class StoreReceiver {
     fresh.writer_id = session_->writer_id();
     fresh.codec = block.codec;
     fresh.segments = incoming->segments;
-    const int64_t deadline_ns = shard_->loop()->NowNs() + shard_->options().limits.store_wait_ms * kMillisecondNs;
+    // Room that blocks of this very group hold does not come while it waits: it waits in vain once, not for each block.
+    const int64_t wait_ms = waited_in_vain_ ? 0 : shard_->options().limits.store_wait_ms;
+    const int64_t deadline_ns = shard_->loop()->NowNs() + wait_ms * kMillisecondNs;
     Task<absl::StatusOr<StoreTicket>> reserving = store_->Reserve(&fresh, deadline_ns);
     absl::StatusOr<StoreTicket> ticket = co_await reserving;
     if (ticket.ok()) {
       incoming->ticket.emplace(*std::move(ticket));
     } else if (absl::IsResourceExhausted(ticket.status())) {
+      waited_in_vain_ = true;
       ++shard_->counters()->store_busy;
       reply_.statuses[incoming->index] = wire::BlockStatus::kBusy;
     } else {
@@ -150,6 +153,7 @@ class StoreReceiver {
   Task<absl::Status> ReceiveGroup() {
     std::vector<Incoming> group;
     uint64_t bytes = 0;
+    waited_in_vain_ = false;
     while (next_ < request_.blocks.size() && bytes < kGroupBytes && group.size() < kMaxGroupBlocks) {
       Incoming& incoming = group.emplace_back();
       incoming.index = next_++;
@@ -293,6 +297,7 @@ class StoreReceiver {
   NamespaceId name_space_ = 0;
   uint64_t stamp_ns_ = 0;
   size_t next_ = 0;
+  bool waited_in_vain_ = false;  // for room, a block of this group
   bool shared_;
   SharedMemory source_;            // of a shared store
   std::optional<PieceCopy> copy_;  // out of it

@@ -39,6 +39,22 @@ TEST_F(StoreReceiverTest, DamagedPayloadIsNeverPublished) {
   }
 }
 
+// Blocks of one store hold room that the next ones wait for. They wait in vain once, not each: meanwhile nobody else of
+// the tenant gets in.
+TEST_F(StoreReceiverTest, AStoreLargerThanItsQuotaWaitsForItselfOnce) {
+  layout_ = SmallLayout(2, 64);  // records of 2,304 bytes
+  Start();
+  auto client = Connect();
+  node_.shard(0)->store()->SetQuotas({{.name = "default", .ram_bytes = 8192}});
+  std::vector<std::vector<uint8_t>> keys;
+  for (uint64_t i = 0; i < 20; ++i) keys.push_back(KeyOf(i));
+  const int64_t start_ns = loop_.NowNs();
+  const std::vector<wire::BlockStatus> statuses = StoreBlocks(client.get(), keys);
+  EXPECT_EQ(std::count(statuses.begin(), statuses.end(), wire::BlockStatus::kOk), 3);
+  EXPECT_EQ(std::count(statuses.begin(), statuses.end(), wire::BlockStatus::kBusy), 17);
+  EXPECT_LE(loop_.NowNs() - start_ns, int64_t{options_.limits.store_wait_ms} * 2 * 1'000'000);
+}
+
 TEST_F(StoreReceiverTest, BlocksLargerThanOneTransferAreStoredWhole) {
   options_.store.ram_bytes = 32 << 20;
   layout_ = SmallLayout(7, 33'000);  // 3.7 MB in segments of 528,000 bytes, received in several stretches
