@@ -31,6 +31,9 @@ class TerminalTest : public ::testing::Test {
     ASSERT_GE(pid_, 0);
     if (pid_ == 0) {
       setenv("TERM", "xterm", 1);
+      sigset_t none;  // whatever other tests of this process have blocked
+      sigemptyset(&none);
+      pthread_sigmask(SIG_SETMASK, &none, nullptr);
       alarm(kStuckAfterS);  // whoever waits for it is not to wait for ever
       body();
       _exit(0);
