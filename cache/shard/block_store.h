@@ -119,7 +119,6 @@ class BlockStore : private NvmeTier::Host {
   // Lookup. Compares the whole identity. kNoBlock: a miss.
   Hash128 HashOf(NamespaceId name_space, const wire::KeyRef& key) const;
   void Prefetch(const Hash128& hash) const { index_.Prefetch(hash); }
-  void PrefetchEntry(const Hash128& hash) const { index_.PrefetchEntry(hash); }
   BlockId Find(const Hash128& hash, NamespaceId name_space, const wire::KeyRef& key);
   BlockId Find(NamespaceId name_space, const wire::KeyRef& key) {
     return Find(HashOf(name_space, key), name_space, key);

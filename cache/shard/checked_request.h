@@ -9,8 +9,7 @@
 
 namespace incipit {
 
-// Lookups run in rounds of this many: hashes first, then slots of the index, then entries, so that the memory that each
-// step leads to is on its way before the next one reads it.
+// Lookups run in rounds of this many: hashes first, so that the memory they lead to is on its way before it is read.
 inline constexpr size_t kLookupRound = 32;
 
 // A decoded request, its namespace resolved and its keys checked.
@@ -39,7 +38,6 @@ void FindAll(BlockStore* store, NamespaceId name_space, const wire::KeyBatch& ke
       hashes[i] = store->HashOf(name_space, keys[start + i]);
       store->Prefetch(hashes[i]);
     }
-    for (size_t i = 0; i < count; ++i) store->PrefetchEntry(hashes[i]);
     for (size_t i = 0; i < count; ++i) visit(start + i, store->Find(hashes[i], name_space, keys[start + i]), hashes[i]);
   }
 }

@@ -74,13 +74,6 @@ class EntryTable {
   }
   Entry& At(BlockId id) { return chunks_[id / kChunk][id % kChunk]; }
   const Entry& At(BlockId id) const { return chunks_[id / kChunk][id % kChunk]; }
-  // Brings what a lookup reads of an entry into the cache: its hash and a key of usual length.
-  void Prefetch(BlockId id) const {
-    const Entry* entry = &At(id);
-    __builtin_prefetch(&entry->hash);
-    __builtin_prefetch(&entry->nvme);
-    __builtin_prefetch(reinterpret_cast<const char*>(&entry->key) + sizeof(entry->key) - 1);
-  }
   size_t size() const { return next_ - free_.size(); }
   // Memory of the slots, exact, and of what they own outside, estimated from some of them.
   uint64_t MemoryBytes() const {
