@@ -29,14 +29,12 @@ class MatchSink : public ReplySink {
 
 ShardWarmer::ShardWarmer(Shard* shard, PeerEnvironment env)
     : shard_(shard),
-      env_([&] {
-        env.counters = &counters_;
-        return std::move(env);
-      }()),
+      env_(std::move(env)),
       peers_(&env_),
       fetcher_(&env_, shard->store()),
       plan_changed_(env_.loop),
       tasks_(env_.loop) {
+  env_.counters = &counters_;
   tasks_.Spawn(Tidy());
 }
 

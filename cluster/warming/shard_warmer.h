@@ -58,7 +58,7 @@ class ShardWarmer : public ShardPeers {
 
   Shard* shard_;
   PeerCounters counters_;
-  const PeerEnvironment env_;
+  PeerEnvironment env_;
   PeerTable peers_;
   BlockFetcher fetcher_;
   std::shared_ptr<const PeerPlan> plan_;
