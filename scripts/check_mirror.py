@@ -65,7 +65,7 @@ COVERED = {
     "tests/cache/shard/session_test.cc": [
         "cache/shard/block_store_nvme", "cache/shard/block_store_ram",
         "cache/shard/checked_request",
-        "cache/shard/load_job", "cache/shard/match_job",
+        "cache/shard/load_job",
         "cache/shard/shard_counters"],
     "tests/cache/shard/map_watch_test.cc": ["cache/shard/published_map", "cache/shard/session_map"],
     "tests/cache/shard/store_receiver_test.cc": ["cache/shard/fits_layout"],

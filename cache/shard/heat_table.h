@@ -49,7 +49,7 @@ class HeatTable {
  private:
   struct Heat {
     uint64_t bytes = 0;       // in this window
-    uint64_t told_bytes = 0;  // of it, to readers who were given a turn; they may load it elsewhere
+    uint64_t told_bytes = 0;  // that readers who were given a turn in it will load, here or elsewhere
     uint64_t stamp_ns = 0;
     double bytes_per_s = 0;  // of the windows before, the latest counting most
     uint8_t copies = 0;

@@ -24,7 +24,7 @@ struct ShardLimits {
   uint32_t max_lease_ms = 600'000;
   uint32_t max_leases_per_session = 4096;
   double max_pinned_share = 0.5;  // of the shard's RAM and NVMe together
-  uint32_t store_wait_ms = 500;   // how long one block waits for room before it is answered busy
+  uint32_t store_wait_ms = 500;   // how long a block waits for room, until one of its group waited in vain
   uint32_t default_load_deadline_ms = 30'000;
   uint32_t client_stall_ms = 10'000;    // a client that takes no bytes, or leaves a frame unfinished, is cut off
   uint64_t stamp_past_ms = 60'000;      // older request stamps count as this old

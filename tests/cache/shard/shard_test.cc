@@ -6,25 +6,15 @@
 #include "cache/seams/faulty_disk.h"
 #include "cache/seams/mem_disk.h"
 #include "tests/support/sim_node.h"
+#include "tests/support/small_shard.h"
 
 namespace incipit {
 namespace {
 
 using testing::SimNode;
+using testing::SmallShard;
 
 constexpr int64_t kSecondNs = 1'000'000'000;
-
-ShardOptions SmallShard() {
-  ShardOptions options;
-  options.store.ram_bytes = 4 << 20;
-  options.store.touch_ram = false;
-  options.nvme.region_bytes = 128 << 10;
-  options.nvme.write_buffer_bytes = 64 << 10;
-  options.nvme.write_buffers = 2;
-  options.nvme.read_slot_bytes = 32 << 10;
-  options.nvme.read_slots = 8;
-  return options;
-}
 
 TEST(ShardTest, StopsThoughItsDeviceFailedForGoodWhileItRecovered) {
   SimLoop loop;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cluster/node/drain_steps.h"
 #include "tests/support/cluster_sim/sim_peers.h"
+#include "tests/support/small_shard.h"
 #include "tests/support/tenants.h"
 
 namespace incipit::testing {
@@ -139,17 +140,10 @@ Disk* SimProcess::AddDisk(uint64_t shard) {
 }
 
 ShardOptions SimProcess::Options() const {
-  ShardOptions options;
+  ShardOptions options = SmallShard();
   options.identity.node_id = self_.id;
   options.identity.incarnation = self_.incarnation;
-  options.store.ram_bytes = 4 << 20;
-  options.store.touch_ram = false;
   options.store.index_hash_bits = world_->plan.index_hash_bits;
-  options.nvme.region_bytes = 128 << 10;
-  options.nvme.write_buffer_bytes = 64 << 10;
-  options.nvme.write_buffers = 2;
-  options.nvme.read_slot_bytes = 32 << 10;
-  options.nvme.read_slots = 8;
   return options;
 }
 
