@@ -11,7 +11,9 @@ class LoopPoller {
   // True: from now on descriptor() becomes readable when there is work, so that the loop may sleep. False: there is
   // work already.
   virtual bool PrepareToSleep() = 0;
+  // kNoDescriptor: all its work begins on the loop's thread, so it never has to wake one.
   virtual int descriptor() const = 0;
+  static constexpr int kNoDescriptor = -1;
 
  protected:
   ~LoopPoller() = default;

@@ -156,6 +156,7 @@ bool UringLoop::PrepareToSleep() {
   for (const std::unique_ptr<PolledSource>& source : pollers_) {
     if (source->poller == nullptr) continue;
     if (!source->poller->PrepareToSleep()) return false;
+    if (source->poller->descriptor() == LoopPoller::kNoDescriptor) continue;
     if (std::exchange(source->watched, true)) continue;
     io_uring_sqe* sqe = GetSqe();
     io_uring_prep_poll_add(sqe, source->poller->descriptor(), POLLIN);

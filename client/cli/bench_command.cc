@@ -88,7 +88,9 @@ void AddCodec(CLI::App* command, bench::BenchOptions* options) {
                    "what codec measures (default: bf16-lossless); load, store: what the client stores with, measured "
                    "against no codec")
       ->check(CLI::IsMember(bench::SegmentCoderNames()));
-  command->add_option("--codec-threads", options->codec_threads, "of that client; 0 = half the processors, 1 to 4")
+  command
+      ->add_option("--codec-threads", options->codec_threads,
+                   "of that client; 0 = half the processors, 1 to 4; of one or two its own thread codes too")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command

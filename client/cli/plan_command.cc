@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +13,7 @@
 #include "bench/plan/plan_report.h"
 #include "bench/plan/report/html_report.h"
 #include "bench/workloads/workloads.h"
+#include "cache/base/processors.h"
 #include "cache/base/status_macros.h"
 #include "cache/format/layout.h"
 #include "client/cli/bench_progress.h"
@@ -182,7 +182,7 @@ absl::StatusOr<std::vector<double>> ParsePercentList(const std::string& text) {
 void AddPlanCommand(CLI::App& app, int* exit_code) {
   auto settings = std::make_shared<Settings>();
   settings->plan.sizing.scope = bench::SizingScope::kAuto;
-  settings->plan.threads = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+  settings->plan.threads = std::min(UsableProcessors(), 64u);
   CLI::App* command = app.add_subcommand("plan", "forecast hits of policies at sizes from a trace of requests");
   AddWorkloadOptions(command, &settings->plan);
   AddPlanOptions(command, settings.get());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/base/processors.h"
 #include "cache/base/status_macros.h"
 
 namespace incipit {
@@ -14,8 +15,9 @@ absl::StatusOr<std::shared_ptr<Client::Impl>> Client::Impl::Create(ClientOptions
   ASSIGN_OR_RETURN(impl->loop_, UringLoop::Create(loop_options));
   impl->random_ = MakeSystemRandom();
   impl->connector_ = std::make_unique<LaneConnector>(impl->loop_.get());
-  const uint32_t coding_threads = options.codec_threads != 0 ? options.codec_threads : CodingThreads::DefaultThreads();
-  impl->coding_threads_ = std::make_unique<CodingThreads>(impl->loop_.get(), coding_threads);
+  const CodingThreads::Crew crew = options.codec_threads != 0 ? CodingThreads::Crew{.threads = options.codec_threads}
+                                                              : CodingThreads::ByProcessors(UsableProcessors());
+  impl->coding_threads_ = std::make_unique<CodingThreads>(impl->loop_.get(), crew);
   impl->core_ = std::make_unique<ClientCore>(impl->loop_.get(), impl->connector_.get(), impl->random_.get(),
                                              std::move(options), impl->coding_threads_.get());
   impl->scope_ = std::make_unique<TaskScope>(impl->loop_.get());

@@ -86,8 +86,8 @@ struct ClientOptions {
   // whose blocks are a namespace of their own. Every client reads what is stored losslessly, whatever it stores itself.
   // With a sealing key blocks are coded, then sealed; their sizes tell how far each layer shrank.
   std::string codec;
-  uint32_t codec_threads =
-      0;  // that code and decode, begun when there is something to; 0 = half the processors, 1 to 4
+  // That code and decode; 0 = half the processors that the process may use, 1 to 4; of one or two its own codes too.
+  uint32_t codec_threads = 0;
 };
 
 // Keys of consecutive blocks of one group: key i covers tokens [i * block_tokens, (i + 1) * block_tokens). A view: the

@@ -83,7 +83,7 @@ typedef struct {
   /* How blocks are stored (ClientOptions::codec in incipit/client.h): "bf16-lossless", "bf16-lossless-fast",
    * "fp8-lossless", or "fp8", which is LOSSY. NULL: as they are. With a sealing key coded first, then sealed. */
   const char* codec;
-  uint32_t codec_threads; /* 0: half the processors, 1 to 4 */
+  uint32_t codec_threads; /* 0: half the processors, 1 to 4; of one or two the client's own thread codes too */
   uint32_t replicas;      /* in a cluster: how many nodes get each block that is stored; 0: one */
 } incipit_options;
 

@@ -293,8 +293,8 @@ void BindClient(nb::module_& module) {
       "others are accepted.\n"
       "codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or\n"
       "'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client\n"
-      "reads. With a sealing key coded, then sealed. codec_threads: that code and decode; 0 = half the processors, 1 "
-      "to 4.\n"
+      "reads. With a sealing key coded, then sealed. codec_threads: that code and decode; 0 = half the processors, 1\n"
+      "to 4; of one or two the client's own thread codes too.\n"
       "replicas: in a cluster, how many nodes get each block that is stored.\n\n"
       "InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no\n"
       "io_uring, or the credentials do not count there.");

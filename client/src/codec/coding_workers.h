@@ -3,9 +3,16 @@
 
 #include <functional>
 
+#include "client/src/codec/buffer_pool.h"
 #include "client/src/codec/piece_coder.h"
 
 namespace incipit {
+
+// How much of stores is coded at a time.
+struct CodingGrain {
+  uint64_t job_bytes = 1 << 20;                           // raw, by one thread
+  uint64_t sending_bytes = BufferPool::kMaxSendingBytes;  // of all that are being coded or sent
+};
 
 // Called on the loop's thread.
 class CodingWorkers {
@@ -16,6 +23,9 @@ class CodingWorkers {
   // Runs `work` once, on any thread, and afterwards `done` on the loop's thread; both perhaps inside this call. Works
   // that were started first begin first. What is in flight is bounded by those who start it.
   virtual void Start(Work work, std::function<void()> done) = 0;
+  // The same, of bytes that the loop's thread has just received: they are in the cache of its processor.
+  virtual void StartWarm(Work work, std::function<void()> done) { Start(std::move(work), std::move(done)); }
+  virtual CodingGrain grain() const { return {}; }
 };
 
 // Works at once, on the loop's thread: where there must be no other, as in tests in virtual time.

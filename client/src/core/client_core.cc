@@ -109,6 +109,11 @@ absl::Status CheckClusterAddress(const ClientOptions& options) {
   return ClusterLinks::ParseAddress(options.address, &seeds, &lane);
 }
 
+// What is coded is sent before it has left the caches, where the workers are so few that this counts.
+uint64_t SendingBytes(const ClientOptions& options, const CodingWorkers* workers) {
+  return options.codec.empty() || workers == nullptr ? BufferPool::kMaxSendingBytes : workers->grain().sending_bytes;
+}
+
 }  // namespace
 
 uint64_t StatusResult::Count(BlockStatus wanted) const {
@@ -170,7 +175,7 @@ ClientCore::ClientCore(Loop* loop, Connector* connector, Random* random, ClientO
       options_(std::move(options)),
       guard_(options_.prefill_tokens_per_s),
       wire_layout_(WireLayout(options_)),
-      sending_budget_(loop, BufferPool::kMaxSendingBytes),
+      sending_budget_(loop, SendingBytes(options_, workers)),
       copying_budget_(loop, kMaxCopyingBytes),
       background_(loop),
       alive_(std::make_shared<ClientCore*>(this)) {

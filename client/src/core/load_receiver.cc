@@ -292,8 +292,8 @@ void LoadReceiver::FinishStretches(BufferPool::Buffer landing) {
 void LoadReceiver::StartDecoding(std::shared_ptr<DecodeJob> job) {
   ++decoding_;
   SealerPool* const sealers = context_->sealers;
-  context_->workers->Start([job, sealers](PieceCoder* coder) { job->Run(coder, sealers); },
-                           [this, job] { OnDecoded(*job); });
+  context_->workers->StartWarm([job, sealers](PieceCoder* coder) { job->Run(coder, sealers); },
+                               [this, job] { OnDecoded(*job); });
 }
 
 void LoadReceiver::OnDecoded(const DecodeJob& job) {

@@ -8,12 +8,6 @@
 #include "client/src/codec/coding_options.h"
 
 namespace incipit {
-namespace {
-
-// Coded at once by one thread: long enough that handing it over costs nothing, short enough that all threads have work.
-constexpr uint64_t kJobBytes = 1 << 20;
-
-}  // namespace
 
 bool StoreCoder::Part::shrank() const {
   return !failed && static_cast<double>(BytesOf(pieces)) * kMinCodedRatio <= static_cast<double>(raw_bytes);
@@ -34,7 +28,7 @@ StoreCoder::~StoreCoder() { INCIPIT_CHECK(outstanding_ == 0, "a store ended whil
 
 void StoreCoder::AddPart(const CodecOptions& options, PieceCursor bytes, uint32_t segment_count, uint64_t segment_bytes,
                          ByteView identity) {
-  const auto most = static_cast<uint32_t>(std::max<uint64_t>(kJobBytes / segment_bytes, 1));
+  const auto most = static_cast<uint32_t>(std::max<uint64_t>(workers_->grain().job_bytes / segment_bytes, 1));
   const uint64_t most_stored = MaxStoredBytes(options, sealers_ != nullptr, segment_bytes);
   INCIPIT_CHECK(segment_count * most_stored <= room_.size(), "the sending buffer is too small for what is coded");
   parts_.push_back({.raw_bytes = segment_count * segment_bytes, .room = room_.first(segment_count * most_stored)});

@@ -66,11 +66,13 @@ TEST(StoreCoder, PartsAreCodedOnManyThreads) {
   UringLoopOptions options;
   options.single_thread = false;
   const std::unique_ptr<UringLoop> loop = *UringLoop::Create(options);
-  CodingThreads workers(loop.get(), 3);
-  CodeTwoParts(loop.get(), &workers, [&] {
-    loop->RunOnce();
-    return true;
-  });
+  for (const bool with_loop : {false, true}) {
+    CodingThreads workers(loop.get(), {.threads = 3, .with_loop = with_loop});
+    CodeTwoParts(loop.get(), &workers, [&] {
+      loop->RunOnce();
+      return true;
+    });
+  }
 }
 
 TEST(StoreCoder, PartsThatDoNotShrinkAreTold) {
