@@ -38,6 +38,7 @@ quick_stages=(release)
 default_stages=(format tidy mirror headers release python deploy asan-ubsan tsan fuzz campaigns)
 
 jobs=${JOBS:-$(nproc)}
+tests_at_once=$jobs
 logs=build/run
 results=$logs/results.tsv  # one line per counted run: stage, passed, failed, skipped, seconds
 
@@ -69,7 +70,7 @@ ctest_preset() {
   shift
   local report=$PWD/$logs/$preset.junit.xml
   rm -f "$report"
-  (cd "build/$preset" && "${runner[@]}" ctest -j 1 --output-on-failure --no-tests=error \
+  (cd "build/$preset" && "${runner[@]}" ctest -j "$tests_at_once" --output-on-failure --no-tests=error \
     --output-junit "$report" "$@") || status=1
   python3 scripts/junit_summary.py "$report" tests/allowed_skips.txt >"$logs/$preset.counts" || status=1
   cat "$logs/$preset.counts"
@@ -116,6 +117,7 @@ stage_tsan() {
   export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
   # UCX's hook of madvise takes a lock in the last steps of an ending thread, where TSan has left the thread already.
   export UCX_MEM_MMAP_HOOK_MODE=none
+  tests_at_once=1  # many of these keep every processor busy by themselves
   build_preset tsan --target "${tsan_targets[@]}" && ctest_preset tsan -R "$tsan_tests"
 }
 stage_fuzz() {
