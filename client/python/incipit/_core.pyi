@@ -432,7 +432,8 @@ class NativeClient:
         others are accepted.
         codec: how blocks are stored: '' as they are, 'bf16-lossless', 'bf16-lossless-fast', 'fp8-lossless', or
         'fp8', which is lossy and whose blocks only clients with it see. Whatever is stored losslessly every client
-        reads. With a sealing key coded, then sealed. codec_threads: that code and decode; 0 = half the processors, 1 to 4.
+        reads. With a sealing key coded, then sealed. codec_threads: that code and decode; 0 = half the processors, 1
+        to 4; of one or two the client's own thread codes too.
         replicas: in a cluster, how many nodes get each block that is stored.
 
         InvalidArgument: an option. Unavailable: no node answers. Refused: versions do not meet, no
