@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "cache/base/processors.h"
 #include "cache/base/status_macros.h"
 #include "cache/tenants/tenant_file.h"
 #include "spdlog/spdlog.h"
@@ -140,7 +140,8 @@ absl::StatusOr<ShardThreadOptions> Node::OptionsOf(uint16_t shard) const {
 absl::StatusOr<std::unique_ptr<Node>> Node::Start(NodeOptions options) {
   std::unique_ptr<Node> node(new Node());
   if (options.shards == 0) {
-    options.shards = static_cast<uint16_t>(std::min<uint32_t>(UsableProcessors(), kMaxShardsPerNode));
+    options.shards =
+        static_cast<uint16_t>(std::clamp<unsigned>(std::thread::hardware_concurrency(), 1, kMaxShardsPerNode));
   }
   if (options.shards > kMaxShardsPerNode) {
     return absl::InvalidArgumentError(absl::StrCat("shards ", options.shards, ": at most ", kMaxShardsPerNode));
