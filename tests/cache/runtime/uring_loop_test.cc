@@ -111,6 +111,24 @@ TEST(UringLoop, PollerThatHasWorkIsNotSleptOver) {
   loop->RemovePoller(&poller);
 }
 
+TEST(UringLoop, PollerWithoutADescriptorLetsTheLoopSleep) {
+  class Idle : public LoopPoller {
+   public:
+    bool Poll() override { return false; }
+    bool PrepareToSleep() override { return true; }
+    int descriptor() const override { return kNoDescriptor; }
+  };
+  auto loop = MakeLoop();
+  Idle poller;
+  loop->AddPoller(&poller);
+  for (int i = 0; i < 3; ++i) {
+    const int64_t until_ns = loop->NowNs() + 20'000'000;
+    loop->RunOnce(until_ns);
+    EXPECT_GE(loop->NowNs(), until_ns) << "woken by nothing";
+  }
+  loop->RemovePoller(&poller);
+}
+
 TEST(UringLoop, CancelEndsAReadThatWouldNeverEnd) {
   auto loop = MakeLoop();
   int fds[2];
