@@ -1,4 +1,4 @@
-// Coded segments of a load that have landed, on their way through a worker thread into the caller's memory.
+// Coded segments of a load that have landed, on their way through `CodingWorkers` into the caller's memory.
 #pragma once
 
 #include <sys/uio.h>
@@ -13,8 +13,8 @@
 
 namespace incipit {
 
-// Filled on the loop's thread, run on a worker's, read on the loop's again. Owns the stored bytes; the caller of the
-// load must leave its memory in place until then.
+// Filled on the loop's thread, run there or on a coding thread, read on the loop's again. Owns the stored bytes; the
+// caller of the load must leave its memory in place until then.
 class DecodeJob {
  public:
   enum class Outcome : uint8_t { kWaiting, kDecoded, kDamaged, kUndecodable };

@@ -1,5 +1,5 @@
 // Takes the replies of one Load: raw payload straight into the caller's memory, then verified there; any other into a
-// landing buffer, verified there and decoded into the caller's memory, what is coded on worker threads while more
+// landing buffer, verified there and decoded into the caller's memory, what is coded by `CodingWorkers` while more
 // arrives.
 #pragma once
 
@@ -28,7 +28,7 @@ class LoadReceiver : public PendingReply {
   LoadReceiver(const CallContext* context, LoadBatch* batch, bool shared = false);
   ~LoadReceiver() override;  // REQUIRES: WaitDecoded() has ended (checked; aborts)
   Task<absl::Status> OnReply(FrameChannel* channel, const IncomingFrame& frame) override;
-  // Until nothing is being decoded. Await it after the exchange, however that ended: until then worker threads may
+  // Until nothing is being decoded. Await it after the exchange, however that ended: until then coding threads may
   // write to the caller's memory.
   Task<void> WaitDecoded() { return WaitDecoding(0); }
 

@@ -1,4 +1,4 @@
-// Codes the parts of one Store on worker threads, and seals what was coded if there is a key, before it is sent: the
+// Codes the parts of one Store by `CodingWorkers`, and seals what was coded if there is a key, before it is sent: the
 // sizes of coded segments stand in its meta.
 #pragma once
 
